@@ -1,0 +1,1 @@
+"""Side-by-side timings and the tables of the papers; ``python -m benchmarks NAME [--quick] [--json]``."""

@@ -1,0 +1,1 @@
+"""Networks: architectures, training, export, the ONNX session, and the shipped weights in ``models/zoo``."""
