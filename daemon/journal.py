@@ -1,0 +1,255 @@
+"""The journal: what happened, in order, and the state to go on from (SQLite, write-ahead log).
+
+Every slice is one transaction: its records and the checkpoint that follows from them become durable
+together or not at all. The tables, the volume and the messages are projections of the journal: after a
+``kill -9`` they are rewritten from it.
+
+Tables
+------
+meta(key, value)                              schema, run identity, configuration
+records(id, time, kind, key, body)            append-only; ``body`` is MessagePack, ``key`` e.g. a slice index
+files(path, size, mtime_ns, sha256, outcome)  append-only; every version of every file that was judged
+checkpoint(slice, state)                      one row: the state after that slice
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import uuid
+import zlib
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from daemon.errors import JournalError
+
+SCHEMA: Final = 1
+_APPLICATION_ID: Final = 0x534C5743  # "SLWC": tells a foreign SQLite file from ours
+_TABLES: Final = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE records (id INTEGER PRIMARY KEY, time TEXT NOT NULL, kind TEXT NOT NULL,
+                      key INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
+CREATE INDEX records_by_kind ON records (kind, key, id);
+CREATE TABLE files (id INTEGER PRIMARY KEY, path TEXT NOT NULL, size INTEGER NOT NULL,
+                    mtime_ns INTEGER NOT NULL, sha256 TEXT NOT NULL, outcome TEXT NOT NULL) STRICT;
+CREATE TABLE checkpoint (one INTEGER PRIMARY KEY CHECK (one = 1), slice INTEGER NOT NULL,
+                         state BLOB NOT NULL) STRICT;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One thing that happened: ``kind`` names it, ``key`` is its slice or plane, ``body`` its fields."""
+
+    kind: str
+    key: int
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FileVersion:
+    """One version of one file and what became of it."""
+
+    path: str
+    size: int
+    mtime_ns: int
+    sha256: str
+    outcome: str
+
+
+class Journal:
+    """An open journal; create one with ``open_journal`` and close it."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, now: Callable[[], datetime]) -> None:
+        self._connection = connection
+        self._path = path
+        self._now = now
+
+    @property
+    def run_id(self) -> uuid.UUID:
+        """The identity of the run, the same over all restarts."""
+        return uuid.UUID(self.meta("run"))
+
+    @property
+    def epoch(self) -> int:
+        """How many times a daemon has opened this journal, from 1."""
+        return int(self.meta("epoch"))
+
+    def meta(self, key: str) -> str:
+        """A fact about the run; KeyError when unknown."""
+        row = self._connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            raise KeyError(key)
+        return str(row[0])
+
+    @contextmanager
+    def transaction(self) -> Generator[None]:
+        """All that is written inside becomes durable together.
+
+        Raises
+        ------
+        JournalError
+            The disk is full or the file cannot be written.
+        """
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise _damaged(self._path, error) from error
+
+    def append(self, record: Record) -> None:
+        """Add a record."""
+        self._connection.execute(
+            "INSERT INTO records (time, kind, key, body) VALUES (?, ?, ?, ?)",
+            (self._now().isoformat(), record.kind, record.key, msgspec.msgpack.encode(record.body)),
+        )
+
+    def append_file(self, version: FileVersion) -> None:
+        """Note what became of a version of a file."""
+        self._connection.execute(
+            "INSERT INTO files (path, size, mtime_ns, sha256, outcome) VALUES (?, ?, ?, ?, ?)",
+            (version.path, version.size, version.mtime_ns, version.sha256, version.outcome),
+        )
+
+    def save_checkpoint(self, slice_index: int, state: bytes) -> None:
+        """Replace the state to go on from."""
+        self._connection.execute(
+            "INSERT INTO checkpoint (one, slice, state) VALUES (1, ?, ?) "
+            "ON CONFLICT (one) DO UPDATE SET slice = excluded.slice, state = excluded.state",
+            (slice_index, zlib.compress(state, 1)),
+        )
+
+    def checkpoint(self) -> bytes | None:
+        """The state after the last slice, or None in a new journal."""
+        row = self._connection.execute("SELECT state FROM checkpoint").fetchone()
+        return None if row is None else zlib.decompress(row[0])
+
+    def records(self, kind: str) -> Iterator[Record]:
+        """All records of a kind in the order they were written."""
+        rows = self._connection.execute("SELECT key, body FROM records WHERE kind = ? ORDER BY id", (kind,))
+        for key, body in rows:
+            yield Record(kind, key, msgspec.msgpack.decode(body))
+
+    def latest(self, kind: str) -> dict[int, dict[str, Any]]:
+        """The last record of a kind for every key, ordered by key."""
+        rows = self._connection.execute(
+            "SELECT key, body FROM records WHERE id IN "
+            "(SELECT max(id) FROM records WHERE kind = ? GROUP BY key) ORDER BY key",
+            (kind,),
+        )
+        return {key: msgspec.msgpack.decode(body) for key, body in rows}
+
+    def files(self) -> Iterator[FileVersion]:
+        """Every judged version of every file, oldest first."""
+        rows = self._connection.execute("SELECT path, size, mtime_ns, sha256, outcome FROM files ORDER BY id")
+        for row in rows:
+            yield FileVersion(*row)
+
+    def close(self) -> None:
+        """Fold the write-ahead log into the file and close it."""
+        try:
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._connection.close()
+        except sqlite3.Error as error:
+            raise _damaged(self._path, error) from error
+
+
+def open_journal(path: Path, configuration: dict[str, Any], now: Callable[[], datetime]) -> Journal:
+    """Open the journal of a run, or begin one; counts one more epoch.
+
+    Raises
+    ------
+    JournalError
+        The file is damaged, not a journal, of a newer version, or of another configuration.
+    """
+    try:
+        is_new = not path.exists()
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        if is_new:
+            _create(connection, configuration)
+        _check_identity(connection, path)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        _check_configuration(connection, path, configuration)
+        connection.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'epoch'")
+    except sqlite3.Error as error:
+        raise _damaged(path, error) from error
+    return Journal(connection, path, now)
+
+
+def _create(connection: sqlite3.Connection, configuration: dict[str, Any]) -> None:
+    connection.executescript(
+        f"BEGIN; PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {SCHEMA}; {_TABLES} COMMIT;"
+    )
+    facts = {"run": str(uuid.uuid4()), "epoch": "0", "configuration": json.dumps(configuration)}
+    connection.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", facts.items())
+
+
+def _check_identity(connection: sqlite3.Connection, path: Path) -> None:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (schema,) = connection.execute("PRAGMA user_version").fetchone()
+    if application != _APPLICATION_ID:
+        raise JournalError(
+            "the file is not a slicewatch journal", where=str(path), remedy="Choose another run.output."
+        )
+    if schema != SCHEMA:
+        raise JournalError(
+            f"the journal has schema {schema}, this version reads {SCHEMA}",
+            where=str(path),
+            remedy="Finish the run with the version that began it, or choose another run.output.",
+        )
+    (verdict,) = connection.execute("PRAGMA quick_check").fetchone()
+    if verdict != "ok":
+        raise JournalError(
+            f"the journal is damaged: {verdict}",
+            where=str(path),
+            remedy="Nothing was overwritten. Restore the file, or choose another run.output and start over.",
+        )
+
+
+# What may change between two starts without touching what was already computed.
+_FREE_TABLES: Final = frozenset({"publish", "monitor", "abort"})
+
+
+def _check_configuration(connection: sqlite3.Connection, path: Path, configuration: dict[str, Any]) -> None:
+    (text,) = connection.execute("SELECT value FROM meta WHERE key = 'configuration'").fetchone()
+    before = json.loads(text)
+    changed = sorted(
+        f"{table}.{key}" if key else table
+        for table in (before.keys() | configuration.keys()) - _FREE_TABLES
+        for key in _changed_keys(before.get(table), configuration.get(table))
+    )
+    if changed:
+        raise JournalError(
+            f"the run was begun with another configuration; changed: {', '.join(changed)}",
+            where=str(path),
+            remedy="Undo the change to continue the run, or choose another run.output to start a new one.",
+        )
+    connection.execute("UPDATE meta SET value = ? WHERE key = 'configuration'", (json.dumps(configuration),))
+
+
+def _changed_keys(before: object, after: object) -> list[str]:
+    if before == after:
+        return []
+    if isinstance(before, dict) and isinstance(after, dict):
+        return [key for key in before.keys() | after.keys() if before.get(key) != after.get(key)]
+    return [""]
+
+
+def _damaged(path: Path, error: sqlite3.Error) -> JournalError:
+    return JournalError(
+        f"the journal cannot be used: {error}",
+        where=str(path),
+        remedy="Check the disk's free space and rights; nothing was overwritten.",
+    )

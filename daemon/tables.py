@@ -1,0 +1,112 @@
+"""The tables of a run (**contract**, DESIGN §4): ``slices.csv``, ``metrics.csv`` and ``summary.json``.
+
+They are projections of the journal, rewritten whole and atomically: a reader never sees half a table, and a
+restart writes the same bytes again. An unknown number is an empty field, never 0.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from daemon.volume_store import write_atomically
+
+SLICE_COLUMNS: Final = (
+    "slice",
+    "status",
+    "reason",
+    "depth_nm",
+    "depth_sigma_nm",
+    "thickness_nm",
+    "thickness_sigma_nm",
+    "thickness_source",
+    "z_plane",
+)
+CHANNEL_COLUMNS: Final = ("shift_y_px", "shift_x_px", "quality")
+EXTRA_COLUMNS: Final = ("asv_thickness_nm", "shift_source", "notes")
+METRIC_COLUMNS: Final = (
+    "plane",
+    "solid_fraction",
+    "e_tpcf",
+    "e_lpf",
+    "e_d",
+    "d_xy_nm",
+    "d_xz_nm",
+    "d_yz_nm",
+)
+
+
+def slice_columns(channels: Sequence[str]) -> tuple[str, ...]:
+    """The columns of ``slices.csv`` for these channels: the contract's first, ours after them."""
+    per_channel = tuple(f"{column}_{name}" for name in channels for column in CHANNEL_COLUMNS)
+    return (*SLICE_COLUMNS, *per_channel, *EXTRA_COLUMNS)
+
+
+def write_slices(path: Path, rows: Iterable[Mapping[str, Any]], channels: Sequence[str]) -> None:
+    """Write ``slices.csv``, a row per slice index, gaps too.
+
+    Raises
+    ------
+    StoreError
+        The disk is full or read-only.
+    """
+    write_atomically(path, _csv(slice_columns(channels), rows))
+
+
+def write_metrics(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write ``metrics.csv``, a row per final plane.
+
+    Raises
+    ------
+    StoreError
+        The disk is full or read-only.
+    """
+    write_atomically(path, _csv(METRIC_COLUMNS, rows))
+
+
+def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
+    """Write ``summary.json``; unknown numbers become null.
+
+    Raises
+    ------
+    StoreError
+        The disk is full or read-only.
+    """
+    write_atomically(path, json.dumps(known(summary), indent=2) + "\n")
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    """The rows of one of our tables as text; an empty list if there is none yet."""
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def known(value: Any) -> Any:
+    """The same value with every NaN and infinity replaced by None, as JSON wants it."""
+    if isinstance(value, Mapping):
+        return {key: known(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [known(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([_field(row.get(column)) for column in columns] for row in rows)
+    return text.getvalue()
+
+
+def _field(value: Any) -> str:
+    """Floats with six decimals: 10⁻⁶ nm and px are far below what any microscope resolves."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return f"{value:.6f}" if isinstance(value, float) else str(value)

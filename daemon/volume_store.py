@@ -1,0 +1,246 @@
+"""The growing volume on disk: an OME-Zarr 0.5 image that any reader can open while it grows.
+
+Planes are written first and the shape is enlarged after them, so a reader never sees a plane that is not
+there. Pyramid levels are computed from the level below as soon as a pair of planes is complete, so they need
+no state of their own: after a restart the same planes are written again with the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import tensorstore as ts
+from numpy.typing import NDArray
+
+from daemon.errors import StoreError
+
+CHUNK: Final = (16, 256, 256)
+_SMALLEST_LEVEL_PX: Final = 256
+_MOST_LEVELS: Final = 6
+_CAPACITY: Final = 2**24  # planes that a run can never reach
+
+
+@dataclass(frozen=True, slots=True)
+class GrowingArray:
+    """A (z, y, x) uint8 Zarr 3 array on disk that gets longer along z.
+
+    ``visible`` has the shape that readers see; ``chunks`` writes beyond it without touching the metadata.
+    """
+
+    visible: Any
+    chunks: Any
+    path: Path
+
+    @property
+    def length(self) -> int:
+        """Planes that a reader sees."""
+        return int(self.visible.resolve().result().shape[0])
+
+    def write(self, first: int, planes: NDArray[np.uint8]) -> None:
+        """Write planes at ``first``, then make them visible.
+
+        Raises
+        ------
+        StoreError
+            The disk is full or gone.
+        """
+        end = first + len(planes)
+        try:
+            self.chunks[first:end].write(planes).result()
+            if end > self.length:
+                grown = [end, *planes.shape[1:]]
+                self.visible.resize(exclusive_max=grown, resize_metadata_only=True, expand_only=True).result()
+        except (ValueError, OSError) as error:
+            raise _unwritable(self.path, error) from error
+
+    def read(self, first: int, end: int) -> NDArray[np.uint8]:
+        """Planes ``first`` to ``end`` (exclusive)."""
+        return np.asarray(self.visible.resolve().result()[first:end].read().result())
+
+
+def open_growing_array(path: Path, shape_yx: tuple[int, int], chunk: tuple[int, int, int]) -> GrowingArray:
+    """Open the array at ``path``, or create it with no planes.
+
+    Raises
+    ------
+    StoreError
+        The folder cannot be written, or holds an array of another shape.
+    """
+    metadata = _array_metadata(shape_yx, chunk)
+    store = {"driver": "zarr3", "kvstore": {"driver": "file", "path": str(path)}}
+    try:
+        is_there = (path / "zarr.json").exists()
+        visible = ts.open(
+            store if is_there else {**store, "metadata": metadata}, create=not is_there
+        ).result()
+        beyond = {**metadata, "shape": [_CAPACITY, *shape_yx]}
+        chunks = ts.open({**store, "metadata": beyond}, open=True, assume_metadata=True).result()
+    except (ValueError, OSError) as error:
+        raise _unwritable(path, error) from error
+    if tuple(visible.shape[1:]) != tuple(shape_yx):
+        raise StoreError(
+            f"the array has planes of {visible.shape[1:]}, this run needs {shape_yx}",
+            where=str(path),
+            remedy="Choose another run.output; this one belongs to another run.",
+        )
+    return GrowingArray(visible, chunks, path)
+
+
+def _array_metadata(shape_yx: tuple[int, int], chunk: tuple[int, int, int]) -> dict[str, Any]:
+    chunk_shape = [chunk[0], *(min(size, side) for size, side in zip(chunk[1:], shape_yx, strict=True))]
+    return {
+        "data_type": "uint8",
+        "shape": [0, *shape_yx],
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": chunk_shape}},
+        "codecs": [{"name": "bytes"}, {"name": "zstd", "configuration": {"level": 3}}],
+        "dimension_names": ["z", "y", "x"],
+        "fill_value": 0,
+    }
+
+
+class VolumeStore:
+    """Labels on the isotropic grid with their pyramid; open one with ``open_volume``."""
+
+    def __init__(self, levels: tuple[GrowingArray, ...], phases: int) -> None:
+        self._levels = levels
+        self._phases = phases
+
+    @property
+    def planes(self) -> int:
+        """Final planes on disk."""
+        return self._levels[0].length
+
+    @property
+    def levels(self) -> int:
+        """Pyramid levels, full resolution included."""
+        return len(self._levels)
+
+    def append(self, first: int, labels: NDArray[np.uint8]) -> None:
+        """Write final planes (z, y, x) at ``first`` and every pyramid plane that they complete."""
+        self._levels[0].write(first, labels)
+        start, end = first, first + len(labels)
+        for below, level in pairwise(self._levels):
+            start, end = start // 2, end // 2
+            if start < end:
+                level.write(start, halved(below.read(2 * start, 2 * end), self._phases))
+
+    def close(self) -> None:
+        """Complete the pyramid's last, half-filled planes."""
+        for below, level in pairwise(self._levels):
+            start = level.length
+            if 2 * start < below.length:
+                level.write(start, halved(below.read(2 * start, below.length), self._phases))
+
+    def read(self, level: int, first: int, end: int) -> NDArray[np.uint8]:
+        """Planes of a pyramid level."""
+        return self._levels[level].read(first, end)
+
+
+def open_volume(
+    path: Path, shape_yx: tuple[int, int], grid_nm: float, phases: int, provenance: Mapping[str, Any]
+) -> VolumeStore:
+    """Open the volume of a run, or create it, with its OME-NGFF 0.5 metadata.
+
+    Raises
+    ------
+    StoreError
+        The folder cannot be written or belongs to another run.
+    """
+    count = level_count(shape_yx)
+    shapes = [tuple(-(-side // 2**level) for side in shape_yx) for level in range(count)]
+    levels = tuple(
+        open_growing_array(path / str(level), (shape[0], shape[1]), CHUNK)
+        for level, shape in enumerate(shapes)
+    )
+    write_atomically(path / "zarr.json", json.dumps(_group(count, grid_nm, provenance), indent=2))
+    return VolumeStore(levels, phases)
+
+
+def level_count(shape_yx: tuple[int, int]) -> int:
+    """Pyramid levels until a plane fits a screen tile."""
+    count = 1
+    while count < _MOST_LEVELS and max(shape_yx) / 2 ** (count - 1) > _SMALLEST_LEVEL_PX:
+        count += 1
+    return count
+
+
+def halved(planes: NDArray[np.uint8], phases: int) -> NDArray[np.uint8]:
+    """Halve all three axes of labels by majority of each 2×2×2 block; a tie goes to the higher phase.
+
+    Odd ends are repeated, so that every label counts.
+    """
+    padded = np.pad(planes, [(0, side % 2) for side in planes.shape], mode="edge")
+    z, y, x = (side // 2 for side in padded.shape)
+    blocks = padded.reshape(z, 2, y, 2, x, 2)
+    winner = np.zeros((z, y, x), np.uint8)
+    most = np.zeros((z, y, x), np.uint8)
+    for phase in range(phases):
+        votes = (blocks == phase).sum(axis=(1, 3, 5), dtype=np.uint8)
+        winner = np.where(votes >= most, np.uint8(phase), winner)
+        most = np.maximum(votes, most)
+    return winner
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a file by its new content, whole or not at all, durably.
+
+    Raises
+    ------
+    StoreError
+        The disk is full or read-only.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _group(levels: int, grid_nm: float, provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Group metadata: https://ngff.openmicroscopy.org/0.5/ (axes, scales, centres of coarser voxels)."""
+    datasets = [
+        {
+            "path": str(level),
+            "coordinateTransformations": [
+                {"type": "scale", "scale": [grid_nm * 2**level] * 3},
+                {"type": "translation", "translation": [grid_nm * (2**level - 1) / 2] * 3},
+            ],
+        }
+        for level in range(levels)
+    ]
+    axes = [{"name": name, "type": "space", "unit": "nanometer"} for name in "zyx"]
+    multiscale = {"name": "phases", "axes": axes, "datasets": datasets, "type": "majority"}
+    return {
+        "zarr_format": 3,
+        "node_type": "group",
+        "attributes": {
+            "ome": {"version": "0.5", "multiscales": [multiscale]},
+            "slicewatch": dict(provenance),
+        },
+    }
+
+
+def _unwritable(path: Path, error: Exception) -> StoreError:
+    return StoreError(
+        f"the output cannot be written: {error}",
+        where=str(path),
+        remedy="Check free space and rights of run.output, then start again: the run goes on where it was.",
+    )
