@@ -1,0 +1,86 @@
+"""The clean backscatter image of a face: what the beam sees, before the instrument adds its noise.
+
+A column model with lateral spread. Going down a column, each layer of thickness t and material m advances
+the reduced depth u by t/(R_m/2) and sends back η_m·[g(u) − g(u')], with range R, coefficient η and response g
+of :mod:`algorithms.electrons`. Hence bulk material shows its own η, gold under epoxy shines through, and a
+thin ligament is darker at voltages that go through it. Scattered electrons fan out: what lies at depth z is
+seen through a lateral Gaussian of σ = SPREAD_PER_DEPTH·z, the response of each point as its weight.
+"""
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from algorithms.electrons import EPOXY, PHASES, backscatter_coefficient, electron_range_nm, visibility
+
+SPREAD_PER_DEPTH = 0.3
+"""Root mean square fan-out along one direction, over depth: a cone of about 17°."""
+TINY = np.float32(1e-6)
+"""Keeps the quotient of two vanishing responses at 0 below thick gold."""
+
+
+def backscatter_image(
+    layers: NDArray[np.uint8],
+    depths_nm: NDArray[np.float64],
+    voltage_kv: float,
+    pixel_nm: tuple[float, float],
+) -> NDArray[np.float32]:
+    """Backscattered electrons per incident electron, noise-free: float32 (h, w), from η of epoxy to of gold.
+
+    ``layers`` uint8 (k, h, w) holds the phases (0 epoxy, 1 gold) at ``depths_nm`` (k,) below the face, the
+    first at 0; ``pixel_nm`` is the pixel's size along (y, x) on the face. Below the last layer is epoxy.
+    """
+    image = np.zeros(layers.shape[1:], dtype=np.float32)
+    depth, transmitted = np.zeros_like(image), np.ones_like(image)
+    for band, depth_nm in _bands(depths_nm):
+        sigma_nm = SPREAD_PER_DEPTH * depth_nm
+        before = _spread(visibility(depth), sigma_nm, pixel_nm) + TINY
+        signal, depth = _look_through(layers[band], _thicknesses_nm(depths_nm)[band], depth, voltage_kv)
+        image += transmitted * _spread(signal, sigma_nm, pixel_nm) / before
+        transmitted *= _spread(visibility(depth), sigma_nm, pixel_nm) / before
+    image += backscatter_coefficient(EPOXY, voltage_kv) * transmitted
+    return image
+
+
+def _thicknesses_nm(depths_nm: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A layer reaches half-way to its neighbours; the first begins at the face, the last ends at itself."""
+    middles = (depths_nm[1:] + depths_nm[:-1]) / 2
+    return np.diff(np.concatenate(([0.0], middles, depths_nm[-1:])))
+
+
+def _bands(depths_nm: NDArray[np.float64]) -> list[tuple[slice, float]]:
+    """Layers that share one lateral spread: (slice of layers, mean depth), limits doubling."""
+    limits = 5.0 * 2.0 ** np.arange(12)
+    starts = np.unique(np.searchsorted(depths_nm, limits))
+    edges = [0, *starts[(starts > 0) & (starts < len(depths_nm))].tolist(), len(depths_nm)]
+    return [(slice(a, b), float(depths_nm[a:b].mean())) for a, b in pairwise(edges)]
+
+
+def _look_through(
+    layers: NDArray[np.uint8],
+    thicknesses_nm: NDArray[np.float64],
+    above: NDArray[np.float32],
+    voltage_kv: float,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Signal of a band of layers, Σ η·Δg, and the reduced depth below it, given the reduced depth above."""
+    eta = np.array([backscatter_coefficient(phase, voltage_kv) for phase in PHASES], dtype=np.float32)
+    half_range = np.array([electron_range_nm(phase, voltage_kv) / 2 for phase in PHASES])
+    signal, depth, unseen = np.zeros_like(above), above, visibility(above)
+    for layer, thickness_nm in zip(layers, thicknesses_nm, strict=True):
+        depth = depth + (thickness_nm / half_range).astype(np.float32)[layer]
+        still_unseen = visibility(depth)
+        signal += eta[layer] * (unseen - still_unseen)
+        unseen = still_unseen
+    return signal, depth
+
+
+def _spread(
+    image: NDArray[np.float32], sigma_nm: float, pixel_nm: tuple[float, float]
+) -> NDArray[np.float32]:
+    """Gaussian blur; below a quarter of a pixel it would change nothing and is left out."""
+    sigma_px = (sigma_nm / pixel_nm[0], sigma_nm / pixel_nm[1])
+    if max(sigma_px) < 0.25:
+        return image
+    return np.asarray(gaussian_filter(image, sigma_px, truncate=3.0), dtype=np.float32)
