@@ -8,7 +8,6 @@ Relative paths are relative to the configuration file.
 from __future__ import annotations
 
 import difflib
-import math
 import os
 import re
 import tomllib
@@ -362,8 +361,3 @@ def _models_in(annotation: Any) -> list[type[BaseModel]]:
         return [annotation]
     arguments = getattr(annotation, "__args__", ())
     return [model for argument in arguments for model in _models_in(argument)]
-
-
-def nan_to_none(value: float) -> float | None:
-    """JSON and TOML have no NaN; there an unknown number is null."""
-    return None if math.isnan(value) else value

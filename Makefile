@@ -1,0 +1,61 @@
+# Two commands: `make demo` shows the whole job on an emulated microscope, `make test` proves it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV_VERSION := 0.13.8
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-fast lint format lock bench bench-quick clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+demo: $(VENV)/.runtime ## install, then watch an emulated tomography from the first file to the report
+	$(BIN)/slicewatch demo $(DEMO)
+
+test: $(VENV)/.tests ## install everything, then run all tests
+	$(BIN)/pytest -n 2 --dist worksteal $(PYTEST)
+
+test-fast: $(VENV)/.tests ## the tests that take milliseconds
+	$(BIN)/pytest -n 2 -m "not slow and not browser" tests/unit tests/property
+
+lint: $(VENV)/.tests ## formatting, lint, types, and the direction of the imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+format: $(VENV)/.tests ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.tests ## every benchmark at full length
+	$(BIN)/python -m benchmarks all
+
+bench-quick: $(VENV)/.tests ## every benchmark, each within 50 s on 2 cores
+	$(BIN)/python -m benchmarks all --quick
+
+lock: ## resolve the dependencies anew
+	$(BIN)/uv pip compile pyproject.toml --generate-hashes -q -o requirements.lock --python-version 3.11
+	$(BIN)/uv pip compile pyproject.toml --extra train --extra batch --extra test -c requirements.lock \
+		--generate-hashes -q -o requirements-test.lock --python-version 3.11
+
+clean: ## remove the environment and all caches
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(BIN)/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "slicewatch needs Python 3.11 or newer; call make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
+
+# The running daemon and the demo need no torch, so they do not wait for it.
+$(VENV)/.runtime: requirements.lock pyproject.toml | $(BIN)/uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+# torch comes first and from pip: some machines serve a local CPU build that only pip finds.
+$(VENV)/.tests: requirements-test.lock $(VENV)/.runtime
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --require-hashes -r requirements-test.lock
+	@touch $@

@@ -1,0 +1,97 @@
+"""A wrong configuration is refused with the key, the reason and the remedy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from daemon.config import Configuration, load, parse
+from daemon.errors import ConfigurationError
+
+MINIMAL = """
+[run]
+folder = "in"
+output = "out"
+[[channels]]
+name = "2kV"
+voltage_kv = 2.0
+"""
+
+WRONG = {
+    "misspelt key": ('[run]\nfolder="a"\noutput="b"\nexpected_slice=3', "Did you mean 'expected_slices'"),
+    "misspelt table": (MINIMAL + "[geometri]\n", "Did you mean 'geometry'"),
+    "no channels": ('[run]\nfolder="a"\noutput="b"', "channels"),
+    "not TOML": ("[run\n", "not TOML"),
+    "pattern without slice": (MINIMAL.replace('"out"', '"out"\nfile_pattern="x"'), "named group"),
+    "pattern no regex": (MINIMAL.replace('"out"', '"out"\nfile_pattern="("'), "regular expression"),
+    "two references": (
+        MINIMAL + 'reference=true\n[[channels]]\nname="b"\nvoltage_kv=1.0\nreference=true',
+        "exactly one channel",
+    ),
+    "repeated name": (MINIMAL + 'reference=true\n[[channels]]\nname="2kV"\nvoltage_kv=1.0', "repeat"),
+    "ruler without inclined mark": (
+        MINIMAL + '[ruler]\n[[ruler.marks]]\nkind="parallel"\nx=1\ny=1\nheight=5',
+        "at least one inclined",
+    ),
+    "inclined without direction": (
+        MINIMAL + '[ruler]\n[[ruler.marks]]\nkind="inclined"\nx=1\ny=1\nheight=5',
+        "direction 1 or -1",
+    ),
+    "negative voltage": (MINIMAL.replace("2.0", "-2.0"), "greater than 0"),
+    "limits upside down": (MINIMAL + "[drift]\nlimits_nm=[25.0, 2.0]", "lower limit"),
+    "text for a number": (MINIMAL + '[volume]\ngrid_nm="fine"', "number"),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), WRONG.values(), ids=WRONG.keys())
+def test_each_mistake_has_its_own_message(tmp_path, text, expected):
+    """The message names the mistake and the file; the exit code is that of a usage error."""
+    path = tmp_path / "run.toml"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError) as caught:
+        load(path)
+    assert expected in str(caught.value)
+    assert str(path) in caught.value.where
+    assert caught.value.exit_code == 2
+
+
+def test_a_missing_file_is_one_clear_error(tmp_path):
+    """No traceback for a wrong path."""
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        load(tmp_path / "none.toml")
+
+
+def test_paths_are_relative_to_the_file(tmp_path):
+    """The daemon can be started from anywhere."""
+    path = tmp_path / "run.toml"
+    path.write_text(MINIMAL)
+    assert load(path).run.folder == tmp_path / "in"
+
+
+def test_the_environment_overrides_a_key(tmp_path, monkeypatch):
+    """A service unit changes a port without touching the file; the type is still checked."""
+    path = tmp_path / "run.toml"
+    path.write_text(MINIMAL)
+    monkeypatch.setenv("SLICEWATCH_VOLUME__GRID_NM", "5.0")
+    monkeypatch.setenv("SLICEWATCH_PUBLISH__EVENTS", "tcp://127.0.0.1:7000")
+    configuration = load(path)
+    assert configuration.volume.grid_nm == 5.0
+    assert configuration.publish.events == "tcp://127.0.0.1:7000"
+    monkeypatch.setenv("SLICEWATCH_VOLUME__GRIDNM", "5.0")
+    with pytest.raises(ConfigurationError, match="Did you mean 'grid_nm'"):
+        load(path)
+
+
+def test_the_shipped_file_states_the_real_defaults(tmp_path):
+    """config.toml documents every default; a key left out gives the same configuration."""
+    shipped = load(Path(__file__).parents[2] / "config.toml")
+    minimal = parse(
+        {
+            "run": {"folder": shipped.run.folder, "output": shipped.run.output},
+            "channels": [channel.model_dump() for channel in shipped.channels],
+        },
+        where=tmp_path / "x.toml",
+    )
+    assert minimal == shipped
+    assert set(Configuration.model_fields) - {"fiducials", "ruler"} <= shipped.model_fields_set

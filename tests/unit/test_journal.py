@@ -1,0 +1,92 @@
+"""The journal keeps what happened, all or nothing, and refuses what is not its own."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime
+
+import pytest
+
+from daemon.errors import JournalError
+from daemon.journal import FileVersion, Record, open_journal
+
+CONFIGURATION = {"run": {"folder": "a"}, "volume": {"grid_nm": 2.5}, "publish": {"events": "x"}}
+
+
+def now() -> datetime:
+    return datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def opened(tmp_path, configuration=CONFIGURATION):
+    return open_journal(tmp_path / "journal.sqlite", configuration, now)
+
+
+def test_records_and_checkpoint_survive_a_reopening(tmp_path):
+    """What was committed is there for the next daemon; the run keeps its identity, the epoch counts up."""
+    journal = opened(tmp_path)
+    with journal.transaction():
+        journal.append(Record("slice", 1, {"depth_nm": 10.0}))
+        journal.append(Record("slice", 1, {"depth_nm": 10.5}))
+        journal.append(Record("slice", 2, {"depth_nm": 20.0}))
+        journal.append_file(FileVersion("a.tif", 3, 4, "ff", "used"))
+        journal.save_checkpoint(2, b"state")
+    first = journal.run_id, journal.epoch
+    journal.close()
+
+    journal = opened(tmp_path)
+    assert journal.run_id == first[0]
+    assert journal.epoch == first[1] + 1
+    assert journal.latest("slice") == {1: {"depth_nm": 10.5}, 2: {"depth_nm": 20.0}}
+    assert [record.body["depth_nm"] for record in journal.records("slice")] == [10.0, 10.5, 20.0]
+    assert list(journal.files()) == [FileVersion("a.tif", 3, 4, "ff", "used")]
+    assert journal.checkpoint() == b"state"
+    journal.close()
+
+
+def test_a_slice_is_all_or_nothing(tmp_path):
+    """An error inside a transaction leaves neither its records nor its checkpoint."""
+    journal = opened(tmp_path)
+
+    def interrupted():
+        with journal.transaction():
+            journal.append(Record("slice", 1, {}))
+            journal.save_checkpoint(1, b"half")
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        interrupted()
+    assert journal.latest("slice") == {}
+    assert journal.checkpoint() is None
+    journal.close()
+
+
+def test_a_changed_configuration_is_named_and_refused(tmp_path):
+    """Continuing with another grid would mix two volumes: the key that changed is named."""
+    opened(tmp_path).close()
+    with pytest.raises(JournalError, match=r"changed: volume\.grid_nm"):
+        opened(tmp_path, {**CONFIGURATION, "volume": {"grid_nm": 5.0}})
+
+
+def test_where_it_publishes_may_change(tmp_path):
+    """A port does not touch the results, so it may differ between starts."""
+    opened(tmp_path).close()
+    opened(tmp_path, {**CONFIGURATION, "publish": {"events": "y"}}).close()
+
+
+@pytest.mark.parametrize("content", [b"not a database at all, but long enough" * 30, b"SQLite"])
+def test_a_foreign_file_is_refused_and_left_alone(tmp_path, content):
+    """Whatever lies there instead of a journal is reported and not overwritten."""
+    path = tmp_path / "journal.sqlite"
+    path.write_bytes(content)
+    with pytest.raises(JournalError):
+        opened(tmp_path)
+    assert path.read_bytes() == content
+
+
+def test_another_programs_database_is_refused(tmp_path):
+    """A valid SQLite file of somebody else is not ours to write to."""
+    connection = sqlite3.connect(tmp_path / "journal.sqlite")
+    connection.execute("CREATE TABLE t (a)")
+    connection.close()
+    with pytest.raises(JournalError, match="not a slicewatch journal"):
+        opened(tmp_path)

@@ -1,0 +1,126 @@
+"""The volume is complete, readable by others while it grows, and the same however it was written."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from daemon.errors import StoreError
+from daemon.volume_store import halved, level_count, open_volume, write_atomically
+
+
+def labels(planes: int, height: int = 40, width: int = 70) -> np.ndarray:
+    return (np.random.default_rng(5).random((planes, height, width)) < 0.3).astype(np.uint8)
+
+
+def digest(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cuts=st.lists(st.integers(1, 20), max_size=6))
+def test_bytes_do_not_depend_on_how_planes_arrive(tmp_path_factory, cuts):
+    """Any split into appends, with a reopening in between, gives the same files as one append."""
+    truth = labels(21, 280, 300)
+    whole, pieces = tmp_path_factory.mktemp("whole"), tmp_path_factory.mktemp("pieces")
+    store = open_volume(whole, (280, 300), 2.5, 2, {})
+    store.append(0, truth)
+    store.close()
+    first = 0
+    for end in [*sorted({cut for cut in cuts if cut < 21}), 21]:
+        store = open_volume(pieces, (280, 300), 2.5, 2, {})
+        store.append(first, truth[first:end])
+        first = end
+    store.close()
+    assert digest(pieces) == digest(whole)
+
+
+def test_planes_written_again_after_a_crash_change_nothing(tmp_path):
+    """A restart repeats the last planes; the store ends in the same bytes."""
+    truth = labels(9)
+    store = open_volume(tmp_path, (40, 70), 2.5, 2, {})
+    store.append(0, truth[:6])
+    before = digest(tmp_path)
+    open_volume(tmp_path, (40, 70), 2.5, 2, {}).append(3, truth[3:6])
+    assert digest(tmp_path) == before
+    assert store.planes == 6
+
+
+def test_pyramid_is_the_majority_of_the_whole(tmp_path):
+    """Each level equals halving the complete level below, odd ends included."""
+    truth = labels(19, 300, 610)
+    store = open_volume(tmp_path, (300, 610), 2.5, 2, {})
+    for first in range(0, 19, 5):
+        store.append(first, truth[first : first + 5])
+    store.close()
+    expected = truth
+    for level in range(level_count((300, 610))):
+        np.testing.assert_array_equal(store.read(level, 0, len(expected)), expected)
+        assert len(expected) == zarr.open_group(str(tmp_path), mode="r")[str(level)].shape[0]
+        expected = halved(expected, 2)
+
+
+def test_majority_of_more_phases():
+    """With three phases each 2×2×2 block keeps the phase that fills most of it."""
+    block = np.zeros((2, 2, 2), np.uint8)
+    block.flat[:] = [2, 2, 2, 2, 1, 1, 0, 0]
+    assert halved(block, 3).item() == 2
+    block.flat[:] = [2, 2, 1, 1, 1, 0, 0, 0]
+    assert halved(block, 3).item() == 1
+
+
+NAPARI_READER = """
+import sys, numpy as np
+from napari_ome_zarr._reader import napari_get_reader
+((data, *_),) = napari_get_reader(sys.argv[1])(sys.argv[1])
+print("planes", (data[0] if isinstance(data, list) else data).shape, int(np.asarray(data[0]).sum()))
+"""
+
+
+def test_other_peoples_readers_open_it_while_it_grows(tmp_path):
+    """ome-zarr-models validates the metadata; napari's reader in a second process and zarr see the planes."""
+    from ome_zarr_models.v05 import Image
+
+    path = tmp_path / "v.ome.zarr"
+    truth = labels(5, 300, 300)
+    store = open_volume(path, (300, 300), 2.5, 2, {"version": "1"})
+    store.append(0, truth[:3])
+    group = zarr.open_group(str(path), mode="r")
+    scale = Image.from_zarr(group).attributes.ome.multiscales[0].datasets[0].coordinateTransformations[0]
+    assert scale.scale == [2.5, 2.5, 2.5]
+    np.testing.assert_array_equal(group["0"][:], truth[:3])
+    seen = subprocess.run(
+        [sys.executable, "-c", NAPARI_READER, str(path)], capture_output=True, text=True, check=True
+    )
+    assert f"planes (3, 300, 300) {truth[:3].sum()}" in seen.stdout
+    store.append(3, truth[3:])
+    np.testing.assert_array_equal(zarr.open_group(str(path), mode="r")["0"][:], truth)
+
+
+def test_another_runs_volume_is_refused(tmp_path):
+    """Planes of another size cannot go into this volume."""
+    open_volume(tmp_path, (40, 70), 2.5, 2, {}).append(0, labels(1))
+    with pytest.raises(StoreError, match="belongs to another run"):
+        open_volume(tmp_path, (40, 71), 2.5, 2, {})
+
+
+def test_a_table_is_replaced_whole_or_not_at_all(tmp_path):
+    """When the write fails the old content stands and no debris is left."""
+    path = tmp_path / "t.csv"
+    write_atomically(path, "old")
+    with pytest.raises(UnicodeEncodeError):
+        write_atomically(path, "half \udcff")
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["t.csv"]
