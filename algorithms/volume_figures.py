@@ -1,0 +1,134 @@
+"""Figures of the grown volume from its counts: solid fraction, anisotropy, diameters, each with a standard
+error.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms.anisotropy import e_d, e_l2, jackknife_sigma
+from algorithms.blocks import BlockGrid, Counts, starts_per_block
+from algorithms.correlation import probability
+from algorithms.ligaments import (
+    changes_per_px,
+    cylinder_diameter_px,
+    euler_density_per_px3,
+    mean_diameters_px,
+    surface_density_per_px,
+)
+from algorithms.lineal_path import chord_length_counts
+from algorithms.neighbourhood import CELL_EXTENTS, DIRECTIONS
+from algorithms.volume_metrics import MetricsState
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure and its standard error; NaN where not (yet) defined."""
+
+    value: float
+    sigma: float
+
+
+@dataclass(frozen=True, slots=True)
+class MetricFigures:
+    """Figures of ``planes`` measured planes; curves ``(3, lags + 1)`` along x, y, z, index = lag in voxels.
+
+    ``chords[axis, n - 1]`` counts solid chords of n voxels. Euler number: per µm³, negative for a network.
+    """
+
+    planes: int
+    voxel_nm: float
+    solid_fraction: Estimate
+    e_tpcf: Estimate
+    e_lpf: Estimate
+    e_d: Estimate
+    d_xy_nm: Estimate
+    d_xz_nm: Estimate
+    d_yz_nm: Estimate
+    ligament_nm: Estimate
+    surface_per_um: Estimate
+    euler_per_um3: Estimate
+    tpcf: Floats
+    lpf: Floats
+    chords: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class _Probabilities:
+    """Resampled probabilities, first axis: all blocks, then all but one block each."""
+
+    tpcf: Floats
+    lpf: Floats
+    change: Floats
+    cell: Floats
+
+
+def figures(state: MetricsState, voxel_nm: float) -> MetricFigures:
+    """All figures of a state whose voxels are ``voxel_nm`` wide."""
+    shares = _probabilities(state)
+    solid_fraction = shares.cell[:, 0]
+    per_px = changes_per_px(shares.change)
+    diameters = mean_diameters_px(solid_fraction, per_px)
+    surface = surface_density_per_px(per_px)
+    d_xy, d_xz, d_yz = (_estimate(diameters[:, plane] * voxel_nm) for plane in range(3))
+    return MetricFigures(
+        planes=int(state.counts.plane_pairs[0]),
+        voxel_nm=voxel_nm,
+        solid_fraction=_estimate(solid_fraction),
+        e_tpcf=_estimate(e_l2(shares.tpcf[..., 1:])),
+        e_lpf=_estimate(e_l2(shares.lpf[..., 1:])),
+        e_d=_estimate(e_d(diameters)),
+        d_xy_nm=d_xy,
+        d_xz_nm=d_xz,
+        d_yz_nm=d_yz,
+        ligament_nm=_estimate(cylinder_diameter_px(solid_fraction, surface) * voxel_nm),
+        surface_per_um=_estimate(surface * 1e3 / voxel_nm),
+        euler_per_um3=_estimate(euler_density_per_px3(shares.cell) * (1e3 / voxel_nm) ** 3),
+        tpcf=shares.tpcf[0],
+        lpf=shares.lpf[0],
+        chords=chord_length_counts(state.counts.paths.sum(axis=(-2, -1))),
+    )
+
+
+def _estimate(resamples: Floats) -> Estimate:
+    return Estimate(float(resamples[0]), float(jackknife_sigma(resamples[1:])))
+
+
+def _resamples(counts: Counts) -> Counts:
+    """Sums over blocks of counts ``(…, blocks_y, blocks_x)``: ``(1 + blocks, …)``, all blocks first."""
+    blocks = np.moveaxis(counts.reshape(*counts.shape[:-2], -1), -1, 0)
+    total = blocks.sum(axis=0, keepdims=True)
+    return np.concatenate((total, total - blocks))
+
+
+def _probabilities(state: MetricsState) -> _Probabilities:
+    grid, counts = state.grid, state.counts
+    return _Probabilities(
+        tpcf=_share(counts.pairs, _segments(grid, counts.plane_pairs)),
+        lpf=_share(counts.paths, _segments(grid, counts.plane_paths)),
+        change=_share(counts.changes, _placements(grid, counts.plane_pairs, DIRECTIONS)),
+        cell=_share(counts.cells, _placements(grid, counts.plane_pairs, CELL_EXTENTS)),
+    )
+
+
+def _share(counts: Counts, possible: Counts) -> Floats:
+    return probability(_resamples(counts), _resamples(possible))
+
+
+def _segments(grid: BlockGrid, plane_segments: Counts) -> Counts:
+    """Segments that fit along x, y, z per lag and block; ``plane_segments[r]`` is the number of usable
+    plane pairs.
+    """
+    lags = range(plane_segments.size)
+    along_x = np.stack([starts_per_block(grid, 0, lag) for lag in lags]) * plane_segments[0]
+    along_y = np.stack([starts_per_block(grid, lag, 0) for lag in lags]) * plane_segments[0]
+    along_z = starts_per_block(grid, 0, 0) * plane_segments[:, None, None]
+    return np.stack((along_x, along_y, along_z))
+
+
+def _placements(grid: BlockGrid, plane_pairs: Counts, extents: tuple[tuple[int, int, int], ...]) -> Counts:
+    """How often each step or cell of extent (dz, dy, dx) fits, per block."""
+    return np.stack([starts_per_block(grid, dy, dx) * plane_pairs[dz] for dz, dy, dx in extents])
