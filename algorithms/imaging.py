@@ -11,12 +11,14 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 
 from algorithms.electrons import EPOXY, PHASES, backscatter_coefficient, electron_range_nm, visibility
 
 SPREAD_PER_DEPTH = 0.3
 """Root mean square fan-out along one direction, over depth: a cone of about 17°."""
+LARGE_SIGMA_PX = 2.5
+"""From here on three moving averages stand for a Gaussian: faster, and within 0.2 px of its σ."""
 TINY = np.float32(1e-6)
 """Keeps the quotient of two vanishing responses at 0 below thick gold."""
 
@@ -79,8 +81,24 @@ def _look_through(
 def _spread(
     image: NDArray[np.float32], sigma_nm: float, pixel_nm: tuple[float, float]
 ) -> NDArray[np.float32]:
-    """Gaussian blur; below a quarter of a pixel it would change nothing and is left out."""
-    sigma_px = (sigma_nm / pixel_nm[0], sigma_nm / pixel_nm[1])
-    if max(sigma_px) < 0.25:
-        return image
-    return np.asarray(gaussian_filter(image, sigma_px, truncate=3.0), dtype=np.float32)
+    """Gaussian blur along both axes; below a quarter of a pixel it would change nothing and is left out."""
+    for axis in (0, 1):
+        sigma_px = sigma_nm / pixel_nm[axis]
+        if sigma_px >= LARGE_SIGMA_PX:
+            image = _box_blur(image, sigma_px, axis)
+        elif sigma_px >= 0.25:
+            image = np.asarray(gaussian_filter1d(image, sigma_px, axis, truncate=3.0), dtype=np.float32)
+    return image
+
+
+def _box_blur(image: NDArray[np.float32], sigma_px: float, axis: int) -> NDArray[np.float32]:
+    """Three moving averages, whose widths are the odd numbers that come closest to the Gaussian's variance.
+
+    Its cost does not depend on σ. W. M. Wells, "Efficient synthesis of Gaussian filters by cascaded uniform
+    filters", IEEE Trans. Pattern Anal. Mach. Intell. 8, 234 (1986).
+    """
+    narrow = 2 * int((np.sqrt(4 * sigma_px**2 + 1) - 1) / 2) + 1
+    wide = round((12 * sigma_px**2 - 3 * narrow**2 + 3) / (4 * narrow + 4))
+    for width in (narrow,) * (3 - wide) + (narrow + 2,) * wide:
+        image = np.asarray(uniform_filter1d(image, width, axis), dtype=np.float32)
+    return image
