@@ -1,0 +1,243 @@
+"""The request socket: one thread owns the ROUTER and answers; commands go to the run through an inbox.
+
+Questions (``snapshot``, ``latest``, ``replay``, ``planes``) are answered here. Commands (``acknowledge``,
+``arm``, ``disarm``, ``stop``, ``abort``) are put into a bounded inbox that the runner empties between
+slices; their reply says that they were accepted, and the events say what came of them. Garbage is counted
+and dropped without a reply; a peer that is gone or does not read loses its replies and holds nobody up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from queue import Empty, Full, Queue
+from threading import Event as Flag
+from threading import Lock, Thread
+from types import TracebackType
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+import zmq
+from numpy.typing import NDArray
+
+from daemon.endpoints import bind
+from daemon.errors import SlicewatchError, WireError
+from daemon.publish import Publisher
+from daemon.requests import (
+    AnyCommand,
+    AnyRequest,
+    Latest,
+    ReadPlanes,
+    Replay,
+    Snapshot,
+    accepted,
+    answered,
+    decode_request,
+    refused,
+)
+from daemon.wire import Multipart, pack_arrays
+
+POLL_MS = 100
+MAX_REQUEST_BYTES = 16 * 1024
+MAX_BLOCK_BYTES = 64 * 2**20
+INBOX_COMMANDS = 100
+QUEUED_REPLIES = 16
+
+
+class VolumeReader(Protocol):
+    """Reads the volume while it grows; called from the control thread."""
+
+    def shape(self, level: int) -> tuple[int, int, int]:
+        """(z, y, x) of a pyramid level in voxels; SlicewatchError if there is no such level."""
+        ...
+
+    def read(
+        self, level: int, first: int, count: int, y: int, x: int, height: int, width: int
+    ) -> NDArray[np.uint8]:
+        """The labels (count, height, width) of a block that lies inside."""
+        ...
+
+
+class Inbox:
+    """Commands on their way to the runner, at most a hundred."""
+
+    def __init__(self) -> None:
+        self._commands: Queue[AnyCommand] = Queue(INBOX_COMMANDS)
+
+    def put(self, command: AnyCommand) -> None:
+        """Add a command.
+
+        Raises
+        ------
+        WireError
+            Too many are waiting.
+        """
+        try:
+            self._commands.put_nowait(command)
+        except Full as error:
+            raise WireError(
+                "too many commands are waiting", where="control", remedy="Wait for the slice in hand."
+            ) from error
+
+    def drain(self) -> list[AnyCommand]:
+        """All waiting commands, oldest first."""
+        commands: list[AnyCommand] = []
+        try:
+            while True:
+                commands.append(self._commands.get_nowait())
+        except Empty:
+            return commands
+
+
+class ControlServer:
+    """Answers requests until closed.
+
+    Raises
+    ------
+    ConfigurationError
+        The endpoint is not loopback.
+    WireError
+        The endpoint cannot be bound.
+    """
+
+    def __init__(
+        self, *, endpoint: str, publisher: Publisher, inbox: Inbox, volume: VolumeReader | None = None
+    ) -> None:
+        self._publisher = publisher
+        self._inbox = inbox
+        self._volume = volume
+        self._garbage = 0
+        self._garbage_lock = Lock()
+        self._context = zmq.Context()
+        self._socket = _answering_socket(self._context)
+        try:
+            self.endpoint = bind(self._socket, endpoint)
+        except Exception:
+            self._context.term()
+            raise
+        self._stopping = Flag()
+        self._thread = Thread(target=self._serve, name="control", daemon=True)
+        self._thread.start()
+
+    @property
+    def garbage(self) -> int:
+        """How many frames were dropped because they were no requests."""
+        with self._garbage_lock:
+            return self._garbage
+
+    def close(self) -> None:
+        """Answer what has arrived, then free the port."""
+        self._stopping.set()
+        self._thread.join()
+        self._context.term()
+
+    def __enter__(self) -> ControlServer:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _serve(self) -> None:
+        while not self._stopping.is_set():
+            if self._socket.poll(POLL_MS):
+                self._answer_one(self._socket.recv_multipart())
+        self._socket.close(linger=500)
+
+    def _answer_one(self, parts: Sequence[bytes]) -> None:
+        """``[peer, request]`` from a DEALER, ``[peer, empty, request]`` from a REQ."""
+        delimited = len(parts) == 3 and parts[1] == b""
+        try:
+            if len(parts) != 2 and not delimited:
+                raise WireError("wrong number of frames", where="control", remedy="Send one frame.")
+            request = decode_request(parts[-1])
+        except WireError:
+            with self._garbage_lock:
+                self._garbage += 1
+            return
+        self._socket.send_multipart((*parts[:-1], *self._reply(request)))
+
+    def _reply(self, request: AnyRequest) -> Multipart:
+        try:
+            return self._answer(request)
+        except SlicewatchError as error:
+            return refused(request, error)
+        except (OSError, ValueError) as error:
+            return refused(request, WireError(str(error), where="control", remedy="See the daemon's log."))
+
+    def _answer(self, request: AnyRequest) -> Multipart:
+        match request:
+            case Snapshot():
+                return self._stream(request, *self._publisher.snapshot())
+            case Latest():
+                return self._latest(request)
+            case Replay():
+                return self._replay(request)
+            case ReadPlanes():
+                return self._planes(request)
+            case _:
+                self._inbox.put(request)
+                return accepted(request)
+
+    def _stream(self, request: AnyRequest, seq: int, messages: list[Multipart]) -> Multipart:
+        """Messages inside one payload frame: a MessagePack array of multiparts."""
+        body = msgspec.msgpack.encode(messages)
+        return answered(request, self._publisher.envelope(seq), {"messages": len(messages)}, body)
+
+    def _latest(self, request: Latest) -> Multipart:
+        seq, messages = self._publisher.snapshot()
+        topic = request.topic.encode()
+        return self._stream(request, seq, [m for m in messages if m[0] == topic][-1:])
+
+    def _replay(self, request: Replay) -> Multipart:
+        seq, messages = self._publisher.since(request.seq)
+        asked, here = (request.run, request.epoch), (self._publisher.run, self._publisher.epoch)
+        if messages is None or asked != here or request.seq > seq + 1:
+            raise WireError(
+                f"messages from {request.seq} of epoch {request.epoch} are not kept",
+                where=f"replay, at epoch {here[1]}, message {seq}",
+                remedy="Ask for a snapshot and go on from there.",
+            )
+        return self._stream(request, seq, messages)
+
+    def _planes(self, request: ReadPlanes) -> Multipart:
+        if self._volume is None:
+            raise WireError("there is no volume yet", where="planes", remedy="Wait for the first plane.")
+        height, width = _extent(request, self._volume.shape(request.level))
+        block = self._volume.read(
+            request.level, request.first, request.count, request.y, request.x, height, width
+        )
+        described, payloads = pack_arrays({"labels": block})
+        seq, _ = self._publisher.snapshot()
+        return answered(request, self._publisher.envelope(seq), {"arrays": described}, *payloads)
+
+
+def _extent(request: ReadPlanes, shape: tuple[int, int, int]) -> tuple[int, int]:
+    """Height and width of a requested block, 0 meaning to the edge; refused when it sticks out or is huge."""
+    height = request.height or shape[1] - request.y
+    width = request.width or shape[2] - request.x
+    ends = (request.first + request.count, request.y + height, request.x + width)
+    if any(end > size for end, size in zip(ends, shape, strict=True)) or min(height, width) < 1:
+        raise WireError(
+            f"the block up to {ends} sticks out", where=f"a volume of {shape}", remedy="Ask for less."
+        )
+    if request.count * height * width > MAX_BLOCK_BYTES:
+        raise WireError(
+            f"{request.count * height * width} voxels are too many for one reply",
+            where="planes",
+            remedy=f"Ask for at most {MAX_BLOCK_BYTES} at a time, or for a coarser level.",
+        )
+    return height, width
+
+
+def _answering_socket(context: zmq.Context[Any]) -> zmq.Socket[Any]:
+    socket = context.socket(zmq.ROUTER)
+    socket.setsockopt(zmq.SNDHWM, QUEUED_REPLIES)
+    socket.setsockopt(zmq.MAXMSGSIZE, MAX_REQUEST_BYTES)
+    socket.setsockopt(zmq.HEARTBEAT_IVL, 5_000)
+    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 15_000)
+    return socket

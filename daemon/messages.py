@@ -1,0 +1,290 @@
+"""What the daemon says (DESIGN §7): one frozen record per topic, with the unit in every field's name.
+
+``docs/protocol.md`` is the reference for other languages. Shifts are (dy, dx) px to be added to a coordinate
+of the moving image; depth grows into the sample; an unknown number is NaN. ``daemon.wire`` makes them bytes.
+The key of a record says which earlier record of its topic it replaces: a slice's thickness is told again when
+its other images arrive, and a late client needs only the last word.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+
+import msgspec
+import numpy as np
+
+from daemon import items
+from daemon.items import FinishReason, RunState, Status, ThicknessSource
+
+NAN = math.nan
+Array = np.ndarray[Any, Any]
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """A record of one topic. ``arrays`` travel as payload frames, not in the header."""
+
+    topic: ClassVar[str]
+    arrays: dict[str, np.ndarray] = {}
+
+    @property
+    def key(self) -> Hashable:
+        """Messages of one topic with equal keys replace each other."""
+        return None
+
+
+class ChannelDescription(msgspec.Struct, frozen=True):
+    """One image of every slice, in the model's input order."""
+
+    name: str
+    voltage_kv: float
+    reference: bool
+
+
+class RunMessage(Message, frozen=True, kw_only=True):
+    """What is being acquired, with what, and how far it has come."""
+
+    topic: ClassVar[str] = "run"
+    state: RunState
+    finish_reason: FinishReason | None = None
+    detail: str = ""
+    project: str = ""
+    channels: tuple[ChannelDescription, ...] = ()
+    slices_done: int = 0
+    slices_expected: int = 0
+    gaps: int = 0
+    planes: int = 0
+    thickness_source: ThicknessSource = ThicknessSource.TARGET
+    target_thickness_nm: float = NAN
+    limits_nm: tuple[float, float] = (NAN, NAN)
+    pixel_size_nm: float = NAN
+    grid_nm: float = NAN
+    armed: bool = False
+    device: str = ""
+    provider: str = ""
+    provider_wanted: str = ""
+    model: str = ""
+    model_sha256: str = ""
+    registration: str = ""
+    usual_interval_s: float = NAN
+    started_at: datetime | None = None
+    last_image_at: datetime | None = None
+    ledger: dict[str, int] = {}
+    ledger_balanced: bool = True
+
+
+class ChannelPlacement(msgspec.Struct, frozen=True):
+    """How one image of a slice was registered; quality 0…1, ``source`` fiducial or face."""
+
+    dy_px: float
+    dx_px: float
+    sigma_px: float
+    quality: float
+    source: str
+    notes: tuple[str, ...] = ()
+
+
+class SliceMessage(Message, frozen=True, kw_only=True):
+    """A slice index and how far it has come: provisional at once, final three slices later, or a gap."""
+
+    topic: ClassVar[str] = "slice"
+    index: int
+    status: Status
+    reason: str = ""
+    channels: dict[str, ChannelPlacement] = {}
+    z_plane: int | None = None
+    seconds: float = NAN
+
+    @property
+    def key(self) -> Hashable:
+        """The slice index."""
+        return self.index
+
+
+class ThicknessMessage(Message, frozen=True, kw_only=True):
+    """Depth of a face below the first and thickness of the slice milled before it, nm, with σ."""
+
+    topic: ClassVar[str] = "thickness"
+    index: int
+    depth_nm: float
+    depth_sigma_nm: float = NAN
+    thickness_nm: float = NAN
+    thickness_sigma_nm: float = NAN
+    source: ThicknessSource
+    asv_nm: float = NAN
+    channels: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> Hashable:
+        """The slice index."""
+        return self.index
+
+
+class DriftMessage(Message, frozen=True, kw_only=True):
+    """The sequential test after one slice: named statistics, the threshold they share, and the verdict."""
+
+    topic: ClassVar[str] = "drift"
+    index: int
+    statistics: dict[str, float] = {}
+    threshold: float = NAN
+    verdict: str = ""
+    alarm: bool = False
+    mean_nm: float = NAN
+    sigma_nm: float = NAN
+
+    @property
+    def key(self) -> Hashable:
+        """The slice index."""
+        return self.index
+
+
+class AlarmMessage(Message, frozen=True, kw_only=True):
+    """Something a person should know; told again, with a name, when it has been acknowledged."""
+
+    topic: ClassVar[str] = "alarm"
+    id: str
+    kind: str
+    slice_index: int
+    message: str
+    measurement: float = NAN
+    limit: float = NAN
+    evidence: dict[str, float] = {}
+    remedy: str = ""
+    acknowledged_by: str = ""
+
+    @property
+    def key(self) -> Hashable:
+        """The alarm's identifier."""
+        return self.id
+
+
+class PlanesMessage(Message, frozen=True, kw_only=True):
+    """Planes ``first … first + count`` of the volume have become final; ``shape`` (z, y, x) is all of it."""
+
+    topic: ClassVar[str] = "planes"
+    first: int
+    count: int
+    shape: tuple[int, int, int]
+    grid_nm: float = NAN
+
+
+class MetricsMessage(Message, frozen=True, kw_only=True):
+    """The volume's figures after ``plane``; arrays, where given, are curves against ``lag_nm``."""
+
+    topic: ClassVar[str] = "metrics"
+    plane: int
+    solid_fraction: float = NAN
+    e_tpcf: float = NAN
+    e_lpf: float = NAN
+    e_d: float = NAN
+    d_xy_nm: float = NAN
+    d_xz_nm: float = NAN
+    d_yz_nm: float = NAN
+
+    @property
+    def key(self) -> Hashable:
+        """The plane."""
+        return self.plane
+
+
+class PreviewMessage(Message, frozen=True, kw_only=True):
+    """Small pictures of the latest slice and of the volume; the only message that may lose its arrays.
+
+    Arrays, all uint8: ``image/NAME`` (y, x) the registered images; ``labels`` (y, x) phases; ``solid`` (y, x)
+    probability of the solid, 255 = 1; ``cut/xy``, ``cut/xz``, ``cut/yz`` labels of the volume, rows then
+    columns as (y, x), (z, x), (z, y). ``cut_at`` holds the position of each cut in planes of the volume.
+    """
+
+    topic: ClassVar[str] = "preview"
+    index: int
+    status: Status = Status.PROVISIONAL
+    image_pixel_nm: tuple[float, float] = (NAN, NAN)
+    cut_pixel_nm: float = NAN
+    cut_at: dict[str, int] = {}
+
+
+class HeartbeatMessage(Message, frozen=True, kw_only=True):
+    """The daemon lives; silence of three ``interval_s`` means that it does not."""
+
+    topic: ClassVar[str] = "heartbeat"
+    state: RunState
+    interval_s: float
+    uptime_s: float = NAN
+    last_image_age_s: float = NAN
+    rss_mib: float = NAN
+    ledger: dict[str, int] = {}
+    ledger_balanced: bool = True
+    previews_withheld: int = 0
+    requests_refused: int = 0
+
+
+TYPES: Mapping[str, type[Message]] = {
+    kind.topic: kind
+    for kind in (
+        RunMessage,
+        SliceMessage,
+        ThicknessMessage,
+        DriftMessage,
+        AlarmMessage,
+        PlanesMessage,
+        MetricsMessage,
+        PreviewMessage,
+        HeartbeatMessage,
+    )
+}
+
+
+def thickness_message(thickness: items.Thickness) -> ThicknessMessage:
+    """The message that tells a thickness."""
+    return ThicknessMessage(
+        index=thickness.index,
+        depth_nm=thickness.depth_nm,
+        depth_sigma_nm=thickness.depth_sigma_nm,
+        thickness_nm=thickness.thickness_nm,
+        thickness_sigma_nm=thickness.thickness_sigma_nm,
+        source=thickness.source,
+        asv_nm=thickness.asv_nm,
+        channels=thickness.channels,
+        notes=thickness.notes,
+    )
+
+
+def placements(shifts: Mapping[str, items.ChannelShift]) -> dict[str, ChannelPlacement]:
+    """The ``channels`` field of a slice message."""
+    return {
+        name: ChannelPlacement(s.dy_px, s.dx_px, s.sigma_px, s.quality, s.source, s.notes)
+        for name, s in shifts.items()
+    }
+
+
+def metrics_message(metrics: items.Metrics, curves: Mapping[str, Array] | None = None) -> MetricsMessage:
+    """The message that tells the figures after a plane, with their curves if given."""
+    return MetricsMessage(
+        plane=metrics.plane,
+        solid_fraction=metrics.solid_fraction,
+        e_tpcf=metrics.e_tpcf,
+        e_lpf=metrics.e_lpf,
+        e_d=metrics.e_d,
+        d_xy_nm=metrics.d_xy_nm,
+        d_xz_nm=metrics.d_xz_nm,
+        d_yz_nm=metrics.d_yz_nm,
+        arrays=dict(curves or {}),
+    )
+
+
+def alarm_message(identifier: str, alarm: items.Alarm, acknowledged_by: str = "") -> AlarmMessage:
+    """The message that tells an alarm, or that ``acknowledged_by`` has seen it."""
+    return AlarmMessage(
+        id=identifier,
+        kind=alarm.kind,
+        slice_index=alarm.slice_index,
+        message=alarm.message,
+        measurement=alarm.measurement,
+        limit=alarm.limit,
+        evidence=dict(alarm.evidence),
+        remedy=alarm.remedy,
+        acknowledged_by=acknowledged_by,
+    )

@@ -1,0 +1,156 @@
+"""The event stream: a PUB socket, gap-free numbers, and what late clients ask for (DESIGN §7).
+
+Every message takes the next number of the epoch and is remembered before it is sent, so whatever a
+subscriber misses can be asked for again. Sending never waits: the socket drops for a subscriber whose queue
+is full. Pictures go first. libzmq tells when it has let go of a payload; while the pictures of earlier
+previews are still queued for somebody, further previews are sent without theirs (a client fetches the newest
+with ``latest``), so a subscriber that stops reading holds a few pictures at most, until the heartbeat of the
+transport hangs up on it. The socket is used only while holding the lock: that is the full fence that ZeroMQ
+demands when a socket passes between threads.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from threading import Lock
+from types import TracebackType
+from typing import Any
+
+import zmq
+
+from daemon.endpoints import bind
+from daemon.history import History
+from daemon.messages import Message, PreviewMessage
+from daemon.wire import SCHEMA, Envelope, Multipart, encode, without_arrays
+
+HISTORY_MESSAGES = 20_000  # some 10 MB, 2000 slices' worth of messages
+QUEUED_MESSAGES = 10_000  # per subscriber; some 5 MB for one that has stopped reading
+PREVIEWS_IN_FLIGHT = 4
+PING_MS, PONG_WITHIN_MS = 5_000, 15_000
+LINGER_MS = 2_000
+
+
+class Publisher:
+    """Publishes messages of one run and epoch; safe to call from several threads.
+
+    Raises
+    ------
+    ConfigurationError
+        The endpoint is not loopback.
+    WireError
+        The endpoint cannot be bound.
+    """
+
+    def __init__(
+        self,
+        *,
+        run: str,
+        epoch: int,
+        endpoint: str,
+        now: Callable[[], datetime],
+        history_messages: int = HISTORY_MESSAGES,
+    ) -> None:
+        self.run = run
+        self.epoch = epoch
+        self._now = now
+        self._lock = Lock()
+        self._seq = 0
+        self._withheld = 0
+        self._history = History(history_messages)
+        self._in_flight: deque[zmq.MessageTracker] = deque()
+        self._context = zmq.Context()
+        self._socket = _publishing_socket(self._context)
+        self._closed = False
+        try:
+            self.endpoint = bind(self._socket, endpoint)
+        except Exception:
+            self._context.term()
+            raise
+
+    def publish(self, message: Message) -> int:
+        """Number, remember and send a message; return its number. After ``close`` it is only remembered."""
+        with self._lock:
+            self._seq += 1
+            parts = encode(message, self.envelope(self._seq))
+            self._history.remember(message, self._seq, parts)
+            if not self._closed:
+                self._send(message, parts)
+            return self._seq
+
+    def restore(self, messages: Iterable[Message]) -> None:
+        """Before the first message of an epoch: what earlier epochs said, for clients that come new."""
+        with self._lock:
+            for message in messages:
+                self._history.restore(message, encode(message, self.envelope(0)))
+
+    def snapshot(self) -> tuple[int, list[Multipart]]:
+        """The last number, and the last message on every subject."""
+        with self._lock:
+            return self._seq, self._history.latest()
+
+    def since(self, seq: int) -> tuple[int, list[Multipart] | None]:
+        """The last number, and the messages from ``seq`` on; None when they are no longer kept."""
+        with self._lock:
+            return self._seq, [] if seq == self._seq + 1 else self._history.since(seq)
+
+    @property
+    def previews_withheld(self) -> int:
+        """How many previews went out without pictures because somebody was behind."""
+        with self._lock:
+            return self._withheld
+
+    def envelope(self, seq: int) -> Envelope:
+        """The envelope of a message, or of an answer given now, that is numbered ``seq``."""
+        return Envelope(SCHEMA, self.run, self.epoch, seq, self._now())
+
+    def close(self) -> None:
+        """Give the last messages two seconds to leave, then free the port."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._socket.close(linger=LINGER_MS)
+        self._context.term()
+
+    def __enter__(self) -> Publisher:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _send(self, message: Message, parts: Multipart) -> None:
+        if not isinstance(message, PreviewMessage) or not message.arrays:
+            self._socket.send_multipart(parts)
+        elif self._somebody_is_behind():
+            self._withheld += 1
+            self._socket.send_multipart(without_arrays(parts))
+        else:
+            self._send_tracked(parts)
+
+    def _send_tracked(self, parts: Multipart) -> None:
+        """Send without copying, so that the tracker tells when every queue has let go of the message."""
+        tracker = self._socket.send_multipart(parts, copy=False, track=True)
+        if tracker is not None:
+            self._in_flight.append(tracker)
+
+    def _somebody_is_behind(self) -> bool:
+        while self._in_flight and self._in_flight[0].done:
+            self._in_flight.popleft()
+        return len(self._in_flight) >= PREVIEWS_IN_FLIGHT
+
+
+def _publishing_socket(context: zmq.Context[Any]) -> zmq.Socket[Any]:
+    socket = context.socket(zmq.PUB)
+    socket.setsockopt(zmq.SNDHWM, QUEUED_MESSAGES)
+    socket.setsockopt(zmq.HEARTBEAT_IVL, PING_MS)
+    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, PONG_WITHIN_MS)
+    socket.setsockopt(zmq.MAXMSGSIZE, 4096)  # what subscribers send are subscriptions
+    socket.copy_threshold = 0
+    return socket

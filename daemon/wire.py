@@ -1,0 +1,205 @@
+"""Messages as bytes and back (DESIGN §7): multipart ``[topic, header, payload…]``.
+
+The header is one flat MessagePack map: the envelope (``schema``, ``run``, ``epoch``, ``seq``, ``time``), the
+topic's fields, and ``arrays``, which describes each payload frame in order by ``name``, ``dtype``,
+``shape`` and ``codec``. Payloads are C-order little-endian bytes, ``raw`` or compressed by ``blosc2``.
+Decoding is strict: whatever is not exactly a message raises ``WireError``; unknown header fields are ignored,
+so that fields can be added without a new schema number. Nothing here executes what it reads.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar, cast
+
+import blosc2
+import msgspec
+import numpy as np
+
+from daemon.errors import WireError
+from daemon.messages import TYPES, Array, Message
+
+SCHEMA = 1
+MAX_ARRAY_BYTES = 256 * 2**20
+DTYPES = frozenset({"uint8", "uint16", "int32", "int64", "float32", "float64"})
+BLOSC_FROM_BYTES = 4096  # below that the compressed frame's own header eats the gain
+
+Multipart = tuple[bytes, ...]
+T = TypeVar("T")
+
+# blosc2's hints describe its keyword arguments as dictionaries; it takes plain values.
+_compress = cast(Any, blosc2.compress2)
+_decompress = cast(Any, blosc2.decompress2)
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """What every header carries: the protocol's number, the run, the daemon's start, the message's number."""
+
+    schema: int
+    run: str
+    epoch: int
+    seq: int
+    time: datetime
+
+
+class ArrayDescription(msgspec.Struct, frozen=True):
+    """How one payload frame becomes an array."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    codec: str
+
+
+class _Described(msgspec.Struct, frozen=True):
+    arrays: tuple[ArrayDescription, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Event:
+    """A message as it came off the wire."""
+
+    envelope: Envelope
+    message: Message
+
+
+def pack(value: object) -> bytes:
+    """MessagePack bytes; numpy numbers become plain ones, times become ISO 8601 text."""
+    return msgspec.msgpack.encode(msgspec.to_builtins(value, enc_hook=_plain))
+
+
+def encode(message: Message, envelope: Envelope) -> Multipart:
+    """A message as ``(topic, header, payload…)``."""
+    described, payloads = pack_arrays(message.arrays)
+    fields = {name: getattr(message, name) for name in message.__struct_fields__ if name != "arrays"}
+    header = {**msgspec.structs.asdict(envelope), **fields, "arrays": described}
+    return (message.topic.encode("ascii"), pack(header), *payloads)
+
+
+def decode(parts: Sequence[bytes]) -> Event:
+    """The message in a multipart.
+
+    Raises
+    ------
+    WireError
+        The parts are not a message of this schema.
+    """
+    if len(parts) < 2:
+        raise garbage(f"a message has a topic and a header, not {len(parts)} part(s)")
+    kind = TYPES.get(bytes(parts[0][:32]).decode("ascii", errors="replace"))
+    if kind is None:
+        raise garbage(f"the topic {bytes(parts[0][:32])!r} is unknown")
+    header = unpack(parts[1])
+    envelope = read_fields(header, Envelope)
+    if envelope.schema != SCHEMA:
+        raise garbage(f"schema {envelope.schema} is not {SCHEMA}")
+    arrays = unpack_arrays(header, parts[2:])
+    return Event(envelope, read_fields({**header, "arrays": arrays}, kind))
+
+
+def without_arrays(parts: Multipart) -> Multipart:
+    """The same message with its payload left out, as it is kept when only the figures matter."""
+    return parts if len(parts) == 2 else (parts[0], pack({**unpack(parts[1]), "arrays": []}))
+
+
+def pack_arrays(arrays: dict[str, Array]) -> tuple[list[ArrayDescription], list[bytes]]:
+    """Descriptions and payload frames of named arrays, in one order."""
+    packed = [_pack_array(name, array) for name, array in arrays.items()]
+    return [description for description, _ in packed], [payload for _, payload in packed]
+
+
+def unpack_arrays(header: dict[str, Any], payloads: Sequence[bytes]) -> dict[str, Array]:
+    """The named arrays of a header and its payload frames; read-only.
+
+    Raises
+    ------
+    WireError
+        Descriptions and payloads do not fit each other.
+    """
+    described = read_fields({"arrays": header.get("arrays", [])}, _Described).arrays
+    if len(described) != len(payloads):
+        raise garbage(f"{len(described)} arrays are described and {len(payloads)} came")
+    return {d.name: _unpack_array(d, bytes(p)) for d, p in zip(described, payloads, strict=True)}
+
+
+def unpack(data: bytes) -> dict[str, Any]:
+    """A MessagePack map with text keys.
+
+    Raises
+    ------
+    WireError
+        The bytes are something else.
+    """
+    try:
+        return msgspec.msgpack.decode(data, type=dict[str, Any])
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise garbage(f"the header is no MessagePack map: {error}") from error
+
+
+def read_fields(header: dict[str, Any], kind: type[T]) -> T:
+    """The fields of ``kind`` in a header, checked; others are ignored.
+
+    Raises
+    ------
+    WireError
+        A field is missing or of the wrong type.
+    """
+    try:
+        return msgspec.convert(header, kind)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise garbage(f"the fields are not those of {kind.__name__}: {error}") from error
+
+
+def garbage(what: str) -> WireError:
+    """The error for bytes that are not a message."""
+    return WireError(
+        what, where="a message on the wire", remedy="Check that both ends run slicewatch of the same schema."
+    )
+
+
+def _pack_array(name: str, array: Array) -> tuple[ArrayDescription, bytes]:
+    dtype = str(array.dtype)
+    if dtype not in DTYPES:
+        raise ValueError(f"array {name!r} is {dtype}; the wire knows {sorted(DTYPES)}")
+    raw = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
+    if len(raw) < BLOSC_FROM_BYTES:
+        return ArrayDescription(name, dtype, array.shape, "raw"), raw
+    packed = _compress(raw, typesize=array.dtype.itemsize, codec=blosc2.Codec.LZ4, clevel=5, nthreads=1)
+    return ArrayDescription(name, dtype, array.shape, "blosc2"), bytes(packed)
+
+
+def _unpack_array(described: ArrayDescription, payload: bytes) -> Array:
+    if described.dtype not in DTYPES or any(n < 0 for n in described.shape):
+        raise garbage(f"array {described.name!r} is described as {described.dtype} {described.shape}")
+    dtype = np.dtype(described.dtype).newbyteorder("<")
+    expected = math.prod(described.shape) * dtype.itemsize
+    if expected > MAX_ARRAY_BYTES:
+        raise garbage(f"array {described.name!r} claims {expected} bytes")
+    raw = _decompressed(described, payload, expected)
+    if len(raw) != expected:
+        raise garbage(f"array {described.name!r} has {len(raw)} bytes, not {expected}")
+    return np.frombuffer(raw, dtype=dtype).reshape(described.shape)
+
+
+def _decompressed(described: ArrayDescription, payload: bytes, expected: int) -> bytes:
+    """The bytes of an array; the size that a compressed frame claims is checked before it is believed."""
+    if described.codec == "raw":
+        return payload
+    if described.codec != "blosc2":
+        raise garbage(f"codec {described.codec!r} is unknown")
+    try:
+        claimed, packed, _ = blosc2.get_cbuffer_sizes(payload)
+        if (claimed, packed) != (expected, len(payload)):
+            raise garbage(f"array {described.name!r} is cut short or unpacks to {claimed} bytes")
+        return bytes(_decompress(payload, nthreads=1))
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise garbage(f"array {described.name!r} does not unpack: {error}") from error
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} cannot travel in a header")
