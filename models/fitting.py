@@ -1,0 +1,212 @@
+"""Fits one network: the plain loop over epochs, with checkpoints from which it goes on exactly."""
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models.errors import CheckpointMismatchError
+from models.losses import segmentation_loss
+
+Batch = tuple[Tensor, Tensor]
+Logits = Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a network is fitted. The defaults are the papers' (Sardhara et al. 2024, Table 1).
+
+    Attributes:
+        batch: patches a step.
+        steps: steps an epoch.
+        epochs: at most.
+        learning_rate: of Adam, at first.
+        plateau_epochs: without progress in the validation loss, after which the rate falls …
+        reduction: … by this factor.
+        patience_epochs: without progress, after which fitting ends.
+        cross_entropy_weight: of the cross-entropy added to the Dice loss.
+        bfloat16: whether convolutions run in 16 bits; on processors that can, it is twice as fast.
+        seed: of the weights and the patches.
+    """
+
+    batch: int = 64
+    steps: int = 100
+    epochs: int = 100
+    learning_rate: float = 1e-4
+    plateau_epochs: int = 10
+    reduction: float = 0.1
+    patience_epochs: int = 25
+    cross_entropy_weight: float = 0.0
+    bfloat16: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """What one epoch came to."""
+
+    training_loss: float
+    validation_loss: float
+    learning_rate: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a fit stands: printed, it is one line."""
+
+    stage: str
+    number: int
+    most: int
+    epoch: Epoch
+    best: float
+    remaining_s: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.stage}: epoch {self.number}/{self.most}, loss {self.epoch.training_loss:.4f}, "
+            f"validation {self.epoch.validation_loss:.4f} (best {self.best:.4f}), "
+            f"rate {self.epoch.learning_rate:.0e}, at most {self.remaining_s / 60:.1f} min left"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is fitted, to what.
+
+    Attributes:
+        stage: name, for progress and for the checkpoint.
+        network: its parameters are changed in place.
+        logits: the network's class scores (batch, class, y, x) of a batch of inputs.
+        draw: a batch of inputs and labels (batch, y, x) int64.
+        validation_loss: of the network as it is.
+    """
+
+    stage: str
+    network: nn.Module
+    logits: Logits
+    draw: Callable[[np.random.Generator], Batch]
+    validation_loss: Callable[[], float]
+
+
+def fit(task: Task, recipe: Recipe, folder: Path, report: Callable[[Progress], None]) -> tuple[Epoch, ...]:
+    """Fit, and leave the network with the weights of its best epoch.
+
+    After each epoch the state goes to ``folder/<stage>.pt``; started again, it goes on from there and ends
+    with the same weights as without the interruption.
+
+    Raises:
+        CheckpointMismatchError: the state was left by another recipe.
+    """
+    path = folder / f"{task.stage}.pt"
+    optimizer = torch.optim.Adam(task.network.parameters(), lr=recipe.learning_rate)
+    plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        optimizer, factor=recipe.reduction, patience=recipe.plateau_epochs
+    )
+    state = _State(task.network, optimizer, plateau)
+    history = state.restore(path, recipe) if path.is_file() else ()
+    while not _finished(history, recipe):
+        epoch = _run_epoch(task, recipe, optimizer, len(history))
+        plateau.step(epoch.validation_loss)
+        history = (*history, epoch)
+        state.save(path, recipe, history)
+        report(_progress(task.stage, recipe, history))
+    state.load_best(path)
+    return history
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """Everything that changes during a fit, on its way to and from a file."""
+
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    plateau: torch.optim.lr_scheduler.ReduceLROnPlateau
+
+    def save(self, path: Path, recipe: Recipe, history: tuple[Epoch, ...]) -> None:
+        best = _best_epoch(history) == len(history) - 1
+        weights = self.network.state_dict()
+        content: dict[str, Any] = {
+            "recipe": json.dumps(asdict(recipe)),
+            "history": json.dumps([asdict(epoch) for epoch in history]),
+            "network": weights,
+            "best": weights if best else torch.load(path, weights_only=True)["best"],
+            "optimizer": self.optimizer.state_dict(),
+            "plateau": self.plateau.state_dict(),
+        }
+        unfinished = path.with_suffix(".part")
+        torch.save(content, unfinished)
+        unfinished.replace(path)
+
+    def restore(self, path: Path, recipe: Recipe) -> tuple[Epoch, ...]:
+        content = torch.load(path, weights_only=True)
+        if json.loads(content["recipe"]) != asdict(recipe):
+            raise CheckpointMismatchError(
+                "the training that was interrupted here followed another recipe",
+                str(path),
+                "Train with the recipe of before, or into an empty folder.",
+            )
+        self.network.load_state_dict(content["network"])
+        self.optimizer.load_state_dict(content["optimizer"])
+        self.plateau.load_state_dict(content["plateau"])
+        return tuple(Epoch(**epoch) for epoch in json.loads(content["history"]))
+
+    def load_best(self, path: Path) -> None:
+        self.network.load_state_dict(torch.load(path, weights_only=True)["best"])
+
+
+def _run_epoch(task: Task, recipe: Recipe, optimizer: torch.optim.Optimizer, number: int) -> Epoch:
+    start = monotonic()
+    task.network.train()
+    rng = np.random.default_rng([recipe.seed, number, *task.stage.encode()])
+    losses = [_step(task, recipe, optimizer, batch) for batch in _drawn_ahead(task, recipe.steps, rng)]
+    task.network.eval()
+    rate = float(optimizer.param_groups[0]["lr"])
+    with torch.inference_mode():
+        validation_loss = task.validation_loss()
+    return Epoch(float(np.mean(losses)), validation_loss, rate, monotonic() - start)
+
+
+def _step(task: Task, recipe: Recipe, optimizer: torch.optim.Optimizer, batch: Batch) -> float:
+    inputs, labels = batch
+    with torch.autocast(inputs.device.type, dtype=torch.bfloat16, enabled=recipe.bfloat16):
+        logits = task.logits(inputs)
+    loss = segmentation_loss(logits.float(), labels, recipe.cross_entropy_weight)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    return loss.item()
+
+
+def _drawn_ahead(task: Task, steps: int, rng: np.random.Generator) -> Iterator[Batch]:
+    """Batches, the next one drawn while the last one is learned; in one order, so that runs repeat."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(task.draw, rng)
+        for _ in range(steps - 1):
+            batch, coming = coming.result(), thread.submit(task.draw, rng)
+            yield batch
+        yield coming.result()
+
+
+def _best_epoch(history: tuple[Epoch, ...]) -> int:
+    return min(range(len(history)), key=lambda number: history[number].validation_loss)
+
+
+def _finished(history: tuple[Epoch, ...], recipe: Recipe) -> bool:
+    if len(history) >= recipe.epochs:
+        return True
+    return bool(history) and len(history) - 1 - _best_epoch(history) >= recipe.patience_epochs
+
+
+def _progress(stage: str, recipe: Recipe, history: tuple[Epoch, ...]) -> Progress:
+    mean_s = float(np.mean([epoch.seconds for epoch in history]))
+    best = history[_best_epoch(history)].validation_loss
+    left = recipe.epochs - len(history)
+    return Progress(stage, len(history), recipe.epochs, history[-1], best, left * mean_s)

@@ -1,0 +1,171 @@
+"""Random scenes to learn from: one seed gives one virtual sample, microscope and run.
+
+Everything that differs between laboratories is drawn at random within wide limits, so that a network
+cannot rely on it: ligament sizes, solid fraction, pixel size, foreshortening, slice thickness, noise,
+curtains, brightness, contrast, and what registration leaves of the shifts between images. A scene is a
+mosaic of blocks far apart in the sample, exposed as one image: percentiles of the whole image are then
+those of a large face, at the cost of a small one.
+
+Seeds never meet: the emulated microscope uses those below 10 000.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from algorithms.acquisition import FaceGrid, clean_faces, gamma_depths_nm, run_conditions
+from algorithms.instrument import Conditions, Instrument, default_instrument, expose
+from algorithms.structures import (
+    SAMPLES_PER_WAVELENGTH,
+    HierarchicalStructure,
+    hierarchical_structure,
+    level_cut,
+    levelled_wave_field,
+    wavelength_nm,
+)
+
+TRAINING_SEEDS = range(10_000, 19_000)
+ENSEMBLE_SEEDS = range(19_000, 20_000)
+"""For the layer that fuses the branches: scenes that no branch has learned from."""
+VALIDATION_SEEDS = range(20_000, 30_000)
+HELD_OUT_SEEDS = range(30_000, 40_000)
+
+SHORTEST_ROW = 0.788
+"""sin 52°: without tilt correction an image row is pixel_size/0.788 nm on the face."""
+PLAIN_SHARE = 0.2
+"""Share of scenes with a network of one ligament size: foreign samples are rarely hierarchical."""
+COARSE_SIZE, FINE_SIZE = 48, 64
+"""Samples along the periodic boxes: 5 µm and 0.9 µm, enough for blocks of a few hundred nm."""
+LARGEST_ERROR_PX = 0.3
+"""Misregistration that is left between images of a stack."""
+SAMPLE_EXTENT_NM = 1e5
+
+
+@dataclass(frozen=True, slots=True)
+class SceneSize:
+    """What is rendered of each seed.
+
+    Attributes:
+        blocks: parts of the sample, side by side in the image.
+        block_px: side of a block.
+        slices: faces of the run.
+    """
+
+    blocks: int = 4
+    block_px: int = 96
+    slices: int = 13
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A rendered run.
+
+    Attributes:
+        images: uint8 (slice, channel, y, x), blocks side by side along x.
+        labels: uint8 (slice, y, x), 1 = solid.
+        block_px: side of a block.
+        square_pixels: whether a row is as high on the face as a column is wide.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    block_px: int
+    square_pixels: bool
+
+
+def render_scene(seed: int, voltages_kv: Sequence[float], size: SceneSize) -> Scene:
+    """The scene of a seed; the same seed always gives the same bytes."""
+    rng = np.random.default_rng(seed)
+    structure = draw_structure(rng)
+    pixel_nm = rng.uniform(2.5, 5.0)
+    row_nm = pixel_nm / rng.choice([1.0, SHORTEST_ROW])
+    mean_nm = rng.uniform(5.0, 15.0)
+    depths_nm = gamma_depths_nm(size.slices, mean_nm, mean_nm * rng.uniform(0.1, 0.4), rng)
+    grids = [_grid(size.block_px, pixel_nm, row_nm, rng) for _ in range(size.blocks)]
+    instruments = [draw_instrument(voltage, rng) for voltage in voltages_kv]
+    conditions = run_conditions(depths_nm, len(voltages_kv), size.blocks * size.block_px, rng)
+    faces = [
+        _face(structure, float(depth_nm), grids, voltages_kv, list(zip(instruments, now, strict=True)), rng)
+        for depth_nm, now in zip(depths_nm, conditions, strict=True)
+    ]
+    images, labels = (np.stack(parts) for parts in zip(*faces, strict=True))
+    return Scene(images, labels, size.block_px, square_pixels=row_nm == pixel_nm)
+
+
+def draw_structure(rng: np.random.Generator) -> HierarchicalStructure:
+    """A hierarchical network, or in PLAIN_SHARE of the cases a plain one."""
+    if rng.random() < PLAIN_SHARE:
+        return _plain_network(rng.uniform(20.0, 120.0), rng.uniform(0.2, 0.5), rng)
+    return hierarchical_structure(
+        rng,
+        coarse_ligament_nm=rng.uniform(80.0, 150.0),
+        fine_ligament_nm=rng.uniform(10.0, 25.0),
+        solid_fraction=rng.uniform(0.09, 0.2),
+        coarse_size=COARSE_SIZE,
+        fine_size=FINE_SIZE,
+    )
+
+
+def draw_instrument(voltage_kv: float, rng: np.random.Generator) -> Instrument:
+    """A microscope around the published one: each artefact from nearly absent to about twice as strong."""
+    usual = default_instrument(voltage_kv)
+    return replace(
+        usual,
+        dose_electrons=usual.dose_electrons * np.exp(rng.uniform(-0.9, 0.9)),
+        gain=usual.gain * rng.uniform(0.6, 1.15),
+        offset=rng.uniform(0.02, 0.15),
+        pixel_noise=usual.pixel_noise * rng.uniform(0.3, 2.5),
+        line_noise=usual.line_noise * rng.uniform(0.0, 2.5),
+        beam_sigma_px=usual.beam_sigma_px * rng.uniform(0.7, 1.4),
+        curtaining=usual.curtaining * rng.uniform(0.0, 2.5),
+        shading=rng.uniform(0.0, 0.12),
+        charging=usual.charging * rng.uniform(0.0, 2.5),
+        brightness_wander=usual.brightness_wander * 2,
+        contrast_wander=usual.contrast_wander * 2,
+    )
+
+
+def _plain_network(ligament_nm: float, fraction: float, rng: np.random.Generator) -> HierarchicalStructure:
+    wave_nm = wavelength_nm(ligament_nm, fraction)
+    field = levelled_wave_field(COARSE_SIZE, wave_nm / SAMPLES_PER_WAVELENGTH, wave_nm, rng)
+    return HierarchicalStructure(field, field, -np.inf, level_cut(field, fraction))
+
+
+def _grid(side_px: int, pixel_nm: float, row_nm: float, rng: np.random.Generator) -> FaceGrid:
+    y_px, x_px = rng.uniform(0, SAMPLE_EXTENT_NM / pixel_nm, size=2)
+    return FaceGrid(side_px, side_px, pixel_nm, row_nm, y_px, x_px)
+
+
+def _face(
+    structure: HierarchicalStructure,
+    depth_nm: float,
+    grids: Sequence[FaceGrid],
+    voltages_kv: Sequence[float],
+    exposures: Sequence[tuple[Instrument, Conditions]],
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Images (channel, y, x) and labels (y, x) of one slice's mosaic."""
+    blocks = [clean_faces(structure, depth_nm, grid, voltages_kv) for grid in grids]
+    signals = np.concatenate([faces for faces, _ in blocks], axis=-1)
+    labels = np.concatenate([labels for _, labels in blocks], axis=-1)
+    images = [_photograph(signal, *how, rng) for signal, how in zip(signals, exposures, strict=True)]
+    return np.stack(images), labels
+
+
+def _photograph(
+    signal: NDArray[np.float32], instrument: Instrument, conditions: Conditions, rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    """Exposed out of place and, as often as not, resampled into place, which smooths the noise.
+
+    A small error stays, as registration leaves it. Blocks bleed into each other by up to 3 px.
+    """
+    error, resampled = rng.uniform(-1, 1, size=(2, 2))
+    resampled *= 0.5 * (rng.random() < 0.5)
+    displaced = ndimage.shift(signal, LARGEST_ERROR_PX * error - resampled, order=3, mode="nearest")
+    image = expose(np.clip(displaced, 0, 1).astype(np.float32), instrument, rng, conditions)
+    if resampled.any():
+        image = np.rint(ndimage.shift(image.astype(np.float32), resampled, order=1, mode="nearest"))
+    return image.astype(np.uint8)

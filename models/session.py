@@ -1,0 +1,233 @@
+"""Runs an exported network through ONNX Runtime on images of any size. Does not need torch.
+
+:func:`open_segmenter` accepts a file only if it is whole (checksum), says how to feed it (metadata) and
+runs on the hardware that was asked for, or says why not; :func:`segment` cuts the images into tiles.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice, product
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.capi.onnxruntime_pybind11_state import (  # pyright: ignore[reportMissingImports]
+    Fail,
+    InvalidArgument,
+    InvalidGraph,
+    InvalidProtobuf,
+)
+
+from models import providers, tiling
+from models.errors import (
+    ModelFileCorruptError,
+    ModelMetadataInvalidError,
+    ModelMismatchError,
+    ProviderUnavailableError,
+)
+from models.model_file import read_checked
+from models.normalisation import FaceImage, Limits, face_limits, normalise
+from models.spec import ModelSpec, from_metadata
+
+LARGEST_TILE_PX = 768
+BATCH_TILES = 1
+"""A tile of this size keeps two cores busy on its own; on a GPU 4 or more are faster."""
+
+GREY_TYPES = ("uint8", "uint16")
+FaceWindow = NDArray[np.uint8 | np.uint16]
+TilePlan = tuple[tiling.Span, tiling.Span]
+
+
+@dataclass(frozen=True, slots=True)
+class Segmenter:
+    """A network ready to run.
+
+    Attributes:
+        spec: what it needs and where it comes from.
+        provider: the hardware it runs on, asked of the session, not of the wish list.
+        refusals: each provider that was asked for in vain, and why.
+        session: ONNX Runtime's; :func:`segment` calls it.
+        largest_tile_px, batch_tiles: how images are cut.
+    """
+
+    spec: ModelSpec
+    provider: str
+    refusals: Mapping[str, str]
+    session: onnxruntime.InferenceSession = field(repr=False)
+    largest_tile_px: int = LARGEST_TILE_PX
+    batch_tiles: int = BATCH_TILES
+
+
+def open_segmenter(
+    path: Path,
+    requested: Sequence[str] = (providers.CPU,),
+    *,
+    allow_cpu_fallback: bool = True,
+    threads: int = 2,
+    largest_tile_px: int = LARGEST_TILE_PX,
+    batch_tiles: int = BATCH_TILES,
+) -> Segmenter:
+    """Load a network and make sure that it can do what it is loaded for.
+
+    Args:
+        path: of an ``.onnx`` file of ours; ``<path>.sha256`` beside it, if there, must match.
+        requested: execution providers of ONNX Runtime, the preferred one first.
+        allow_cpu_fallback: whether to go on when none but the CPU works although another was asked for;
+            :attr:`Segmenter.refusals` then tells why.
+        threads: that one inference may use on the CPU.
+        largest_tile_px: upper limit of a tile's sides; more than twice the network's reach.
+        batch_tiles: tiles run at once.
+
+    Raises:
+        ModelFileMissingError, ModelFileCorruptError, ModelMetadataInvalidError: the file is no good.
+        ProviderUnavailableError: only the CPU works, and falling back to it was not allowed.
+    """
+    content, sha256 = read_checked(path)
+    tried, refusals = providers.usable(requested)
+    session = _start(content, tried or (providers.CPU,), threads, path)
+    provider = session.get_providers()[0]
+    refusals |= _late_refusals(tried, provider)
+    if provider == providers.CPU and requested[0] != providers.CPU and not allow_cpu_fallback:
+        raise _no_hardware(refusals, path)
+    spec = from_metadata(session.get_modelmeta().custom_metadata_map, sha256, str(path))
+    _check_inputs(spec, session, path)
+    return Segmenter(spec, provider, refusals, session, largest_tile_px, batch_tiles)
+
+
+def segment(segmenter: Segmenter, window: FaceWindow) -> NDArray[np.float32]:
+    """Probability of each phase at every pixel of the window's middle slice.
+
+    The result does not depend on how the image is cut: each tile is wider than what is kept of it by as
+    much as the network sees.
+
+    Args:
+        segmenter: an open network.
+        window: (channel, adjacent slice, y, x) uint8 or uint16, registered to each other; channels in
+            the order of ``segmenter.spec.channels``, slices as :func:`models.windows.window_slices`
+            lists them.
+
+    Returns:
+        (class, y, x) float32; the sum over classes is 1.
+
+    Raises:
+        ModelMismatchError: the window has another number of channels or slices, or another data type.
+    """
+    _check_window(segmenter.spec, window)
+    limits = [[face_limits(image, segmenter.spec.normalisation) for image in channel] for channel in window]
+    height, width = window.shape[-2:]
+    padded = _padded(window, segmenter.spec.stride_px)
+    probabilities = np.empty((segmenter.spec.classes, *padded.shape[-2:]), dtype=np.float32)
+    for tiles in _batches(_plan(segmenter, padded), segmenter.batch_tiles):
+        batch = np.stack([_tile(padded, limits, tile, segmenter.spec) for tile in tiles])
+        for (rows, columns), result in zip(tiles, _run(segmenter, batch), strict=True):
+            kept = result[:, rows.kept_inside, columns.kept_inside]
+            probabilities[:, rows.kept, columns.kept] = kept
+    return probabilities[:, :height, :width]
+
+
+def canary_seconds(segmenter: Segmenter) -> float:
+    """Time of one batch of the smallest tile on this hardware, after one to warm up.
+
+    A provider that claims to be a GPU and is slower than a CPU gives itself away.
+    """
+    spec = segmenter.spec
+    side = tiling.padded_length(2 * spec.reach_px, spec.stride_px)
+    batch = np.zeros((1, len(spec.channels), spec.adjacent_slices, side, side), dtype=np.float32)
+    _run(segmenter, batch)
+    start = monotonic()
+    _run(segmenter, batch)
+    return monotonic() - start
+
+
+def _start(content: bytes, tried: Sequence[str], threads: int, path: Path) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3  # errors only: what a fall-back means is said by us, not by its log
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=list(tried))
+    except (InvalidProtobuf, InvalidGraph, InvalidArgument, Fail) as problem:
+        raise ModelFileCorruptError(
+            f"ONNX Runtime cannot load this network: {problem}",
+            str(path),
+            "Fetch the file again, or name another in [segmentation] model.",
+        ) from problem
+
+
+def _late_refusals(tried: Sequence[str], provider: str) -> dict[str, str]:
+    """Those before the provider in use: nothing spoke against them, yet the session left them out."""
+    better = tried[: tried.index(provider)] if provider in tried else tried
+    return dict.fromkeys(better, "ONNX Runtime could not start it")
+
+
+def _no_hardware(refusals: Mapping[str, str], path: Path) -> ProviderUnavailableError:
+    reasons = "; ".join(f"{name}: {reason}" for name, reason in refusals.items())
+    return ProviderUnavailableError(
+        f"only the CPU can run the network ({reasons})",
+        str(path),
+        "Install the driver and libraries, or set allow_cpu_fallback = true in [segmentation].",
+    )
+
+
+def _check_inputs(spec: ModelSpec, session: onnxruntime.InferenceSession, path: Path) -> None:
+    shape: Sequence[Any] = session.get_inputs()[0].shape
+    if list(shape[1:3]) != [len(spec.channels), spec.adjacent_slices]:
+        raise ModelMetadataInvalidError(
+            f"the network takes {shape}, which is not what it says about itself",
+            str(path),
+            "Use a file of models/zoo, or one written by `slicewatch train`.",
+        )
+
+
+def _check_window(spec: ModelSpec, window: FaceWindow) -> None:
+    wanted = (len(spec.channels), spec.adjacent_slices)
+    if window.ndim != 4 or window.shape[:2] != wanted or window.dtype.name not in GREY_TYPES:
+        raise ModelMismatchError(
+            f"the network {spec.name} takes {wanted[0]} channels of {wanted[1]} slices, 8 or 16 bits",
+            f"window of shape {window.shape}, {window.dtype}",
+            f"Give it the channels {', '.join(spec.channels)}, or choose a network for those at hand.",
+        )
+
+
+def _padded(window: FaceWindow, stride_px: int) -> FaceWindow:
+    """Sides rounded up to the stride by repeating the last row and column."""
+    missing = [tiling.padded_length(length, stride_px) - length for length in window.shape[-2:]]
+    if not any(missing):
+        return window
+    return np.pad(window, ((0, 0), (0, 0), (0, missing[0]), (0, missing[1])), mode="edge")
+
+
+def _plan(segmenter: Segmenter, padded: FaceWindow) -> Iterator[TilePlan]:
+    spec = segmenter.spec
+    rows, columns = (
+        tiling.spans(length, segmenter.largest_tile_px, spec.reach_px, spec.stride_px)
+        for length in padded.shape[-2:]
+    )
+    return product(rows, columns)
+
+
+def _batches(tiles: Iterator[TilePlan], size: int) -> Iterator[list[TilePlan]]:
+    while batch := list(islice(tiles, size)):
+        yield batch
+
+
+def _tile(
+    padded: FaceWindow, limits: Sequence[Sequence[Limits]], tile: TilePlan, spec: ModelSpec
+) -> NDArray[np.float32]:
+    rows, columns = tile
+    crop = padded[..., rows.covered, columns.covered]
+    images: list[list[FaceImage]] = [list(channel) for channel in crop]
+    return np.stack(
+        [
+            np.stack([normalise(*pair, spec.normalisation) for pair in zip(channel, bounds, strict=True)])
+            for channel, bounds in zip(images, limits, strict=True)
+        ]
+    )
+
+
+def _run(segmenter: Segmenter, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    session = segmenter.session
+    results: Sequence[Any] = session.run(None, {session.get_inputs()[0].name: batch})
+    return results[0]

@@ -1,0 +1,105 @@
+"""What an ONNX file of ours says about itself: how to feed it and where it comes from.
+
+Each field is one ``metadata_props`` entry ``slicewatch.<field>`` whose value is JSON.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from models.errors import ModelMetadataInvalidError, ModelMismatchError
+from models.normalisation import Normalisation
+
+PREFIX = "slicewatch."
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """How to feed a network, and its provenance.
+
+    Attributes:
+        name: of the network, e.g. ``late_fusion``.
+        channels: names of the image channels, in input order, e.g. ``("1kV", "2kV", "4kV")``.
+        voltages_kv: acceleration voltage of each channel.
+        adjacent_slices: slices of a window; the middle one is labelled.
+        classes: phases; class 0 is pore, 1 is solid.
+        normalisation: what is done to each image beforehand.
+        stride_px: image sides and tile origins must be multiples of it.
+        reach_px: input pixels farther away than this, along y or x, do not matter.
+        training_data_sha256: of the scenes it was trained on.
+        torch_difference: largest difference from torch's probabilities, seen at export.
+        sha256: of the file; empty until it was read from one.
+    """
+
+    name: str
+    channels: tuple[str, ...]
+    voltages_kv: tuple[float, ...]
+    adjacent_slices: int
+    classes: int
+    normalisation: Normalisation
+    stride_px: int
+    reach_px: int
+    training_data_sha256: str
+    torch_difference: float
+    sha256: str = ""
+
+
+def to_metadata(spec: ModelSpec) -> dict[str, str]:
+    """The ``metadata_props`` of a file that holds this network."""
+    fields = asdict(spec) | {"format": FORMAT}
+    del fields["sha256"]  # a file cannot state its own checksum
+    return {PREFIX + key: json.dumps(value) for key, value in fields.items()}
+
+
+def from_metadata(metadata: Mapping[str, str], sha256: str, where: str) -> ModelSpec:
+    """Read back what :func:`to_metadata` wrote.
+
+    Raises:
+        ModelMetadataInvalidError: a field is absent or unreadable, or the format is another.
+    """
+    try:
+        fields: dict[str, Any] = {
+            key.removeprefix(PREFIX): json.loads(value)
+            for key, value in metadata.items()
+            if key.startswith(PREFIX)
+        }
+        if fields.pop("format") != FORMAT:
+            raise ValueError(f"its format is not {FORMAT}")
+        return _spec(fields, sha256)
+    except (KeyError, TypeError, ValueError) as problem:
+        raise ModelMetadataInvalidError(
+            f"this network does not say how to feed it: {problem!r}",
+            where,
+            "Use a file of models/zoo, or one written by `slicewatch train`.",
+        ) from problem
+
+
+def check_fits(spec: ModelSpec, voltages_kv: tuple[float, ...], where: str) -> None:
+    """Refuse a network whose voltages, in order, are not those of the configured channels.
+
+    Raises:
+        ModelMismatchError: with the channels that the network needs.
+    """
+    if voltages_kv != spec.voltages_kv:
+        raise ModelMismatchError(
+            f"the network needs images at {_listed(spec.voltages_kv)}, "
+            f"but the configured channels are at {_listed(voltages_kv)}",
+            where,
+            "Set [[channels]] in that order, or choose a network for them: models/zoo holds one for "
+            "1, 2 and 4 kV together and one for each of them alone.",
+        )
+
+
+def _spec(fields: dict[str, Any], sha256: str) -> ModelSpec:
+    fields["channels"] = tuple(fields["channels"])
+    fields["voltages_kv"] = tuple(float(voltage) for voltage in fields["voltages_kv"])
+    fields["normalisation"] = Normalisation(**fields["normalisation"])
+    if len(fields["channels"]) != len(fields["voltages_kv"]):
+        raise ValueError("it names another number of channels than of voltages")
+    return ModelSpec(**fields, sha256=sha256)
+
+
+def _listed(voltages_kv: tuple[float, ...]) -> str:
+    return " + ".join(f"{voltage:g} kV" for voltage in voltages_kv)
