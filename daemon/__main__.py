@@ -12,11 +12,11 @@ def main() -> None:
     from rich.console import Console
 
     from daemon.cli import app
-    from models.errors import ModelsError
+    from models.errors import ModelError
 
     try:
         app()
-    except (SlicewatchError, ModelsError) as error:
+    except (SlicewatchError, ModelError) as error:
         console = Console(stderr=True, soft_wrap=True, highlight=False)
         console.print(f"error: {error.what}", style="bold red", markup=False)
         console.print(f"  where: {error.where}\n  remedy: {error.remedy}", markup=False)

@@ -35,10 +35,6 @@ class FileUnreadableError(SlicewatchError):
     """One image file is damaged or foreign: it is quarantined and the run goes on."""
 
 
-class ModelError(SlicewatchError):
-    """The network cannot be loaded, or does not fit the configured channels."""
-
-
 class JournalError(SlicewatchError):
     """The journal is damaged, foreign, or belongs to another configuration."""
 

@@ -253,3 +253,27 @@ def _damaged(path: Path, error: sqlite3.Error) -> JournalError:
         where=str(path),
         remedy="Check the disk's free space and rights; nothing was overwritten.",
     )
+
+
+def read_records(path: Path, kind: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The configuration of a run and the latest bodies of a kind, without counting as a start.
+
+    Raises
+    ------
+    JournalError
+        The file is damaged or not a journal.
+    """
+    try:
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        try:
+            (text,) = connection.execute("SELECT value FROM meta WHERE key = 'configuration'").fetchone()
+            rows = connection.execute(
+                "SELECT body FROM records WHERE id IN "
+                "(SELECT max(id) FROM records WHERE kind = ? GROUP BY key) ORDER BY key",
+                (kind,),
+            ).fetchall()
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise _damaged(path, error) from error
+    return json.loads(text), [msgspec.msgpack.decode(body) for (body,) in rows]

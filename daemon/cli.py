@@ -1,0 +1,184 @@
+"""The command line (**contract**, DESIGN §4). Each command parses, calls one function, and says how it went.
+
+What a command needs is imported inside it: ``slicewatch run`` starts fast and never imports torch.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from daemon import __version__
+from daemon.logs import configure_logs
+
+app = typer.Typer(
+    name="slicewatch",
+    help="Watches a FIB-SEM tomography while it runs, and stops it when the milling drifts.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+DEFAULT_EVENTS = "tcp://127.0.0.1:5555"
+ConfigPath = Annotated[Path, typer.Argument(help="Configuration file (TOML); config.toml explains each key.")]
+Connect = Annotated[
+    str,
+    typer.Option("--connect", metavar="ENDPOINT", help="The daemon's control endpoint (publish.control)."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Machine-readable: one JSON object, last line of stdout.")]
+
+
+class Network(StrEnum):
+    """What ``train`` can train."""
+
+    LATE_FUSION = "late-fusion"
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"slicewatch {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Log every detail.")] = False,
+) -> None:
+    """Watches a FIB-SEM tomography while it runs, and stops it when the milling drifts."""
+    configure_logs(verbose=verbose)
+
+
+@app.command()
+def run(config: ConfigPath) -> None:
+    """Watch an acquisition until it is complete, stopped or aborted."""
+    from daemon.service import run_daemon
+
+    _leave(run_daemon(config, follow=True))
+
+
+@app.command()
+def reprocess(config: ConfigPath) -> None:
+    """Process a finished run at full speed: same stages, same outputs, no waiting for more files."""
+    from daemon.service import run_daemon
+
+    _leave(run_daemon(config, follow=False))
+
+
+@app.command()
+def demo(
+    slices: Annotated[int, typer.Option(min=2, help="Slices to mill.")] = 40,
+    size: Annotated[tuple[int, int], typer.Option(metavar="H W", help="Image size in px.")] = (384, 512),
+    workdir: Annotated[
+        Path | None, typer.Option(help="Where to put everything; default: a new folder.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the emulated sample and microscope.")] = 1,
+    headless: Annotated[bool, typer.Option("--headless", help="No monitor; ends by itself.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Watch an emulated microscope at work: emulator, daemon and monitor, nothing to set up."""
+    from daemon.demo import run_demo
+
+    summary = run_demo(slices=slices, size=size, workdir=workdir, seed=seed, headless=headless, quiet=as_json)
+    if as_json:
+        typer.echo(json.dumps(summary))
+
+
+@app.command()
+def emulate(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Project folder to write; must be new.")],
+    slices: Annotated[int, typer.Option(min=1, help="Slices to mill.")] = 40,
+    size: Annotated[tuple[int, int], typer.Option(metavar="H W", help="Image size in px.")] = (384, 512),
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same sample and images.")] = 0,
+    interval: Annotated[float, typer.Option(min=0.0, help="Seconds from slice to slice; 0: no pause.")] = 0.0,
+    fault: Annotated[
+        list[str] | None, typer.Option(metavar="KIND@SLICE", help="A fault; repeatable.")
+    ] = None,
+    truth: Annotated[Path | None, typer.Option(metavar="FILE.npz", help="Where to keep the truth.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE.toml", help="Where to write a fitting configuration.")
+    ] = None,
+    list_faults: Annotated[bool, typer.Option("--list-faults", help="List the faults and exit.")] = False,
+) -> None:
+    """Write an Auto Slice & View project as a microscope would."""
+    from daemon.demo import emulate_project, fault_lines
+
+    if list_faults:
+        typer.echo("\n".join(fault_lines()))
+        raise typer.Exit
+    emulate_project(
+        folder,
+        slices=slices,
+        size=size,
+        seed=seed,
+        interval_s=interval,
+        faults=fault or [],
+        truth=truth,
+        config=config,
+    )
+
+
+@app.command()
+def monitor(
+    connect: Connect = "tcp://127.0.0.1:5556",
+    events: Annotated[str, typer.Option(metavar="ENDPOINT", help="publish.events")] = DEFAULT_EVENTS,
+    host: Annotated[str, typer.Option(help="Address that the page is served on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port that the page is served on.")] = 8050,
+) -> None:
+    """Serve the live dashboard."""
+    from daemon.monitor import run_monitor
+
+    run_monitor(events, connect, host, port)
+
+
+@app.command()
+def status(connect: Connect = "tcp://127.0.0.1:5556", as_json: Json = False) -> None:
+    """Show what a running daemon is doing."""
+    from daemon.status import print_status
+
+    print_status(connect, as_json=as_json)
+
+
+@app.command()
+def check(config: ConfigPath) -> None:
+    """Check configuration, folder, model, hardware, disk and sockets; a line each, with the remedy."""
+    from daemon.checks import print_checks
+
+    raise typer.Exit(0 if print_checks(config) else 1)
+
+
+@app.command()
+def report(
+    output: Annotated[Path, typer.Argument(metavar="OUTPUT_DIR", help="run.output of a run.")],
+) -> None:
+    """Write the self-contained HTML report of a run, PNG figures beside it."""
+    from daemon.report import write_report
+
+    typer.echo(f"report: {write_report(output)}")
+
+
+@app.command()
+def train(
+    network: Annotated[Network, typer.Argument(help="What to train.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Checkpoints, curves and .onnx files.")],
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Minutes instead of an hour; for trying out.")
+    ] = False,
+) -> None:
+    """Train a network on synthetic data and export it to ONNX; started again, it resumes."""
+    from daemon.training import train_network
+
+    train_network(network.value, out, quick=quick)
+
+
+def _leave(exit_code: int) -> None:
+    sys.stdout.flush()
+    raise typer.Exit(exit_code)

@@ -1,0 +1,77 @@
+"""Messages as journal records and back: what was said *is* what happened.
+
+The tables and what a late client is told are projections of these records, so a restarted daemon says and
+writes exactly what the killed one would have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from daemon.items import Status
+from daemon.journal import Journal, Record
+from daemon.messages import TYPES, AlarmMessage, Message
+
+KEPT: Final = ("slice", "thickness", "drift", "alarm", "planes", "metrics")
+
+
+def as_record(message: Message) -> Record:
+    """The journal's record of a message; pictures and curves are not kept."""
+    fields = msgspec.to_builtins(message)
+    fields.pop("arrays", None)
+    return Record(message.topic, _key(message), fields)
+
+
+def messages(journal: Journal) -> Iterator[Message]:
+    """The last word on every subject, topic by topic, as a late client is told it."""
+    for topic in KEPT:
+        for body in journal.latest(topic).values():
+            yield msgspec.convert(body, TYPES[topic], strict=False)
+
+
+def slice_rows(journal: Journal) -> list[dict[str, Any]]:
+    """The rows of ``slices.csv``: one per slice index, gaps too, in order."""
+    thicknesses = journal.latest("thickness")
+    return [
+        _slice_row(index, body, thicknesses.get(index, {})) for index, body in journal.latest("slice").items()
+    ]
+
+
+def metric_rows(journal: Journal) -> list[dict[str, Any]]:
+    """The rows of ``metrics.csv``: one per final plane, in order."""
+    return list(journal.latest("metrics").values())
+
+
+def _slice_row(index: int, told: dict[str, Any], thickness: dict[str, Any]) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "slice": index,
+        "status": told["status"],
+        "reason": told["reason"],
+        "z_plane": told["z_plane"],
+    }
+    if told["status"] != Status.GAP:
+        row |= {
+            name: thickness.get(name)
+            for name in ("depth_nm", "depth_sigma_nm", "thickness_nm", "thickness_sigma_nm")
+        }
+        row["thickness_source"] = thickness.get("source")
+        row["asv_thickness_nm"] = thickness.get("asv_nm")
+        row["notes"] = "; ".join(thickness.get("notes", ()))
+    for name, shift in told["channels"].items():
+        row[f"shift_y_px_{name}"] = shift["dy_px"]
+        row[f"shift_x_px_{name}"] = shift["dx_px"]
+        row[f"quality_{name}"] = shift["quality"]
+    row["shift_source"] = ", ".join(sorted({shift["source"] for shift in told["channels"].values()}))
+    return row
+
+
+def _key(message: Message) -> int:
+    """Records are keyed by slice or plane; alarms by their number."""
+    match message:
+        case AlarmMessage():
+            return int(message.id)
+        case _:
+            return message.key if isinstance(message.key, int) else 0

@@ -1,0 +1,118 @@
+"""Segmentation of a face: the registered images of adjacent slices in, phase probabilities out.
+
+The network looks at ``adjacent_slices`` faces at once, so a face is *provisional* when it arrives and *final*
+when the faces behind it are there. Missing neighbours are replaced by the nearest face that exists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms.resampling import most_probable
+from algorithms.translation import translate
+from daemon.config import Configuration, Region
+from daemon.items import Image, RegisteredSlice, SegmentedSlice, Status
+from models.errors import ModelMismatchError
+from models.session import Segmenter, open_segmenter, segment
+from models.spec import check_fits
+from models.windows import window_slices
+
+ZOO = Path(__file__).parents[2] / "models" / "zoo"
+# The shipped networks by the voltages they were trained for, kV (see models/zoo/*.md).
+SHIPPED: Mapping[tuple[float, ...], str] = {
+    (1.0, 2.0, 4.0): "late_fusion.onnx",
+    (1.0,): "unet_1kv.onnx",
+    (2.0,): "unet_2kv.onnx",
+    (4.0,): "unet_4kv.onnx",
+}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Face:
+    """The registered region of interest of one slice: ``images`` is (channel, y, x)."""
+
+    index: int
+    images: Image
+
+
+def model_path(configuration: Configuration) -> Path:
+    """The configured network, or the shipped one that fits the channels.
+
+    Raises
+    ------
+    ModelMismatchError
+        No network is configured and none of the shipped ones fits.
+    """
+    configured = configuration.segmentation.model
+    voltages = tuple(channel.voltage_kv for channel in configuration.channels)
+    if configured:
+        path = Path(configured)
+        return path if path.is_absolute() or path.exists() else ZOO.parents[1] / path
+    if voltages not in SHIPPED:
+        known = "; ".join(" + ".join(f"{kv:g} kV" for kv in key) for key in SHIPPED)
+        raise ModelMismatchError(
+            f"no shipped network is for channels at {' + '.join(f'{kv:g} kV' for kv in voltages)}",
+            "[segmentation] model",
+            f"There are networks for {known}; configure such channels in that order, or a network of yours.",
+        )
+    return ZOO / SHIPPED[voltages]
+
+
+def open_model(configuration: Configuration, cores: int) -> Segmenter:
+    """The network, ready to run on the best hardware that works.
+
+    Raises
+    ------
+    ModelError
+        The file is missing, damaged, for other channels, or nothing may run it.
+    """
+    section = configuration.segmentation
+    path = model_path(configuration)
+    segmenter = open_segmenter(
+        path,
+        section.providers,
+        allow_cpu_fallback=section.allow_cpu_fallback,
+        threads=section.threads or cores,
+    )
+    check_fits(segmenter.spec, tuple(channel.voltage_kv for channel in configuration.channels), str(path))
+    return segmenter
+
+
+def align(registered: RegisteredSlice, channels: Sequence[str], roi: Region) -> Face:
+    """Cut the region of interest out of every channel, moved into the reference frame.
+
+    The region is in px of the reference frame; what lies outside an image repeats its edge.
+    """
+    images = [
+        cropped(
+            translate(registered.frames[name].image, shift.dy_px, shift.dx_px),
+            roi,
+        )
+        for name in channels
+        for shift in (registered.shifts[name],)
+    ]
+    return Face(registered.index, np.stack(images))
+
+
+def cropped(image: Image, roi: Region) -> Image:
+    """The region of an image (y, x); a width or height of 0 means to the edge."""
+    height = roi.height or image.shape[0] - roi.y
+    width = roi.width or image.shape[1] - roi.x
+    return image[roi.y : roi.y + height, roi.x : roi.x + width]
+
+
+def classify(segmenter: Segmenter, faces: Sequence[Face], centre: int) -> NDArray[np.float32]:
+    """Phase probabilities (class, y, x) of face ``centre`` from the faces at hand."""
+    by_index = {face.index: face.images for face in faces}
+    chosen = window_slices(centre, list(by_index), segmenter.spec.adjacent_slices)
+    return segment(segmenter, np.stack([by_index[index] for index in chosen], axis=1))
+
+
+def segmented(index: int, probabilities: NDArray[np.float32], status: Status) -> SegmentedSlice:
+    """The record of a face's segmentation from its phase probabilities (class, y, x)."""
+    return SegmentedSlice(index, most_probable(probabilities), 1.0 - probabilities[0], status)
