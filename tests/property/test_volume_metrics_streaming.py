@@ -66,7 +66,9 @@ def test_streamed_counts_equal_the_direct_count_of_the_whole_volume(volume: Volu
 @given(volumes, lag_counts, st.data())
 @settings(max_examples=60, deadline=None)
 def test_merging_any_split_equals_the_whole(volume: Volume, lags: int, data: st.DataObject) -> None:
-    """Three consecutive stacks, empty ones included, merge in either order of bracketing to the whole's state."""
+    """Three consecutive stacks, empty ones included, merge in either order of bracketing to the whole's
+    state.
+    """
     first, second = sorted(data.draw(st.tuples(*[st.integers(0, len(volume))] * 2)))
     a, b, c = (streamed(part, lags) for part in np.split(volume, [first, second]))
     whole = streamed(volume, lags)
@@ -79,7 +81,9 @@ def test_merging_any_split_equals_the_whole(volume: Volume, lags: int, data: st.
 def test_a_restart_from_counts_and_the_stored_volume_continues_exactly(
     volume: Volume, lags: int, data: st.DataObject
 ) -> None:
-    """A state without its planes, plus the first and last planes of the volume, goes on as if never stopped."""
+    """A state without its planes, plus the first and last planes of the volume, goes on as if never
+    stopped.
+    """
     stop = data.draw(st.integers(0, len(volume)))
     kept = min(stop, lags)
     state = without_planes(streamed(volume[:stop], lags))
@@ -94,7 +98,9 @@ def test_a_restart_from_counts_and_the_stored_volume_continues_exactly(
 def test_unmeasured_planes_leave_depth_true_and_count_nothing(
     volume: Volume, lags: int, data: st.DataObject
 ) -> None:
-    """With planes missing, z pairs are those of measured planes at their true distance; a path never crosses."""
+    """With planes missing, z pairs are those of measured planes at their true distance; a path never
+    crosses.
+    """
     measured = data.draw(st.lists(st.booleans(), min_size=len(volume), max_size=len(volume)))
     state = start_metrics(*volume.shape[1:], lags=lags)
     for plane, seen in zip(volume, measured, strict=True):
@@ -115,7 +121,9 @@ def test_unmeasured_planes_leave_depth_true_and_count_nothing(
 @given(volumes, st.integers(-140, 140), st.integers(-10, 10))
 @settings(max_examples=80, deadline=None)
 def test_moved_bits_are_moved_pixels(volume: Volume, dx: int, dy: int) -> None:
-    """Moving packed planes is moving pixels, with pore entering from outside, for any width and either sign."""
+    """Moving packed planes is moving pixels, with pore entering from outside, for any width and either
+    sign.
+    """
     solid = volume[0] == 1
     height, width = solid.shape
     expected = np.zeros_like(solid)
