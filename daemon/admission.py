@@ -1,0 +1,186 @@
+"""Does an image belong to the run, and where? Decided by what the image says, never by its folder."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import UTC
+from pathlib import Path
+from typing import Final
+
+from daemon.assembly import (
+    AssemblyRules,
+    AssemblyState,
+    Disregard,
+    FolderHabit,
+    FrameArrived,
+    FrameRecord,
+    PendingSlice,
+    Refusal,
+)
+from daemon.items import Frame
+
+_LARGEST_JUMP: Final = 1000
+"""A slice number this far ahead is another project's file, not a gap of ten micrometres."""
+_SUSPECTS: Final = 2
+"""Slice indices written again before a restart is believed: one may be a single image taken again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why an image is kept out; ``channel`` -1: it could not be told."""
+
+    reason: Refusal
+    detail: str
+    channel: int = -1
+
+
+Verdict = FrameRecord | Refused | Disregard
+
+
+def judge(state: AssemblyState, event: FrameArrived) -> Verdict:
+    """The place of an image in the run, or why it has none."""
+    frame = event.frame
+    if frame.metadata.beam == "ion":
+        return Disregard.ION_BEAM
+    channel = _channel(state.rules, frame)
+    if isinstance(channel, Refused):
+        return channel
+    known = _already_known(state, frame)
+    if known is not None:
+        return known
+    misplaced = _misplaced(state, event, channel)
+    if misplaced is not None:
+        return misplaced
+    height, width = frame.image.shape
+    if state.shape and state.shape != (height, width):
+        detail = f"{height} × {width} px (y × x) in a run of {state.shape[0]} × {state.shape[1]} px"
+        return Refused(Refusal.WRONG_SIZE, detail, channel)
+    return FrameRecord(str(frame.path), frame.sha256, channel, height, width, event.written_ns)
+
+
+def content_digest(sha256: str) -> int:
+    """56 bits of a content hash: 10⁵ files collide with a probability of 10⁻⁷. Never 0."""
+    return int(sha256[:14], 16) or 1
+
+
+def path_digest(path: str) -> int:
+    """56 bits that name a path, the same in every process. Never 0."""
+    return int.from_bytes(hashlib.blake2b(path.encode(errors="surrogateescape"), digest_size=7).digest()) or 1
+
+
+def pending_at(state: AssemblyState, index: int) -> PendingSlice | None:
+    """The slice that waits at an index."""
+    return next((slice_ for slice_ in state.pending if slice_.index == index), None)
+
+
+def habitual_channel(state: AssemblyState, path: Path) -> int:
+    """The channel that the file's folder has always delivered; -1 if none or several."""
+    folder = str(path.parent)
+    return next((habit.channel for habit in state.habits if habit.folder == folder), -1)
+
+
+def with_habit(state: AssemblyState, record: FrameRecord) -> AssemblyState:
+    """Remember which channel a folder delivers."""
+    folder = str(Path(record.path).parent)
+    known = next((habit for habit in state.habits if habit.folder == folder), None)
+    if known is None:
+        return replace(state, habits=(*state.habits, FolderHabit(folder, record.channel)))
+    if known.channel in (record.channel, -1):
+        return state
+    others = tuple(habit for habit in state.habits if habit.folder != folder)
+    return replace(state, habits=(*others, FolderHabit(folder, -1)))
+
+
+def acquired_s(event: FrameArrived) -> float:
+    """When the image was taken, s, by the microscope's clock; its file's time if it does not say."""
+    moment = event.frame.metadata.acquired_at
+    if moment is None:
+        return event.written_ns * 1e-9
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def with_suspicion(state: AssemblyState, event: FrameArrived, refused: Refused) -> AssemblyState:
+    """Remember an image of an index that is already settled but was taken after everything else."""
+    index = event.frame.slice_index
+    again = (Refusal.OVERWRITTEN, Refusal.CONFLICT, Refusal.LATE, Refusal.RENUMBERED)
+    if refused.reason not in again or acquired_s(event) <= state.newest_s or index in state.suspects:
+        return state
+    return replace(state, suspects=(*state.suspects, index))
+
+
+def restarted(state: AssemblyState) -> bool:
+    """Whether the acquisition counts again: several settled indices were taken anew, in rising order."""
+    return len(state.suspects) >= _SUSPECTS and list(state.suspects) == sorted(state.suspects)
+
+
+def _channel(rules: AssemblyRules, frame: Frame) -> int | Refused:
+    voltage = frame.metadata.voltage_kv
+    if voltage is None:
+        return Refused(Refusal.NO_METADATA, "the file does not say at which voltage it was taken")
+    near = [
+        (position, rule)
+        for position, rule in enumerate(rules.channels)
+        if abs(voltage - rule.voltage_kv) <= rules.voltage_tolerance * rule.voltage_kv
+    ]
+    if not near:
+        wanted = ", ".join(f"{rule.voltage_kv:g}" for rule in rules.channels)
+        return Refused(Refusal.WRONG_VOLTAGE, f"{voltage:g} kV, but the channels are {wanted} kV")
+    detector = (frame.metadata.detector or "").casefold()
+    fitting = [(p, rule) for p, rule in near if rule.detector.casefold() in ("", detector)]
+    if not fitting:
+        return Refused(
+            Refusal.WRONG_DETECTOR, f"detector {detector or 'unknown'}, not {near[0][1].detector}", near[0][0]
+        )
+    return min(fitting, key=lambda item: abs(item[1].voltage_kv - voltage))[0]
+
+
+def _already_known(state: AssemblyState, frame: Frame) -> Refused | Disregard | None:
+    """The same content came before: from this very path (touched), or under another name."""
+    for slice_ in state.pending:
+        for record in slice_.frames:
+            if record.sha256 == frame.sha256:
+                return _repeated(record.path == str(frame.path), slice_.index)
+    digest = content_digest(frame.sha256)
+    if digest not in state.settled or state.first_index is None:
+        return None
+    position = state.settled.index(digest)
+    same_path = state.settled_paths[position] == path_digest(str(frame.path))
+    return _repeated(same_path, state.first_index + position // len(state.rules.channels))
+
+
+def _repeated(same_path: bool, index: int) -> Refused | Disregard:
+    if same_path:
+        return Disregard.UNCHANGED
+    return Refused(Refusal.DUPLICATE, f"the same content already came for slice {index}")
+
+
+def _misplaced(state: AssemblyState, event: FrameArrived, channel: int) -> Refused | None:
+    """An index that is already decided, or that cannot belong to this run."""
+    index = event.frame.slice_index
+    if state.next_index is not None and index < state.next_index:
+        return _too_late(state, event, channel)
+    ahead = max(state.next_index or 0, *(s.index for s in state.pending), 0)
+    known = state.next_index is not None or bool(state.pending)
+    if known and index > ahead + _LARGEST_JUMP:
+        return Refused(Refusal.UNEXPECTED_INDEX, f"slice {index} when the run is at {ahead}", channel)
+    last = state.last_index
+    if last is not None and index > last:
+        return Refused(Refusal.UNEXPECTED_INDEX, f"the run was to end with slice {last}", channel)
+    return None
+
+
+def _too_late(state: AssemblyState, event: FrameArrived, channel: int) -> Refused:
+    index, first = event.frame.slice_index, state.first_index
+    if restarted(state):
+        return Refused(Refusal.RENUMBERED, "the acquisition counts again", channel)
+    if first is None or index < first:
+        return Refused(Refusal.LATE, f"the run began with slice {first}", channel)
+    position = (index - first) * len(state.rules.channels) + channel
+    if not state.settled[position]:
+        return Refused(Refusal.LATE, f"slice {index} was already closed as a gap", channel)
+    if state.settled_paths[position] == path_digest(str(event.frame.path)):
+        return Refused(
+            Refusal.OVERWRITTEN, f"slice {index} was already processed with other content", channel
+        )
+    return Refused(Refusal.CONFLICT, f"slice {index} already has this image from another file", channel)
