@@ -1,0 +1,211 @@
+"""The marks of a ruler in one image: where each is, how sure that is, and which are not usable.
+
+A mark at reference position (y, x) is looked for at ``x - dx``, on the rows ``y - dy … y - dy + height``,
+where (dy, dx) is the image's shift. All marks are found together (:mod:`algorithms.ruler_search`), then
+each is fitted alone (:mod:`algorithms.bar_profile`) under the noise that the image itself shows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms.bar_profile import NO_STRIPES, BarFit, Profile, column_profile, fit_bar, measure_stripes
+from algorithms.ruler_search import match_score, search_marks
+
+Array: TypeAlias = NDArray[np.float64]
+
+_MARGIN = 0.6  # background on either side of a bar, in bar widths …
+_SMALLEST_MARGIN_PX = 8.0  # … but at least this much, to tell the blur from the background
+_FEWEST_ROWS = 4
+_END_ROWS = 2  # left out at both ends: the bar's end is not where rounding and registration put it
+_POOREST_MATCH = 0.3
+_SMALLEST_CONTRAST = 6.0  # amplitude over its error
+_START_BLUR_PX = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class RulerMark:
+    """A vertical bar on the face: centre x and top y in px of the first slice, size in px and nm.
+
+    An inclined mark moves by ``direction · tan(angle)`` nm along x per nm of depth.
+    """
+
+    kind: Literal["parallel", "inclined"]
+    x_px: float
+    y_px: float
+    height_px: float
+    direction: int
+    angle_deg: float
+    width_nm: float
+
+    @property
+    def slope(self) -> float:
+        """Lateral travel per depth (nm per nm); 0 for a parallel mark."""
+        return 0.0 if self.kind == "parallel" else self.direction * float(np.tan(np.radians(self.angle_deg)))
+
+
+@dataclass(frozen=True, slots=True)
+class MarkFit:
+    """One mark in one image. ``x_px`` in the image's own columns; ``note`` says why ``usable`` is false.
+
+    ``residual`` (n,) is what the fit leaves over from ``first_column`` on; ``contrast`` the bar's height over
+    its error.
+    """
+
+    mark: int
+    usable: bool
+    x_px: float
+    sigma_px: float
+    width_px: float
+    blur_px: float
+    contrast: float
+    first_column: int
+    residual: Array
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What an image should show: centres (m,) px, slopes (m,) px per nm, and how far off that may be."""
+
+    centre_px: Array
+    slope: Array
+    width_px: Array
+    search_px: float
+    shallower_nm: float
+    deeper_nm: float
+
+
+def locate_marks(
+    image: NDArray[np.generic],
+    marks: tuple[RulerMark, ...],
+    row_shift_px: float,
+    prediction: Prediction,
+    polarity: int,
+) -> tuple[MarkFit, ...]:
+    """Find and fit all marks in ``image`` (h, w). ``polarity`` +1: bright bars, -1: dark bars.
+
+    Returns a record per mark, in order; a mark that is outside the image, hidden or doubtful has
+    ``usable = False``.
+    """
+    strips = [_rows(image, mark, row_shift_px) for mark in marks]
+    start, match = _search(strips, prediction, polarity)
+    profiles = [
+        _window(strips[mark], mark, start, prediction.width_px, _beside(marks, mark))
+        for mark in range(len(marks))
+    ]
+    fits = _fit_all(profiles, start, prediction.width_px)
+    return tuple(
+        _judge(mark, profiles[mark], fits[mark], float(match[mark]), float(start[mark]), polarity)
+        for mark in range(len(marks))
+    )
+
+
+def _rows(image: NDArray[np.generic], mark: RulerMark, row_shift_px: float) -> NDArray[np.generic]:
+    top = max(int(np.ceil(mark.y_px - row_shift_px)) + _END_ROWS, 0)
+    bottom = int(np.floor(mark.y_px - row_shift_px + mark.height_px)) - _END_ROWS
+    return image[top : max(bottom, top)]
+
+
+def _margin_px(width_px: float) -> float:
+    return max(_MARGIN * width_px, _SMALLEST_MARGIN_PX)
+
+
+def _search(
+    strips: list[NDArray[np.generic]], prediction: Prediction, polarity: int
+) -> tuple[Array, Array]:
+    """Start centres (m,) and their match with a bar (m,)."""
+    scores = [_mark_score(strips[m], prediction, m, polarity) for m in range(len(strips))]
+    reach = np.ceil(prediction.search_px)
+    offsets = np.arange(-reach, reach + 1.0)
+    steepest = max(float(np.abs(prediction.slope).max()), 1e-9)
+    depths = np.arange(-prediction.shallower_nm, prediction.deeper_nm + 1e-9, 1.0 / steepest)
+    offset, change, match = search_marks(scores, prediction.centre_px, prediction.slope, offsets, depths)
+    return prediction.centre_px + offset + prediction.slope * change, match
+
+
+def _mark_score(
+    strip: NDArray[np.generic], prediction: Prediction, mark: int, polarity: int
+) -> tuple[Array, Array]:
+    width, slope = float(prediction.width_px[mark]), float(prediction.slope[mark])
+    travel = max(prediction.shallower_nm, prediction.deeper_nm) * abs(slope)
+    reach = prediction.search_px + travel + width / 2 + _margin_px(width) + 2
+    first = max(int(prediction.centre_px[mark] - reach), 0)
+    last = min(int(prediction.centre_px[mark] + reach) + 1, strip.shape[1])
+    if strip.shape[0] < _FEWEST_ROWS or last - first < width:
+        return np.empty(0), np.empty(0)
+    value = strip[:, first:last].mean(axis=0, dtype=np.float64)
+    profile = Profile(np.arange(first, last, dtype=np.float64), value, np.ones_like(value))
+    return match_score(profile, width, 0.5 * _margin_px(width), polarity)
+
+
+def _beside(marks: tuple[RulerMark, ...], mark: int) -> list[int]:
+    """The marks that share rows with ``mark``."""
+    own = marks[mark]
+    return [
+        index
+        for index, other in enumerate(marks)
+        if index != mark
+        and other.y_px < own.y_px + own.height_px
+        and own.y_px < other.y_px + other.height_px
+    ]
+
+
+def _window(
+    strip: NDArray[np.generic], mark: int, centre: Array, width: Array, beside: list[int]
+) -> Profile | None:
+    """The profile around a mark, stopping half-way to a neighbour; None when too little of it is visible."""
+    half = width[mark] / 2 + _margin_px(float(width[mark]))
+    low, high = max(centre[mark] - half, 0.0), min(centre[mark] + half, strip.shape[1] - 1.0)
+    for other in beside:
+        edge = 0.5 * (centre[mark] + centre[other]) + np.sign(centre[other] - centre[mark]) * 0.25 * (
+            width[mark] - width[other]
+        )
+        low, high = (max(low, edge), high) if centre[other] < centre[mark] else (low, min(high, edge))
+    first, last = int(np.ceil(low)), int(np.floor(high)) + 1
+    nearest = min(centre[mark] - first, last - 1 - centre[mark]) - width[mark] / 2
+    if strip.shape[0] < _FEWEST_ROWS or nearest < 0.4 * _SMALLEST_MARGIN_PX:
+        return None
+    return column_profile(np.asarray(strip[:, first:last], dtype=np.float64), first)
+
+
+def _fit_all(profiles: list[Profile | None], start: Array, width: Array) -> list[BarFit | None]:
+    """Fit under white noise, measure the stripes from what remains, fit again under both."""
+    first = [
+        None if profile is None else fit_bar(profile, float(start[m]), float(width[m]), _START_BLUR_PX, NO_STRIPES)
+        for m, profile in enumerate(profiles)
+    ]
+    settled = [
+        (profile, fit)
+        for profile, fit in zip(profiles, first, strict=True)
+        if profile is not None and fit is not None and fit.converged
+    ]
+    stripes = measure_stripes(settled)
+    return [
+        None if p is None or f is None else fit_bar(p, f.centre_px, float(width[m]), f.blur_px, stripes)
+        for m, (p, f) in enumerate(zip(profiles, first, strict=True))
+    ]
+
+
+def _judge(
+    mark: int, profile: Profile | None, fit: BarFit | None, match: float, start: float, polarity: int
+) -> MarkFit:
+    if profile is None or fit is None:
+        note, nan = "outside the image or overlapped", float("nan")
+        return MarkFit(mark, False, nan, nan, nan, nan, 0.0, 0, np.empty(0), note)
+    contrast = polarity * fit.amplitude / max(fit.amplitude_sigma, 1e-12)
+    note = ""
+    if match < _POOREST_MATCH:
+        note = f"looks unlike a bar (match {match:.2f} < {_POOREST_MATCH})"
+    elif contrast < _SMALLEST_CONTRAST:
+        note = f"contrast is only {contrast:.1f} of its error"
+    elif not fit.converged or abs(fit.centre_px - start) > 0.35 * fit.width_px + 2.0:
+        note = "the edge fit did not settle"
+    return MarkFit(
+        mark, not note, fit.centre_px, fit.centre_sigma_px, fit.width_px, fit.blur_px, contrast,
+        int(profile.x_px[0]), fit.residual, note,
+    )  # fmt: skip
