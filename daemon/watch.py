@@ -1,0 +1,205 @@
+"""The watcher: a thread that looks at the acquisition folder and hands out complete files, each version once.
+
+It never blocks the pipeline: looking happens in its own thread, and ``take`` gives what is there.
+"""
+
+from __future__ import annotations
+
+import heapq
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from daemon.completeness import Progress
+from daemon.hints import Hints, ObserverKind
+from daemon.items import FileReady
+from daemon.scan import Finding, FolderScan, WaitingFile
+
+_BETWEEN_LOOKS_S: Final = 0.2
+"""How soon an unfinished file is looked at again, and the least time between full looks in a storm of events;
+without events a full look comes every ``scan_interval_s``."""
+_JOIN_S: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A version that stopped changing before it was complete, or that no waiting will mend."""
+
+    file: FileReady
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class WatchHealth:
+    """How watching goes; ``scanned_s_ago`` is infinite before the first look."""
+
+    share_present: bool
+    observer_alive: bool
+    observer_restarts: int
+    scanned_s_ago: float
+    scan_cost_s: float
+    trouble: str
+
+
+class Watcher:
+    """Looks until it is stopped; files come out of ``take`` in the order of their slices.
+
+    ``known`` are versions that an earlier process has dealt with. Always ``seen`` = handed out + ``waiting``.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        pattern: str,
+        *,
+        observer: ObserverKind = "auto",
+        scan_interval_s: float = 1.0,
+        sentinel: str = "",
+        stall_s: float = 30.0,
+        known: Iterable[FileReady] = (),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._scan = FolderScan(folder, pattern, sentinel, stall_s=stall_s)
+        self._scan.know(known)
+        self._stall_s = stall_s
+        self._interval_s = scan_interval_s
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self._hints = Hints(folder, observer, self._hint)
+        self._hinted: set[str] = set()
+        self._ready: list[tuple[int, int, str, FileReady]] = []
+        self._given_up: list[GivenUp] = []
+        self._waiting: tuple[WaitingFile, ...] = ()
+        self._seen = self._scan.seen
+        self._scanned_s = float("-inf")
+        self._cost_s = 0.0
+        self._trouble = ""
+        self._present = False
+
+    def start(self) -> None:
+        """Begin to look; a folder that is not there yet is waited for."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop looking; what was found can still be taken."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread.ident is not None:
+            self._thread.join(_JOIN_S)
+        self._hints.stop()
+
+    def take(self, timeout_s: float, limit: int | None = None) -> list[FileReady]:
+        """Complete files in the order of slice number, then time written; waits for the first one.
+
+        At most ``limit`` are taken: the rest stays, and later files of an earlier slice overtake it.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: bool(self._ready) or self._stopping.is_set(), timeout_s)
+            count = len(self._ready) if limit is None else min(limit, len(self._ready))
+            return [heapq.heappop(self._ready)[3] for _ in range(count)]
+
+    def take_given_up(self) -> list[GivenUp]:
+        """Versions that will not become complete by waiting; a later version of such a file is new."""
+        with self._changed:
+            given_up, self._given_up = self._given_up, []
+            return given_up
+
+    @property
+    def seen(self) -> int:
+        """Versions of files found so far, those known from before included."""
+        with self._changed:
+            return self._seen
+
+    @property
+    def waiting(self) -> int:
+        """Versions that nobody has taken yet, complete or not."""
+        with self._changed:
+            return len(self._waiting) + len(self._ready) + len(self._given_up)
+
+    @property
+    def unread(self) -> int:
+        """Of those, the ones that may be read soon: files that have not changed for long do not count."""
+        now_s = self._clock()
+        with self._changed:
+            lively = sum(now_s - file.since_s < self._stall_s for file in self._waiting)
+            return lively + len(self._ready) + len(self._given_up)
+
+    @property
+    def unfinished(self) -> tuple[WaitingFile, ...]:
+        """Files that are not complete, and what they lack."""
+        with self._changed:
+            return self._waiting
+
+    @property
+    def health(self) -> WatchHealth:
+        """How watching goes right now."""
+        with self._changed:
+            return WatchHealth(
+                self._present,
+                self._hints.alive,
+                self._hints.restarts,
+                self._clock() - self._scanned_s,
+                self._cost_s,
+                self._trouble or self._hints.trouble,
+            )
+
+    def look(self) -> None:
+        """One full look, as the thread does; for callers that bring their own loop."""
+        with self._changed:
+            hinted, self._hinted = self._hinted, set()
+        begun_s = self._clock()
+        try:
+            findings = self._scan.look(begun_s, hinted)
+        except OSError as error:
+            with self._changed:
+                self._hinted |= hinted
+                self._present = False
+                self._trouble = f"the folder cannot be listed: {error.strerror or error}"
+            return
+        self._publish(findings, looked_s=begun_s)
+
+    def _hint(self, path: str) -> None:
+        with self._changed:
+            self._hinted.add(path)
+        self._wake.set()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._hints.keep_alive()
+            self.look()
+            self._linger(self._clock())
+            self._wake.clear()
+
+    def _linger(self, since_s: float) -> None:
+        """Until the next full look, watch unfinished files closely; an event ends the wait."""
+        while not self._stopping.is_set():
+            left_s = since_s + self._interval_s - self._clock()
+            busy = self._present and bool(self._waiting)
+            if left_s <= 0.0:
+                return
+            if self._wake.wait(min(left_s, _BETWEEN_LOOKS_S) if busy else left_s):
+                self._stopping.wait(max(0.0, since_s + _BETWEEN_LOOKS_S - self._clock()))
+                return
+            if busy:
+                self._publish(self._scan.look_at_unfinished(self._clock()))
+
+    def _publish(self, findings: Iterable[Finding], looked_s: float | None = None) -> None:
+        with self._changed:
+            for finding in findings:
+                file = finding.file
+                if finding.progress is Progress.COMPLETE:
+                    order = (finding.slice_number, file.mtime_ns, str(file.path))
+                    heapq.heappush(self._ready, (*order, file))
+                else:
+                    self._given_up.append(GivenUp(file, finding.reason))
+            self._waiting, self._seen = self._scan.waiting, self._scan.seen
+            if looked_s is not None:
+                self._scanned_s, self._present, self._trouble = looked_s, True, ""
+                self._cost_s = self._clock() - looked_s
+            self._changed.notify_all()
