@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Final
 from xml.etree import ElementTree
 
-_LONGEST_XML = 1 << 24
+_LONGEST_XML: Final = 1 << 24
+_DECLARATION: Final = re.compile(r"^\s*<\?xml[^>]*\?>")
 
 
 def decoded(raw: bytes) -> str:
@@ -55,12 +58,13 @@ def moment(text: str | None, formats: Iterable[str]) -> datetime | None:
 def parsed_xml(text: str) -> ElementTree.Element | None:
     """The root of a document without namespaces; None if it is not well formed or declares entities.
 
+    The text is decoded already, so what its declaration says of bytes no longer holds and is left out.
     A document type is refused before parsing: microscopes write none, and entities can grow without bound.
     """
     if len(text) > _LONGEST_XML or "<!DOCTYPE" in text.upper():
         return None
     try:
-        root = ElementTree.fromstring(text.strip())  # noqa: S314 - entities are refused above
+        root = ElementTree.fromstring(_DECLARATION.sub("", text).strip())  # noqa: S314 - entities are refused above
     except (ElementTree.ParseError, ValueError):
         return None
     for element in root.iter():
