@@ -1,0 +1,119 @@
+"""What is left of an image after its model is taken away: noise level, stripes, outliers, correlation.
+
+These are the ingredients of a calibrated weighted fit of one image patch onto another. All arrays are (h, w);
+weights are inverse variances, 0 where there is no valid pixel.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import linalg, ndimage
+
+Floats = NDArray[np.float64]
+
+LOCAL_PX = 2.0
+"""Outliers are regions, not pixels (a chipped edge, a flake of redeposit): look at residuals averaged over
+a Gaussian of this standard deviation, where they stand out of the shot noise."""
+FULL_TRUST = 2.5
+NO_TRUST = 6.0
+"""Local residuals up to the first many standard deviations count in full, beyond the second not at all."""
+LAG_PX = 8
+"""Noise correlations beyond this distance are treated as stripes or not at all."""
+
+
+def noise_variance(image: NDArray[np.float32]) -> float:
+    """Variance of the white noise of `image` (h, w), insensitive to structure.
+
+    J. Immerkær, "Fast noise variance estimation", Comput. Vis. Image Underst. 64 (1996) 300: the difference
+    of two Laplacians cancels structure; the median instead of the mean ignores the edges that remain.
+    """
+    second = np.diff(image.astype(np.float32), 2, axis=0)
+    mixed = np.diff(second, 2, axis=1) / 6.0
+    return float((np.median(np.abs(mixed)) / 0.67449) ** 2)
+
+
+def intensity_variance(residual: Floats, model: Floats, trust: Floats) -> tuple[float, float]:
+    """(α, β) of the noise variance α + β·(model - mean of model), fitted to squared residuals.
+
+    Shot noise grows with brightness: the dark floor of a trench is quieter than the bright pad around it.
+    """
+    centred = model - np.average(model, weights=trust)
+    squared = residual**2
+    alpha = float(np.average(squared, weights=trust))
+    spread = float(np.average(centred**2, weights=trust))
+    slope = float(np.average(squared * centred, weights=trust)) / max(spread, 1e-12)
+    return alpha, max(slope, 0.0)
+
+
+def variance_map(model: Floats, trust: Floats, alpha: float, beta: float) -> Floats:
+    """(h, w) noise variance; never below a tenth of its mean, so that no dark pixel rules the fit."""
+    centred = model - np.average(model, weights=trust)
+    return np.maximum(alpha + beta * centred, 0.1 * alpha)
+
+
+def redescending(deviations: Floats) -> Floats:
+    """Weight 1 up to `FULL_TRUST`, then Tukey's biweight down to 0 at `NO_TRUST`."""
+    beyond = np.maximum(np.abs(deviations) - FULL_TRUST, 0.0) / (NO_TRUST - FULL_TRUST)
+    return np.maximum(1.0 - beyond**2, 0.0) ** 2
+
+
+def local_trust(standardised: Floats, valid: Floats, smoothing_px: float) -> Floats:
+    """(h, w) trust 0…1 in each pixel from the residuals around it, in units of their standard deviation.
+
+    `standardised` is white noise smoothed by `smoothing_px` and divided by its standard deviation then.
+    The unit of the local residual is its own robust spread where that exceeds the one that white noise has:
+    a slight misfit everywhere (another voltage, a softer focus) is not a reason to distrust everything.
+    """
+    local: Floats = ndimage.gaussian_filter(standardised * valid, LOCAL_PX, mode="constant", truncate=3.0)
+    local = local * np.hypot(1.0, LOCAL_PX / smoothing_px)
+    spread = float(np.median(np.abs(local[valid > 0]))) / 0.67449
+    return redescending(local / max(spread, 1.0)) * valid
+
+
+def profile_noise(variance: float, smoothing_px: float, size: int) -> Floats:
+    """(n, n) covariance of the noise in a profile of line means.
+
+    `variance` is what it would be if pixels were independent; smoothing along the line correlates them,
+    smoothing across correlates the lines.
+    """
+    distance = np.arange(size) / smoothing_px
+    return linalg.toeplitz(variance * 2.0 * np.sqrt(np.pi) * smoothing_px * np.exp(-(distance**2) / 4.0))
+
+
+def stripe_covariance(profile: Floats, noise: Floats) -> Floats:
+    """(n, n) covariance of the stripes seen in `profile` (n,), the means along n lines, beside `noise` (n, n).
+
+    A stationary covariance from the tapered empirical autocovariance. Zero when the profile is no rougher
+    than its noise explains.
+    """
+    n = profile.size
+    effective = n * noise[0, 0] / max(float(np.abs(noise[0]).sum() * 2), 1e-30)
+    if float(profile.var()) < noise[0, 0] * (1.0 + 2.0 * np.sqrt(2.0 / max(effective, 1.0))):
+        return np.zeros((n, n))
+    centred = profile - profile.mean()
+    lags = np.fft.irfft(np.abs(np.fft.rfft(centred, 2 * n)) ** 2, 2 * n)[:n] / n - noise[0]
+    taper = np.cos(np.linspace(0.0, np.pi / 2, n)) ** 2
+    power = np.maximum(np.fft.rfft(np.concatenate([lags * taper, [0.0], (lags * taper)[:0:-1]])).real, 0.0)
+    return linalg.toeplitz(np.fft.irfft(power, 2 * n)[:n])
+
+
+def stripe_gain(covariance: Floats, noise: Floats, precision: Floats) -> Floats:
+    """K(K + C)⁻¹N⁻¹ (n, n) for stripe covariance K, profile noise C and summed weights N (n,) of each line.
+
+    Maps weighted line sums to the best linear prediction of the stripes.
+    """
+    n = precision.size
+    if not covariance.any():
+        return np.zeros((n, n))
+    ridge = 0.02 * noise[0, 0] * np.eye(n)
+    gain = np.linalg.solve(covariance + noise + ridge, covariance).T / precision
+    return (gain + gain.T) / 2.0
+
+
+def autocovariance_power(residual: Floats, valid: Floats) -> Floats:
+    """Power spectrum (rfft2 of the doubled shape) of the short-range noise in `residual`; white: flat."""
+    shape = [2 * n for n in residual.shape]
+    counts = np.fft.irfft2(np.abs(np.fft.rfft2(valid, shape)) ** 2, shape)
+    products = np.fft.irfft2(np.abs(np.fft.rfft2(residual * valid, shape)) ** 2, shape)
+    lags = np.where(counts > 0.5, products / np.maximum(counts, 0.5), 0.0)
+    taper = [np.maximum(1.0 - np.abs(np.fft.fftfreq(n, 1 / n)) / LAG_PX, 0.0) for n in shape]
+    return np.maximum(np.fft.rfft2(lags * np.outer(*taper)).real, 0.0)
