@@ -24,8 +24,8 @@ SAMPLES_PER_WAVELENGTH = 2.4
 INCOMMENSURATE = 1.0206207261596576
 """√(25/24), the fine field's sampling rate over the coarse one's: irrational, so that boxes of whole numbers
 of samples and ligament sizes in a rational ratio never share a period and the two levels never realign."""
-LIGAMENT_OFFSET = 0.347
-LIGAMENT_SLOPE = 0.55
+LIGAMENT_OFFSET = 0.376
+LIGAMENT_SLOPE = 0.536
 """Mean local thickness over wavelength, offset + slope·φ; see :func:`wavelength_nm`. Measured by
 `pytest tests/unit/algorithms/test_structures.py -k ligament -m slow` on 8 wavelengths cubed."""
 
