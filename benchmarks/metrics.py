@@ -1,0 +1,130 @@
+"""Cost of the streaming metrics per plane, at growing height, against recomputing with PoreSpy, and
+exactness.
+"""
+
+import resource
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+import porespy
+from numpy.typing import NDArray
+from rich.table import Table
+
+from algorithms.correlation import two_point_correlation
+from algorithms.lineal_path import lineal_path
+from algorithms.structures import hierarchical_structure, solid_at
+from algorithms.volume_figures import figures
+from algorithms.volume_metrics import MetricsState, add_plane, start_metrics
+
+VOXEL_NM = 2.5
+LAGS = 100
+SEED = 7
+
+Labels = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Plane size and heights for the cost, edge of the cube for PoreSpy, planes averaged at each height."""
+
+    height_px: int
+    width_px: int
+    heights: tuple[int, ...]
+    cube_px: int
+    timed_planes: int = 16
+
+
+QUICK = Scale(height_px=512, width_px=768, heights=(64, 256, 512), cube_px=128)
+FULL = Scale(height_px=2048, width_px=3072, heights=(64, 256, 1024), cube_px=256)
+
+
+def measure(quick: bool) -> tuple[Table, dict[str, float]]:
+    """Seconds per plane, its growth, the speedup over PoreSpy, the difference to batch, peak memory."""
+    scale = QUICK if quick else FULL
+    result = plane_costs(scale)
+    result |= against_porespy(scale.cube_px)
+    result["peak_memory_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    table = Table("figure", "value", title=f"{scale.width_px} x {scale.height_px} px, {LAGS} lags")
+    for name, value in result.items():
+        table.add_row(name, f"{value:.6g}")
+    return table, result
+
+
+def plane_costs(scale: Scale) -> dict[str, float]:
+    """Seconds to add a plane at each height: the least of several, since other programs only ever add time.
+
+    ``growth_ratio`` compares the tallest stack with the lowest that holds all lags; a lower one has fewer
+    to do.
+    """
+    sample = _structure(16, scale.height_px, scale.width_px)
+    state, costs = start_metrics(scale.height_px, scale.width_px, lags=LAGS), dict[int, float]()
+    for height in scale.heights:
+        while state.planes < height - scale.timed_planes:
+            state = add_plane(state, _plane(sample, state.planes))
+        costs[height], state = _fastest_addition(state, sample, scale.timed_planes)
+    named = {f"seconds_per_plane_at_{height}": cost for height, cost in costs.items()}
+    full_window = next(height for height in scale.heights if height > LAGS)
+    return named | {"growth_ratio": costs[scale.heights[-1]] / costs[full_window]}
+
+
+def _fastest_addition(state: MetricsState, sample: Labels, planes: int) -> tuple[float, MetricsState]:
+    seconds: list[float] = []
+    for _ in range(planes):
+        plane = _plane(sample, state.planes)
+        begin = perf_counter()
+        state = add_plane(state, plane)
+        seconds.append(perf_counter() - begin)
+    return min(seconds), state
+
+
+def against_porespy(edge_px: int) -> dict[str, float]:
+    """A live update of a cube's metrics, against computing its TPCF and LPF anew with PoreSpy."""
+    cube = _structure(edge_px, edge_px, edge_px)
+    state = start_metrics(edge_px, edge_px, lags=LAGS)
+    for plane in cube[:-1]:
+        state = add_plane(state, plane)
+    begin = perf_counter()
+    state = add_plane(state, cube[-1])
+    curves = figures(state, VOXEL_NM)
+    streaming = perf_counter() - begin
+    solid = cube == 1
+    porespy_seconds = _seconds(lambda: recompute_with_porespy(solid))
+    differences = (curves.tpcf - two_point_correlation(solid, LAGS), curves.lpf - lineal_path(solid, LAGS))
+    return {
+        "porespy_seconds": porespy_seconds,
+        "streaming_seconds": streaming,
+        "speedup_vs_porespy": porespy_seconds / streaming,
+        "max_abs_difference_to_batch": float(np.nanmax(np.abs(differences))),
+    }
+
+
+def recompute_with_porespy(solid: NDArray[np.bool_]) -> None:
+    """What a program without streaming does for every new plane: the correlation, and the chords of three
+    axes.
+    """
+    porespy.metrics.two_point_correlation(solid, bins=LAGS)
+    for axis in range(3):
+        chords = porespy.filters.apply_chords(solid, axis=axis, trim_edges=False, label=True)
+        lengths = porespy.filters.region_size(chords)
+        porespy.metrics.lineal_path_distribution(lengths, bins=LAGS)
+
+
+def _seconds(work: Callable[[], None]) -> float:
+    begin = perf_counter()
+    work()
+    return perf_counter() - begin
+
+
+def _structure(planes: int, height: int, width: int) -> Labels:
+    structure = hierarchical_structure(np.random.default_rng(SEED))
+    z_nm, y_nm, x_nm = (np.arange(size, dtype=np.float64) * VOXEL_NM for size in (planes, height, width))
+    return solid_at(structure, z_nm, y_nm, x_nm)
+
+
+def _plane(sample: Labels, index: int) -> Labels:
+    """Planes up and down through the sample: as tall a stack as wanted without jumps."""
+    turn = 2 * (len(sample) - 1)
+    step = index % turn
+    return sample[min(step, turn - step)]
