@@ -182,8 +182,8 @@ def _describe(profile: Profile, whiten: Array, free: Array, width_px: float, *, 
 def measure_stripes(settled: list[tuple[Profile, BarFit]]) -> StripeNoise:
     """Stripe noise of one image, pooled over its bars: what the fits leave beyond the white noise.
 
-    A fit of six parameters hides part of the noise, which ``n/(n - 6)`` restores on average. Lags count as far
-    as they stand out from chance; a negative power at any frequency is not a covariance and is cut.
+    A fit of six parameters hides part of the noise, which ``n/(n - 6)`` restores on average. Lags count as
+    far as they stand out from chance; a negative power at any frequency is not a covariance and is cut.
     """
     residuals = [fit.residual for _, fit in settled]
     count = sum(residual.size for residual in residuals)
@@ -191,9 +191,8 @@ def measure_stripes(settled: list[tuple[Profile, BarFit]]) -> StripeNoise:
         return NO_STRIPES
     restore = count / max(count - _PARAMETERS * len(residuals), 1)
     longest = min(_LONGEST_LAG, min(residual.size for residual in residuals) // 2)
-    lagged = np.array(
-        [sum(float(r[lag:] @ r[: r.size - lag]) for r in residuals) * restore / count for lag in range(longest)]
-    )
+    products = [sum(float(r[lag:] @ r[: r.size - lag]) for r in residuals) for lag in range(longest)]
+    lagged = np.array(products) * restore / count
     chance = 2.0 * lagged[0] / np.sqrt(count)
     white = sum(float(profile.variance.sum()) for profile, _ in settled) / count
     lagged[0] = max(lagged[0] - white, 0.0)

@@ -176,8 +176,8 @@ def _window(
 def _fit_all(profiles: list[Profile | None], start: Array, width: Array) -> list[BarFit | None]:
     """Fit under white noise, measure the stripes from what remains, fit again under both."""
     first = [
-        None if profile is None else fit_bar(profile, float(start[m]), float(width[m]), _START_BLUR_PX, NO_STRIPES)
-        for m, profile in enumerate(profiles)
+        None if p is None else fit_bar(p, float(start[m]), float(width[m]), _START_BLUR_PX, NO_STRIPES)
+        for m, p in enumerate(profiles)
     ]
     settled = [
         (profile, fit)

@@ -1,0 +1,127 @@
+"""The drift test: what alarms, what does not, and what it says about it."""
+
+import numpy as np
+import pytest
+
+from algorithms.drift import DriftState, DriftVerdict, acknowledge, baseline_nm, start_drift, step
+
+MEAN, SIGMA = 10.16, 3.12
+SHAPE = (MEAN / SIGMA) ** 2
+
+
+def milling(rng: np.random.Generator, count: int, mean: float = MEAN, sigma: float = SIGMA) -> list[float]:
+    shape = (mean / sigma) ** 2
+    return list(rng.gamma(shape, mean / shape, count))
+
+
+def run(
+    state: DriftState, series: list[float], sigma_nm: float = 0.2
+) -> tuple[DriftState, list[DriftVerdict]]:
+    verdicts = []
+    for value in series:
+        state, verdict = step(state, value, sigma_nm)
+        verdicts.append(verdict)
+    return state, verdicts
+
+
+@pytest.mark.parametrize(("factor", "kind"), [(1.6, "thicker"), (0.5, "thinner")])
+def test_a_sustained_shift_alarms_with_its_direction(factor: float, kind: str) -> None:
+    """A mean shift of about 2 σ is named with its direction within 15 slices of a short warm-up's end."""
+    rng = np.random.default_rng(3)
+    state, quiet = run(start_drift(warmup_slices=20, limits_nm=(0.0, 60.0)), milling(rng, 30))
+    assert not any(verdict.alarm for verdict in quiet)
+    _, loud = run(state, milling(rng, 15, MEAN * factor))
+    first = next(verdict for verdict in loud if verdict.alarm)
+    assert first.kind == kind
+    assert first.evidence >= 1.0
+    assert (first.measurement > first.limit) == (kind == "thicker")
+
+
+def test_a_grown_spread_is_told_from_a_shift() -> None:
+    """Twice the spread at the same mean raises the spread's alarm."""
+    rng = np.random.default_rng(4)
+    state, _ = run(start_drift(baseline_nm=(MEAN, 1.0), limits_nm=(0.0, 60.0)), milling(rng, 50, sigma=1.0))
+    series = [MEAN + (2.2 if i % 2 else -2.2) for i in range(12)]  # alternating: no run to either side
+    _, verdicts = run(state, series)
+    first = next(verdict for verdict in verdicts if verdict.alarm)
+    assert first.kind == "spread"
+    assert first.measurement > first.limit
+
+
+def test_one_slice_beyond_a_limit_alarms_at_once_even_in_the_warm_up() -> None:
+    """A single slice outside the limits is a verdict of its own, with the limit it broke."""
+    _, verdicts = run(start_drift(limits_nm=(2.0, 25.0)), [10.0, 9.0, 27.5, 1.0])
+    assert [verdict.kind for verdict in verdicts[:2]] == ["warming up", "warming up"]
+    assert [(v.kind, v.limit, v.alarm) for v in verdicts[2:]] == [("limit", 25.0, True), ("limit", 2.0, True)]
+
+
+def test_a_wild_slice_is_not_evidence_of_something_sustained() -> None:
+    """One slice of 60 nm breaks a limit but leaves the sustained charts below their thresholds."""
+    rng = np.random.default_rng(5)
+    state, _ = run(start_drift(baseline_nm=(MEAN, SIGMA)), milling(rng, 20))
+    state, _ = step(acknowledge(state), 60.0, 0.2)
+    assert [state.thicker.alarm, state.thinner.alarm, state.spread.alarm] == [False, False, False]
+
+
+def test_an_unreadable_ruler_is_not_drift() -> None:
+    """Missing thickness raises its own alarm after the allowed number and leaves the evidence alone."""
+    rng = np.random.default_rng(6)
+    state, _ = run(start_drift(unreadable_slices=3), milling(rng, 40))
+    after, verdicts = run(state, [float("nan")] * 3)
+    assert [(v.kind, v.alarm) for v in verdicts] == [
+        ("unreadable", False),
+        ("unreadable", False),
+        ("unreadable", True),
+    ]
+    assert (after.thicker, after.thinner, after.spread) == (state.thicker, state.thinner, state.spread)
+    assert step(after, MEAN, 0.2)[0].unreadable == 0
+
+
+def test_an_alarm_ends_below_half_its_threshold_and_not_before() -> None:
+    """Hysteresis: with good slices after a shift the alarm stays on until the evidence has halved."""
+    state, _ = run(start_drift(baseline_nm=(MEAN, SIGMA)), [17.0] * 12)
+    threshold = state.rules.thicker_threshold
+    assert state.thicker.alarm
+    while state.thicker.alarm:
+        previous = state.thicker.evidence
+        state, _ = step(state, MEAN - 1.0, 0.2)
+    assert previous > 0.5 * threshold >= state.thicker.evidence
+
+
+def test_the_baseline_is_the_mean_and_the_spread_of_the_slices() -> None:
+    """The learned baseline (kept as cube roots) gives back mean and σ of gamma thickness within 3 %."""
+    state, _ = run(start_drift(false_alarm_slices=1e7), milling(np.random.default_rng(7), 4000))
+    mean, sigma = baseline_nm(state)
+    assert mean == pytest.approx(MEAN, rel=0.03)
+    assert sigma == pytest.approx(SIGMA, rel=0.05)
+
+
+def test_a_slice_below_zero_is_very_thin_not_an_error() -> None:
+    """Measurement noise can make a thickness negative; it counts as evidence for thinner."""
+    for baseline in (None, (MEAN, SIGMA)):
+        state = start_drift(baseline_nm=baseline, limits_nm=(-5.0, 25.0), warmup_slices=5)
+        state, _ = run(state, [9.0, 10.0, 11.0, 12.0, 8.0, 10.0])
+        assert step(state, -0.3, 0.2)[0].thinner.evidence > state.thinner.evidence
+
+
+def test_an_uncertain_slice_has_a_lower_voice() -> None:
+    """The same thick slice adds less evidence when its error is as large as the spread of the milling."""
+    state = start_drift(baseline_nm=(MEAN, SIGMA))
+    sure, unsure = step(state, 18.0, 0.1)[0], step(state, 18.0, SIGMA)[0]
+    assert sure.thicker.evidence > unsure.thicker.evidence > 0.0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "name"),
+    [
+        ({"warmup_slices": 2}, "warmup_slices"),
+        ({"shift_sigma": 0.0}, "shift_sigma"),
+        ({"false_alarm_slices": 1.0}, "false_alarm_slices"),
+        ({"limits_nm": (5.0, 2.0)}, "limits_nm"),
+        ({"baseline_nm": (10.0, 0.0)}, "baseline"),
+    ],
+)
+def test_a_promise_that_cannot_be_kept_is_refused(wrong: dict[str, object], name: str) -> None:
+    """The error names the key."""
+    with pytest.raises(ValueError, match=name):
+        start_drift(**wrong)  # type: ignore[arg-type]
