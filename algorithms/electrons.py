@@ -11,8 +11,10 @@
 .. [1] K. Kanaya, S. Okayama, "Penetration and energy-loss theory of electrons in solid targets",
    J. Phys. D: Appl. Phys. 5, 43 (1972).
 .. [2] D. C. Joy, "A database on electron–solid interactions", Scanning 17, 270 (1995).
-.. [3] Multi-voltage FIB-SEM of hierarchical nanoporous gold, k-means on simulated 1/2/4 kV images: misplaced
-   pixels 4.5/9.5/18.6 %, solid fraction .147/.180/.258 (`docs/` cites the paper).
+.. [3] T. Sardhara et al., "Enhancing 3D reconstruction accuracy of FIB tomography data using multi-voltage
+   images and multimodal machine learning", Nanomanuf. Metrol. (2024), tables 3 and 5: k-means on simulated
+   1/2/4 kV images misplaces 4.5/9.5/18.6 % of the pixels and finds solid fractions of .147/.180/.258 for
+   .123. On images of this model with the default instrument: 3.6/7.5/14.8 %, .146/.157/.210 for .120.
 """
 
 from dataclasses import dataclass

@@ -219,6 +219,6 @@ def test_ligament_diameter_is_as_asked() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("solid_fraction", [0.2, 0.3, 0.354, 0.45, 0.6])
 def test_ligament_calibration(solid_fraction: float) -> None:
-    """Over the calibrated range of solid fractions, the mean of 12 samples, within 2.5 %."""
-    ratios = [ligament_over_asked(solid_fraction, seed) for seed in range(12)]
-    assert np.mean(ratios) == pytest.approx(1, abs=0.025)
+    """Over the calibrated range of solid fractions, the mean of 6 samples, within 3 %."""
+    ratios = [ligament_over_asked(solid_fraction, seed) for seed in range(6)]
+    assert np.mean(ratios) == pytest.approx(1, abs=0.03)
