@@ -1,0 +1,75 @@
+"""A file is complete when its content is; no clock takes part."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from daemon.completeness import FEI_INI, FEI_XML, ZEISS, Progress, Verdict, ends_properly, judge, judge_file
+from tests.conftest import WriteFei
+
+TEXTS = {
+    "as FEI ends it": (FEI_INI, b"[A]\r\nb=\r\n\0", True),
+    "without a terminator": (FEI_INI, b"[A]\r\nb=\r\n", True),
+    "cut in a line, no terminator": (FEI_INI, b"[A]\r\nb=1", False),
+    "zero-filled tail": (FEI_INI, b"[A]\r\nb=\r\n" + bytes(40), False),
+    "zero-filled hole": (FEI_INI, b"[A]\r\n\0\0\0\0b=\r\n\0", False),
+    "nothing but zeros": (FEI_INI, bytes(30), False),
+    "closed XML": (FEI_XML, b'<?xml version="1.0"?>\r\n<Metadata a="b"><C/></Metadata>\0', True),
+    "XML cut in an element": (FEI_XML, b'<?xml version="1.0"?><Metadata><C/></Meta\0', False),
+    "XML cut between elements": (FEI_XML, b'<?xml version="1.0"?><Metadata><C></C>\0', False),
+    "Zeiss": (ZEISS, b"\r\n0\r\nAP_MAG\r\nMag = 1\r\n\0", True),
+}
+
+
+def judged(data: bytes, *expected: int) -> Verdict:
+    """The verdict on bytes in memory."""
+    return judge(lambda offset, length: data[offset : offset + length], len(data), "test", expected)
+
+
+@pytest.mark.parametrize(("code", "text", "proper"), TEXTS.values(), ids=TEXTS.keys())
+def test_ends_properly(code: int, text: bytes, proper: bool) -> None:
+    """Metadata text that is all there is told from text whose tail was reserved but not written."""
+    assert ends_properly(code, text) is proper
+
+
+def test_whole_file_is_complete(tmp_path: Path, write_fei: WriteFei) -> None:
+    """A file as the microscope leaves it is complete and says which metadata it carries."""
+    path = write_fei(tmp_path / "a.tif")
+    assert judge_file(path, path.stat().st_size) == Verdict(Progress.COMPLETE, "", frozenset({FEI_INI}))
+
+
+def test_reserved_but_unwritten_metadata_is_doubtful(tmp_path: Path, write_fei: WriteFei) -> None:
+    """A file of full length whose metadata still ends in zeros is not complete."""
+    data = write_fei(tmp_path / "a.tif").read_bytes()
+    text = data.index(b"[Beam]")
+    end = data.index(b"\0", text)
+    for cut in (5, 100, end - text - 3):
+        holed = data[: end - cut] + bytes(cut) + data[end:]
+        assert judged(holed).progress is Progress.DOUBTFUL, cut
+
+
+def test_metadata_that_siblings_carry_may_not_be_absent(tmp_path: Path, write_fei: WriteFei) -> None:
+    """Pixels without the tag that every earlier file had are an unfinished file."""
+    tifffile.imwrite(tmp_path / "bare.tif", np.ones((4, 4), np.uint8), metadata=None)
+    data = (tmp_path / "bare.tif").read_bytes()
+    assert judged(data).progress is Progress.COMPLETE
+    assert judged(data, FEI_INI).progress is Progress.INCOMPLETE
+
+
+@pytest.mark.real_data
+@pytest.mark.parametrize("name", ["asv4-helios-g4-2kv-slice-001.tif", "helios-ebeam-8bit.tif"])
+def test_real_files_cut_anywhere_are_incomplete(real_data: Path, name: str) -> None:
+    """Whole real files are complete; cut in the pixels, at 99 %, at 99.9 % or by one byte they are not."""
+    data = (real_data / name).read_bytes()
+    assert judged(data).progress is Progress.COMPLETE
+    size = len(data)
+    cuts = {*range(0, size, size // 400), int(size * 0.99), int(size * 0.999), *range(size - 60, size)}
+    whole = memoryview(data)
+    for length in cuts:
+        cut = whole[:length]
+        verdict = judge(lambda offset, count, cut=cut: bytes(cut[offset : offset + count]), length, name)
+        assert verdict.progress is Progress.INCOMPLETE, length
