@@ -6,6 +6,7 @@ import pytest
 from algorithms.electrons import (
     EPOXY,
     GOLD,
+    Material,
     backscatter_coefficient,
     depth_of_share_nm,
     electron_range_nm,
@@ -19,9 +20,9 @@ from algorithms.electrons import (
     ("material", "voltage_kv", "range_nm"),
     [(GOLD, 10.0, 271.0), (GOLD, 1.0, 5.8), (EPOXY, 1.0, 56.1), (EPOXY, 4.0, 568.0)],
 )
-def test_range_is_kanaya_okayama(material: object, voltage_kv: float, range_nm: float) -> None:
+def test_range_is_kanaya_okayama(material: Material, voltage_kv: float, range_nm: float) -> None:
     """Ranges worked out by hand from the published formula."""
-    assert electron_range_nm(material, voltage_kv) == pytest.approx(range_nm, rel=5e-3)  # type: ignore[arg-type]
+    assert electron_range_nm(material, voltage_kv) == pytest.approx(range_nm, rel=5e-3)
 
 
 @pytest.mark.parametrize("voltage_kv", [0.3, 10.5, float("nan")])
