@@ -1,0 +1,100 @@
+"""From the daemon to the page: a thread that follows the wire, and the picture that the page draws.
+
+The thread only receives; the picture is changed on the web server's own thread when it calls ``catch_up``, so
+nothing on the page is locked.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+from threading import Event as Flag
+from threading import Thread
+
+from daemon.client import Answer, Client, Update
+from daemon.errors import WireError
+from daemon.heartbeat import INTERVAL_S, MISSED_BEATS
+from daemon.items import RunState
+from daemon.messages import PreviewMessage
+from daemon.view import RunView
+from daemon.wire import Event
+
+PATIENCE_S = 1.0
+ANSWER_WITHIN_S = 2.0
+
+
+class Feed:
+    """Follows one daemon. ``clock`` is monotonic, in seconds."""
+
+    def __init__(self, events: str, control: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self.events = events
+        self.control = control
+        self.view = RunView()
+        self.trouble = ""
+        self._clock = clock
+        self._heard_at = clock()
+        self._arrived: SimpleQueue[tuple[float, Update | WireError]] = SimpleQueue()
+        self._stopping = Flag()
+        self._thread = Thread(target=self._follow, name="feed", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop following."""
+        self._stopping.set()
+        self._thread.join()
+
+    def catch_up(self) -> None:
+        """Take what has arrived into the picture."""
+        try:
+            while True:
+                self._take(*self._arrived.get_nowait())
+        except Empty:
+            return
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds since the daemon last said anything."""
+        return self._clock() - self._heard_at
+
+    @property
+    def stale(self) -> bool:
+        """Three heartbeats have not come: what the page shows is old."""
+        interval_s = self.view.heartbeat.interval_s if self.view.heartbeat else INTERVAL_S
+        return self.silent_s > MISSED_BEATS * interval_s
+
+    @property
+    def finished(self) -> bool:
+        """The run has ended, so silence is as it should be."""
+        return self.view.run is not None and self.view.run.state is RunState.FINISHED
+
+    def _take(self, at: float, update: Update | WireError) -> None:
+        match update:
+            case Answer():
+                self.view.begin(update)
+            case Event():
+                self.view.apply(update)
+            case WireError():
+                self.trouble = str(update)
+                return
+            case _:
+                return
+        self._heard_at, self.trouble = at, ""
+
+    def _follow(self) -> None:
+        """Follow until closed; a daemon that speaks nonsense is shown as trouble and tried again."""
+        while not self._stopping.is_set():
+            with Client(self.events, self.control, timeout_s=ANSWER_WITHIN_S) as client:
+                try:
+                    for update in client.follow(patience_s=PATIENCE_S, until=self._stopping.is_set):
+                        self._arrived.put((self._clock(), _with_pictures(client, update)))
+                except WireError as error:
+                    self._arrived.put((self._clock(), error))
+            self._stopping.wait(PATIENCE_S)
+
+
+def _with_pictures(client: Client, update: Update) -> Update:
+    """A preview that came without its pictures, with them: the newest there are."""
+    if isinstance(update, Event) and isinstance(update.message, PreviewMessage) and not update.message.arrays:
+        return client.latest(PreviewMessage.topic) or update
+    return update
