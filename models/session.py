@@ -78,7 +78,7 @@ def open_segmenter(
         allow_cpu_fallback: whether to go on when none but the CPU works although another was asked for;
             :attr:`Segmenter.refusals` then tells why.
         threads: that one inference may use on the CPU.
-        largest_tile_px: upper limit of a tile's sides; more than twice the network's reach.
+        largest_tile_px: upper limit of a tile's sides; at least twice the network's reach and a stride.
         batch_tiles: tiles run at once.
 
     Raises:

@@ -42,13 +42,14 @@ def spans(length: int, largest_tile: int, reach_px: int, stride_px: int) -> tupl
 
     Args:
         length: of the axis in px, a multiple of ``stride_px``.
-        largest_tile: px; more than 2·``reach_px``.
+        largest_tile: px; at least 2·``reach_px`` + ``stride_px``.
         reach_px: how far the network sees, a multiple of ``stride_px``.
         stride_px: tiles start and end at its multiples.
     """
     if length <= largest_tile:
         return (Span(0, length, 0, length),)
-    count = -(-(length - 2 * reach_px) // (largest_tile - 2 * reach_px))
+    widest = largest_tile // stride_px * stride_px
+    count = -(-(length - 2 * reach_px) // (widest - 2 * reach_px))
     tile = padded_length(-(-(length + 2 * reach_px * (count - 1)) // count), stride_px)
     starts = [min(index * (tile - 2 * reach_px), length - tile) for index in range(count)]
     borders = [0, *(start + reach_px for start in starts[1:]), length]

@@ -1,0 +1,114 @@
+"""Model cards: what a network is for, what it was made from, how good it is, and how to make it again."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models.evaluation import HeldOutRun, Score
+from models.fitting import Epoch
+from models.spec import ModelSpec
+
+PURPOSE = """\
+Tells gold (1) from pore (0) on the face of hierarchical nanoporous gold in epoxy, in backscattered-electron
+images of a FIB-SEM tomography, where gold below the face shines through the epoxy."""
+LIMITS = """\
+- Learned from rendered images only (`models/scenes.py`): no real microscope, no other material contrast. On
+  other samples look at the result before trusting it.
+- Pixels of 2.5–5 nm and slices of 5–15 nm on average were trained; ligaments of 10–150 nm.
+- The images of a window must be registered to about 0.3 px.
+- Probabilities are not calibrated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """How the networks of one training came about.
+
+    Attributes:
+        command: that made them.
+        date: ISO 8601, of the training and the scores.
+        settings: of the training, as a plain dictionary.
+        scores: on the held-out runs, by name.
+        histories: epochs of each stage.
+    """
+
+    command: str
+    date: str
+    settings: Mapping[str, Any]
+    scores: Mapping[str, Score]
+    histories: Mapping[str, Sequence[Epoch]]
+
+
+def write_card(path: Path, spec: ModelSpec, account: Account) -> None:
+    """Write a network's card in Markdown."""
+    sections = [
+        f"# {_title(spec)}",
+        PURPOSE,
+        "## Use",
+        _use(spec),
+        "## Figures",
+        _figures(spec, account),
+        "## Limits",
+        LIMITS,
+        "## Making",
+        _making(spec, account),
+    ]
+    path.write_text("\n\n".join(sections) + "\n", encoding="utf-8")
+
+
+def _title(spec: ModelSpec) -> str:
+    kind = "Late fusion" if len(spec.channels) > 1 else "Single voltage"
+    return f"{kind}, {' + '.join(spec.channels)} (`{spec.name}.onnx`)"
+
+
+def _use(spec: ModelSpec) -> str:
+    cut = spec.normalisation
+    channels, slices = len(spec.channels), spec.adjacent_slices
+    return f"""\
+- Input `window`: float32 (batch, {channels}, {slices}, y, x). Channels: {", ".join(spec.channels)}. {slices}
+  adjacent slices in the order of milling, the middle one is labelled. y, x: multiples of {spec.stride_px}.
+- Each image is scaled beforehand so that its percentiles {cut.low_percent:g} and {cut.high_percent:g} become
+  0 and 1, and cut at {cut.floor:g} and {cut.ceiling:g}.
+- Output `probabilities`: float32 (batch, {spec.classes}, y, x); class 0 pore, 1 gold.
+- Input more than {spec.reach_px} px away does not matter.
+- The file says all this itself (`slicewatch.*` metadata); `models.session` obeys it.
+- sha256 `{spec.sha256}`; largest difference from torch {spec.torch_difference:.1e}."""
+
+
+def _figures(spec: ModelSpec, account: Account) -> str:
+    run = HeldOutRun()
+    rows = "\n".join(_row(name, score, name == spec.name) for name, score in account.scores.items())
+    truth = next(iter(account.scores.values())).true_solid_fraction
+    return f"""\
+Measured on {account.date} on held-out rendered runs: other structures and seeds than in training
+(`models.evaluation`), {run.slices} slices of {run.height}×{run.width} px each, {run.pixel_nm} nm pixels,
+slices {run.thickness_nm} ± {run.thickness_sigma_nm} nm, the ends of the runs included. True solid fraction
+{truth:.4f}. k-means has k = 3.
+
+| | MP % | MGP % | mean Dice | solid fraction |
+|---|---|---|---|---|
+{rows}"""
+
+
+def _row(name: str, score: Score, bold: bool) -> str:
+    label = f"**{name}**" if bold else name
+    return (
+        f"| {label} | {score.mp_percent:.3f} | {score.mgp_percent:.3f} | {score.mean_dice:.4f} "
+        f"| {score.solid_fraction:.4f} |"
+    )
+
+
+def _making(spec: ModelSpec, account: Account) -> str:
+    seconds = sum(epoch.seconds for history in account.histories.values() for epoch in history)
+    epochs = ", ".join(f"{stage} {len(history)}" for stage, history in account.histories.items())
+    return f"""\
+`{account.command}`
+
+{seconds / 60:.0f} minutes of fitting (epochs: {epochs}), {account.date}; the learning curves are in
+`learning_curves.png`. sha256 of the training scenes' images and labels:
+`{spec.training_data_sha256}`. Settings:
+
+```json
+{json.dumps(account.settings, indent=1)}
+```"""

@@ -1,0 +1,114 @@
+"""Scores of networks on held-out runs: other structures, other seeds, the published microscope."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms.acquisition import FaceGrid, gamma_depths_nm, render_stack
+from algorithms.clustering import brightest_cluster
+from algorithms.instrument import default_instrument
+from algorithms.scores import Confusion, confusion, mean_dice, misplaced_percent, missed_percent
+from algorithms.structures import hierarchical_structure
+from models.scenes import COARSE_SIZE, FINE_SIZE
+from models.session import Segmenter, segment
+from models.windows import window_slices
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOutRun:
+    """The published acquisition: 10.16 ± 3.12 nm slices at 3.26 nm pixels of 15 nm in 110 nm ligaments.
+
+    Attributes:
+        height, width: px of a face.
+        slices: of a run.
+        pixel_nm: width of a pixel, and its height with tilt correction.
+        thickness_nm, thickness_sigma_nm: of the slices, gamma distributed.
+        voltages_kv: of the images.
+    """
+
+    height: int = 256
+    width: int = 384
+    slices: int = 12
+    pixel_nm: float = 3.26
+    thickness_nm: float = 10.16
+    thickness_sigma_nm: float = 3.12
+    voltages_kv: tuple[float, ...] = (1.0, 2.0, 4.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Sardhara et al. 2024, Table 3, and the solid fraction found beside the true one."""
+
+    mp_percent: float
+    mgp_percent: float
+    mean_dice: float
+    solid_fraction: float
+    true_solid_fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedRun:
+    """images uint8 (slice, channel, y, x), labels uint8 (slice, y, x)."""
+
+    images: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    voltages_kv: tuple[float, ...]
+
+
+def render_run(seed: int, run: HeldOutRun) -> RenderedRun:
+    """A run of the default microscope, somewhere in a sample of its own."""
+    rng = np.random.default_rng(seed)
+    structure = hierarchical_structure(rng, coarse_size=COARSE_SIZE, fine_size=FINE_SIZE)
+    depths_nm = gamma_depths_nm(run.slices, run.thickness_nm, run.thickness_sigma_nm, rng)
+    y_px, x_px = rng.uniform(0, 1e4, size=2)
+    grid = FaceGrid(run.height, run.width, run.pixel_nm, run.pixel_nm, y_px, x_px)
+    instruments = [default_instrument(voltage) for voltage in run.voltages_kv]
+    images, labels = render_stack(structure, depths_nm, grid, run.voltages_kv, instruments, rng)
+    return RenderedRun(images, labels, run.voltages_kv)
+
+
+def score_segmenter(segmenter: Segmenter, runs: Sequence[RenderedRun]) -> Score:
+    """Of all slices of all runs, the ends of each run included."""
+    return _score([confusion(run.labels, segment_run(segmenter, run)) for run in runs])
+
+
+def score_clustering(voltage_kv: float, runs: Sequence[RenderedRun]) -> Score:
+    """Of k-means with k = 3 on each image of one voltage."""
+    return _score([confusion(run.labels, _cluster_run(voltage_kv, run)) for run in runs])
+
+
+def segment_run(segmenter: Segmenter, run: RenderedRun) -> NDArray[np.uint8]:
+    """Labels uint8 (slice, y, x) of every slice of a run."""
+    channels = [run.voltages_kv.index(voltage) for voltage in segmenter.spec.voltages_kv]
+    labels = np.empty_like(run.labels)
+    for centre in range(len(run.images)):
+        window = window_slices(centre, range(len(run.images)), segmenter.spec.adjacent_slices)
+        seen = run.images[np.ix_(window, channels)].swapaxes(0, 1)
+        labels[centre] = segment(segmenter, seen).argmax(axis=0)
+    return labels
+
+
+def score_all(segmenters: Mapping[str, Segmenter], runs: Sequence[RenderedRun]) -> dict[str, Score]:
+    """Scores by name: the networks given, and k-means at each voltage."""
+    scores = {name: score_segmenter(segmenter, runs) for name, segmenter in segmenters.items()}
+    voltages_kv = runs[0].voltages_kv
+    return scores | {f"kmeans_{voltage:g}kv": score_clustering(voltage, runs) for voltage in voltages_kv}
+
+
+def _cluster_run(voltage_kv: float, run: RenderedRun) -> NDArray[np.uint8]:
+    channel = run.voltages_kv.index(voltage_kv)
+    return np.stack([brightest_cluster(images[channel]) for images in run.images])
+
+
+def _score(matrices: Sequence[Confusion]) -> Score:
+    matrix = np.sum(matrices, axis=0)
+    pixels = matrix.sum()
+    return Score(
+        misplaced_percent(matrix),
+        missed_percent(matrix),
+        mean_dice(matrix),
+        float(matrix[:, 1:].sum() / pixels),
+        float(matrix[1:].sum() / pixels),
+    )
