@@ -3,8 +3,7 @@
 A pixel of index ``i`` covers ``[i − ½, i + ½]`` and records the mean of the scene over itself, after the
 scene was blurred by a Gaussian beam of standard deviation ``sigma_px`` (0: no blur). For shapes with edges
 along the axes both integrals have a closed form, so a mark can be put at any real position without
-interpolation and its centroid is where it was put. All positions are in px; ``origin_px`` is the coordinate
-of the first pixel.
+interpolation. All positions are in px; ``origin_px`` is the coordinate of the first pixel.
 """
 
 from __future__ import annotations
