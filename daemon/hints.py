@@ -70,8 +70,6 @@ class Hints:
             return
         if self.alive and inode == self._inode:
             return
-        if self._observer is not None:
-            self.restarts += 1
         self.stop()
         self._start(inode)
 
@@ -94,4 +92,5 @@ class Hints:
             # Typically the limit on inotify watches; scanning goes on without events.
             self.trouble = f"no change events: {error.strerror or error}"
             return
+        self.restarts += self._inode != -1
         self._observer, self._inode, self.trouble = observer, inode, ""

@@ -1,0 +1,119 @@
+"""Damaged and hostile files: an error with its remedy, never a crash, a hang, or memory without bound."""
+
+from __future__ import annotations
+
+import io
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from daemon.completeness import Progress, judge
+from daemon.config import ChannelSection
+from daemon.errors import FileUnreadableError
+from daemon.items import FileReady, Frame
+from daemon.metadata.plain import Sidecar
+from daemon.reader import read_frame
+from tests.conftest import fei_ini
+
+SIDECAR = Sidecar((ChannelSection(name="2kV", voltage_kv=2.0),))
+XML = (
+    "<Metadata><ScanSettings><ScanArea><X>0</X><Y>0</Y><Width>9</Width><Height>9</Height></ScanArea>"
+    "</ScanSettings></Metadata>"
+)
+MIB = 1 << 20
+
+
+def sound(**flavour: object) -> bytes:
+    """A small sound file with metadata."""
+    buffer = io.BytesIO()
+    image = np.random.default_rng(1).integers(1, 255, (12, 10)).astype(np.uint8)
+    tags = [(34682, "s", 0, fei_ini(), True), (34683, "s", 0, XML, True)]
+    tifffile.imwrite(buffer, image, metadata=None, extratags=tags, **flavour)
+    return buffer.getvalue()
+
+
+SEEDS = [
+    sound(),
+    sound(rowsperstrip=1, byteorder=">"),
+    sound(bigtiff=True),
+    sound(tile=(16, 16), compression="zlib"),
+    sound(compression="lzw", predictor=True),
+]
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> bytes:
+    """A sound file with bytes changed (mostly in its header and tables), pieces moved, or its end cut off."""
+    data = bytearray(draw(st.sampled_from(SEEDS)))
+    hostile = st.sampled_from([0, 1, 2, 0x7F, 0x80, 0xFF]) | st.integers(0, 255)
+    for _ in range(draw(st.integers(1, 8))):
+        near = draw(st.booleans())
+        position = draw(st.integers(0, min(len(data), 260 if near else len(data)) - 1))
+        data[position] = draw(hostile)
+    if draw(st.booleans()):
+        width = draw(st.sampled_from([2, 4, 8]))
+        position = draw(st.integers(0, len(data) - width))
+        data[position : position + width] = draw(st.sampled_from([b"\xff", b"\0", b"\x7f"])) * width
+    return bytes(data[: draw(st.sampled_from([len(data)] * 4 + [len(data) - 1, len(data) // 2]))])
+
+
+def attempt(path: Path, data: bytes) -> Frame | None:
+    """What reading gives: a frame, or None for an orderly refusal."""
+    path.write_bytes(data)
+    status = path.stat()
+    ready = FileReady(path, status.st_size, status.st_mtime_ns)
+    try:
+        return read_frame(ready, r"(?P<slice>\d+)\.tif", SIDECAR)
+    except FileUnreadableError as error:
+        refusal = error
+    assert refusal.what
+    assert refusal.where == str(path)
+    assert refusal.remedy
+    return None
+
+
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(mutated())
+@example(SEEDS[0])
+def test_mutated_files_are_read_or_refused(tmp_path: Path, data: bytes) -> None:
+    """Every mutation gives an image of a size that the file can hold, or a FileUnreadableError."""
+    tracemalloc.start()
+    try:
+        frame = attempt(tmp_path / "1.tif", data)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 32 * MIB
+    if frame is not None:
+        assert frame.image.nbytes <= 2000 * len(data)
+
+
+@settings(max_examples=400)
+@given(mutated())
+def test_mutated_files_are_judged(data: bytes) -> None:
+    """The judgement of completeness never raises, and a complete file really is one with pixels inside."""
+    verdict = judge(lambda offset, length: data[offset : offset + length], len(data), "mutated")
+    assert verdict.progress in Progress
+    assert (verdict.progress is Progress.COMPLETE) == (verdict.reason == "")
+
+
+@settings(max_examples=200)
+@given(st.binary(max_size=400))
+def test_noise_is_judged(data: bytes) -> None:
+    """Arbitrary bytes behind a TIFF's magic number lead to a verdict."""
+    for magic in (b"", b"II*\0", b"MM\0*", b"II+\0\x08\0\0\0"):
+        content = magic + data
+        judge(lambda offset, length, c=content: c[offset : offset + length], len(content), "noise")
+
+
+@pytest.mark.parametrize("data", SEEDS)
+def test_seeds_are_sound(tmp_path: Path, data: bytes) -> None:
+    """The files that are mutated are read as they are: the fuzzing starts from what works."""
+    frame = attempt(tmp_path / "1.tif", data)
+    assert frame is not None
+    assert frame.image.shape == (9, 10)
