@@ -12,11 +12,9 @@ from algorithms.bitplanes import Bits, lagged_columns, lagged_rows
 from algorithms.blocks import BlockGrid, Counts
 from algorithms.neighbourhood import (
     ACROSS,
-    CELLS,
     DIRECTIONS,
     IN_PLANE,
-    cells_across,
-    cells_within,
+    euler_eighths,
     phase_changes,
 )
 from algorithms.segments import count_segments
@@ -29,7 +27,7 @@ class VolumeCounts:
     """Counts of solid configurations, all int64; b is short for ``blocks_y, blocks_x``.
 
     pairs, paths: ``(3, lags + 1, b)`` along x, y, z (see ``algorithms.segments``).
-    changes: ``(13, b)`` per direction, cells: ``(8, b)`` per cell (see ``algorithms.neighbourhood``).
+    changes: ``(13, b)`` per direction; euler_eighths: ``(b)`` (see ``algorithms.neighbourhood``).
     plane_pairs, plane_paths: ``(lags + 1,)`` pairs of measured planes r apart, and those with all planes in
     between measured too; ``plane_pairs[0]`` is the number of measured planes.
     """
@@ -37,7 +35,7 @@ class VolumeCounts:
     pairs: Counts
     paths: Counts
     changes: Counts
-    cells: Counts
+    euler_eighths: Counts
     plane_pairs: Counts
     plane_paths: Counts
 
@@ -46,9 +44,9 @@ def no_counts(grid: BlockGrid, lags: int) -> VolumeCounts:
     """All counts 0."""
     segments = np.zeros((3, lags + 1, *grid.shape), dtype=np.int64)
     changes = np.zeros((len(DIRECTIONS), *grid.shape), dtype=np.int64)
-    cells = np.zeros((len(CELLS), *grid.shape), dtype=np.int64)
+    euler = np.zeros(grid.shape, dtype=np.int64)
     planes = np.zeros(lags + 1, dtype=np.int64)
-    return VolumeCounts(segments, segments.copy(), changes, cells, planes, planes.copy())
+    return VolumeCounts(segments, segments.copy(), changes, euler, planes, planes.copy())
 
 
 def plus(a: VolumeCounts, b: VolumeCounts, sign: int = 1) -> VolumeCounts:
@@ -57,19 +55,18 @@ def plus(a: VolumeCounts, b: VolumeCounts, sign: int = 1) -> VolumeCounts:
         pairs=a.pairs + sign * b.pairs,
         paths=a.paths + sign * b.paths,
         changes=a.changes + sign * b.changes,
-        cells=a.cells + sign * b.cells,
+        euler_eighths=a.euler_eighths + sign * b.euler_eighths,
         plane_pairs=a.plane_pairs + sign * b.plane_pairs,
         plane_paths=a.plane_paths + sign * b.plane_paths,
     )
 
 
 def count_within(grid: BlockGrid, plane: Bits, lags: int) -> VolumeCounts:
-    """What one plane holds by itself: segments along x and y, changes and cells in the plane."""
+    """What one plane holds by itself: segments along x and y, phase changes in the plane."""
     counts = no_counts(grid, lags)
     for axis, lagged in ((X, lagged_columns(plane, lags)), (Y, lagged_rows(plane, lags))):
         counts.pairs[axis], counts.paths[axis] = count_segments(grid, plane, lagged, lags)
     counts.changes[: len(IN_PLANE)] = phase_changes(grid, plane, plane, IN_PLANE)
-    counts.cells[: len(CELLS) // 2] = cells_within(grid, plane)
     return counts
 
 
@@ -86,5 +83,5 @@ def count_across(grid: BlockGrid, plane: Bits, before: Sequence[Bits], lags: int
     counts.plane_paths[: len(lagged)] = np.cumprod(measured)
     if before and before[-1].shape[0]:
         counts.changes[len(IN_PLANE) :] = phase_changes(grid, before[-1], plane, ACROSS)
-        counts.cells[len(CELLS) // 2 :] = cells_across(grid, before[-1], plane)
+        counts.euler_eighths[...] = euler_eighths(grid, before[-1], plane)
     return counts

@@ -1,4 +1,4 @@
-"""Mean ligament diameters, surface area and connectivity from integer neighbour counts (stereology).
+"""Mean ligament diameters and surface area from integer neighbour counts (stereology).
 
 The mean ligament diameter in the ij plane is the diameter of the disc that has the ratio of area to
 boundary length of the solid's sections:  D_ij = 4 A_A / L_A,  with A_A the solid fraction and L_A the
@@ -18,7 +18,7 @@ to 5 % short or long by four directions.
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.neighbourhood import CELL_EXTENTS, DIRECTIONS
+from algorithms.neighbourhood import DIRECTIONS
 
 Floats = NDArray[np.float64]
 
@@ -40,12 +40,17 @@ def changes_per_px(change_probability: Floats) -> Floats:
 
 
 def mean_diameters_px(solid_fraction: Floats, per_px: Floats) -> Floats:
-    """D_xy, D_xz, D_yz ``(…, 3)`` in px from the solid fraction ``(…)`` and phase changes per px ``(…,
-    13)``.
+    """D_xy, D_xz, D_yz ``(…, 3)`` in px from the solid fraction ``(…)`` and phase changes per px ``(…, 13)``.
+
+    NaN in a plane without any boundary: there is no ligament to measure.
     """
     lengths = [np.pi / 2.0 * per_px[..., plane].mean(axis=-1) for plane in (_IN_XY, _IN_XZ, _IN_YZ)]
+    return 4.0 * _ratio(solid_fraction[..., None], np.stack(lengths, axis=-1))
+
+
+def _ratio(part: Floats, boundary: Floats) -> Floats:
     with np.errstate(invalid="ignore", divide="ignore"):
-        return 4.0 * solid_fraction[..., None] / np.stack(lengths, axis=-1)
+        return np.where(boundary > 0.0, part / boundary, np.nan)
 
 
 def surface_density_per_px(per_px: Floats) -> Floats:
@@ -57,18 +62,4 @@ def cylinder_diameter_px(solid_fraction: Floats, surface_density: Floats) -> Flo
     """Diameter of long cylinders with this volume per surface, 4 V_V / S_V, in px: the ligaments' mean in
     3-D.
     """
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return 4.0 * solid_fraction / surface_density
-
-
-def euler_density_per_px3(cell_probability: Floats) -> Floats:
-    """Euler number of the solid per voxel ``(…)`` from the share of solid cells ``(…, 8)``, free of edge
-    effects.
-
-    Vertices - edges + squares - cubes; the solid is joined by faces (6 neighbours), the pores by corners.
-    Negative for a network: its magnitude is the number of independent loops.
-    """
-    return cell_probability @ EULER_SIGNS
-
-
-EULER_SIGNS: Floats = np.asarray([(-1.0) ** sum(extent) for extent in CELL_EXTENTS])
+    return 4.0 * _ratio(solid_fraction, surface_density)

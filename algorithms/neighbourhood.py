@@ -1,8 +1,7 @@
-"""Integer counts in the 2 x 2 x 2 neighbourhood: phase changes in 13 directions, and solid cells by
-dimension.
+"""Integer counts in the 2 x 2 x 2 neighbourhood: phase changes in 13 directions, and the Euler number.
 
-Phase changes between neighbours estimate boundary length and surface area (``algorithms.ligaments``); solid
-vertices, edges, squares and cubes give the Euler number. Both need only the current and the previous plane.
+Phase changes between neighbours estimate boundary length and surface area (``algorithms.ligaments``). Both
+need the current and the previous plane only.
 """
 
 import numpy as np
@@ -15,12 +14,6 @@ IN_PLANE: tuple[Direction, ...] = ((0, 0, 1), (0, 1, 0), (0, 1, 1), (0, 1, -1))
 ACROSS: tuple[Direction, ...] = tuple((1, dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1))
 DIRECTIONS = IN_PLANE + ACROSS
 """Steps (dz, dy, dx) to 13 of the 26 neighbours; the other 13 are their opposites."""
-
-CELLS = ("vertex", "edge x", "edge y", "square xy", "edge z", "square xz", "square yz", "cube")
-CELL_EXTENTS: tuple[Direction, ...] = (
-    (0, 0, 0), (0, 0, 1), (0, 1, 0), (0, 1, 1), (1, 0, 0), (1, 0, 1), (1, 1, 0), (1, 1, 1),
-)  # fmt: skip
-"""Extent (dz, dy, dx) of each cell of ``CELLS``."""
 
 
 def moved(bits: Bits, dy: int, dx: int) -> Bits:
@@ -37,18 +30,29 @@ def phase_changes(grid: BlockGrid, near: Bits, far: Bits, directions: tuple[Dire
     return np.stack([count_per_block(grid, bits) for bits in unlike])
 
 
-def flat_cells(plane: Bits) -> tuple[Bits, Bits, Bits, Bits]:
-    """Solid vertices, x edges, y edges and xy squares of one plane, each at its first pixel."""
-    edge_x = plane & moved_columns(plane, 1)
-    return plane, edge_x, plane & moved_rows(plane, 1), edge_x & moved_rows(edge_x, 1)
+def euler_eighths(grid: BlockGrid, upper: Bits, lower: Bits) -> Counts:
+    """Eight times the solid's Euler number between two consecutive planes, ``(blocks_y, blocks_x)``.
+
+    Summed over the voxel cubes 2 x 2 x 2 between the planes: vertices / 8 - edges / 4 + squares / 2 -
+    cubes, since that many cubes share each. A cell that joins both planes is a cell of their intersection
+    of one dimension more, hence the last term. All cells are seen from the same cubes, so nothing is lost
+    or counted twice at the edges of the region [Ohser & Mücklich, Statistical Analysis of Microstructures,
+    2000, section 4.2]. The solid is joined by faces (6 neighbours), the pores by corners.
+    """
+    joined = upper & lower
+    return _eighths(grid, upper) + _eighths(grid, lower) - 2 * _eighths(grid, joined)
 
 
-def cells_within(grid: BlockGrid, plane: Bits) -> Counts:
-    """Solid cells that lie in one plane, ``(4, blocks_y, blocks_x)`` in the order of ``CELLS``."""
-    return np.stack([count_per_block(grid, cell) for cell in flat_cells(plane)])
+def _eighths(grid: BlockGrid, plane: Bits) -> Counts:
+    """Vertices - 2 edges + 4 squares of a plane, seen from every 2 x 2 square of pixels that fits."""
+    inside = pack(np.ones((grid.height, grid.width), dtype=np.bool_))
+    whole = inside & moved(inside, 1, 1)
+    edge_x, edge_y = plane & moved(plane, 0, 1), plane & moved(plane, 1, 0)
 
+    def seen(bits: Bits, steps: tuple[tuple[int, int], ...]) -> Counts:
+        return sum((count_per_block(grid, moved(bits, *step) & whole) for step in steps), start=nothing)
 
-def cells_across(grid: BlockGrid, upper: Bits, lower: Bits) -> Counts:
-    """Solid cells that join two consecutive planes, ``(4, blocks_y, blocks_x)`` in the order of ``CELLS``."""
-    both = zip(flat_cells(upper), flat_cells(lower), strict=True)
-    return np.stack([count_per_block(grid, above & below) for above, below in both])
+    nothing = np.zeros(grid.shape, dtype=np.int64)
+    vertices = seen(plane, ((0, 0), (0, 1), (1, 0), (1, 1)))
+    edges = seen(edge_x, ((0, 0), (1, 0))) + seen(edge_y, ((0, 0), (0, 1)))
+    return vertices - 2 * edges + 4 * seen(edge_x & moved(edge_x, 1, 0), ((0, 0),))

@@ -13,12 +13,11 @@ from algorithms.correlation import probability
 from algorithms.ligaments import (
     changes_per_px,
     cylinder_diameter_px,
-    euler_density_per_px3,
     mean_diameters_px,
     surface_density_per_px,
 )
 from algorithms.lineal_path import chord_length_counts
-from algorithms.neighbourhood import CELL_EXTENTS, DIRECTIONS
+from algorithms.neighbourhood import DIRECTIONS
 from algorithms.volume_metrics import MetricsState
 
 Floats = NDArray[np.float64]
@@ -63,13 +62,13 @@ class _Probabilities:
     tpcf: Floats
     lpf: Floats
     change: Floats
-    cell: Floats
+    euler: Floats
 
 
 def figures(state: MetricsState, voxel_nm: float) -> MetricFigures:
     """All figures of a state whose voxels are ``voxel_nm`` wide."""
     shares = _probabilities(state)
-    solid_fraction = shares.cell[:, 0]
+    solid_fraction = shares.tpcf[:, 0, 0]
     per_px = changes_per_px(shares.change)
     diameters = mean_diameters_px(solid_fraction, per_px)
     surface = surface_density_per_px(per_px)
@@ -86,7 +85,7 @@ def figures(state: MetricsState, voxel_nm: float) -> MetricFigures:
         d_yz_nm=d_yz,
         ligament_nm=_estimate(cylinder_diameter_px(solid_fraction, surface) * voxel_nm),
         surface_per_um=_estimate(surface * 1e3 / voxel_nm),
-        euler_per_um3=_estimate(euler_density_per_px3(shares.cell) * (1e3 / voxel_nm) ** 3),
+        euler_per_um3=_estimate(shares.euler * (1e3 / voxel_nm) ** 3),
         tpcf=shares.tpcf[0],
         lpf=shares.lpf[0],
         chords=chord_length_counts(state.counts.paths.sum(axis=(-2, -1))),
@@ -109,8 +108,8 @@ def _probabilities(state: MetricsState) -> _Probabilities:
     return _Probabilities(
         tpcf=_share(counts.pairs, _segments(grid, counts.plane_pairs)),
         lpf=_share(counts.paths, _segments(grid, counts.plane_paths)),
-        change=_share(counts.changes, _placements(grid, counts.plane_pairs, DIRECTIONS)),
-        cell=_share(counts.cells, _placements(grid, counts.plane_pairs, CELL_EXTENTS)),
+        change=_share(counts.changes, _placements(grid, counts.plane_pairs)),
+        euler=_share(counts.euler_eighths, 8 * starts_per_block(grid, 1, 1) * counts.plane_pairs[1]),
     )
 
 
@@ -129,6 +128,6 @@ def _segments(grid: BlockGrid, plane_segments: Counts) -> Counts:
     return np.stack((along_x, along_y, along_z))
 
 
-def _placements(grid: BlockGrid, plane_pairs: Counts, extents: tuple[tuple[int, int, int], ...]) -> Counts:
-    """How often each step or cell of extent (dz, dy, dx) fits, per block."""
-    return np.stack([starts_per_block(grid, dy, dx) * plane_pairs[dz] for dz, dy, dx in extents])
+def _placements(grid: BlockGrid, plane_pairs: Counts) -> Counts:
+    """How many neighbours each of the 13 directions has, per block."""
+    return np.stack([starts_per_block(grid, dy, dx) * plane_pairs[dz] for dz, dy, dx in DIRECTIONS])

@@ -1,0 +1,103 @@
+"""Planes become final in order, with a bounded look-ahead, and equal those of a batch over the whole run."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from algorithms.interpolation import Planes, add_slice, finish, provisional, start_interpolation
+from algorithms.slice_filling import INTERPOLATIONS, Interpolation
+
+Labels = NDArray[np.uint8]
+names = st.sampled_from(sorted(INTERPOLATIONS))
+steps = st.lists(st.integers(1, 7), max_size=12)
+LIMIT = 5
+
+
+def run_of(gaps: list[int], first: int) -> tuple[list[int], list[Labels]]:
+    positions = [first + sum(gaps[:index]) for index in range(len(gaps) + 1)]
+    rng = np.random.default_rng(len(gaps))
+    return positions, [rng.integers(0, 3, (6, 7)).astype(np.uint8) for _ in positions]
+
+
+def direct(method: Interpolation, positions: list[int], slices: list[Labels]) -> Labels:
+    """The definition: every interval from the slices around it, the whole run at hand."""
+    volume = [slices[0][None]]
+    for lower in range(1, len(positions)):
+        around = slice(max(0, lower - method.before), lower + method.after)
+        planes = np.arange(positions[lower - 1] + 1, positions[lower])
+        if planes.size:
+            volume.append(method.fill(np.asarray(positions[around]), np.stack(slices[around]), planes))
+        volume.append(slices[lower][None])
+    return np.concatenate(volume)
+
+
+@given(names, steps, st.integers(0, 4))
+@settings(max_examples=80, deadline=None)
+def test_the_stream_equals_the_batch_and_leaves_no_plane_out(name: str, gaps: list[int], first: int) -> None:
+    """The final planes, one after the other, are consecutive and those of the definition; slices are kept."""
+    method = INTERPOLATIONS[name]
+    positions, slices = run_of(gaps, first)
+    state, parts = start_interpolation(LIMIT), list[Planes]()
+    for position, labels in zip(positions, slices, strict=True):
+        state, final = add_slice(method, state, position, labels)
+        parts.append(final)
+    parts.append(finish(method, state))
+    starts = [part.first for part in parts]
+    np.testing.assert_array_equal(starts, first + np.cumsum([0, *(len(part.labels) for part in parts[:-1])]))
+    volume = np.concatenate([part.labels for part in parts])
+    np.testing.assert_array_equal(volume, direct(method, positions, slices))
+    measured = np.concatenate([part.measured for part in parts])
+    np.testing.assert_array_equal(np.flatnonzero(measured) + first, positions)
+
+
+@given(names, steps)
+@settings(max_examples=40, deadline=None)
+def test_look_ahead_memory_and_provisional_planes(name: str, gaps: list[int]) -> None:
+    """At any time: final up to ``after - 1`` slices before the last, provisional on to the last, few slices
+    kept.
+    """
+    method = INTERPOLATIONS[name]
+    positions, slices = run_of(gaps, 0)
+    state = start_interpolation(LIMIT)
+    for index, (position, labels) in enumerate(zip(positions, slices, strict=True)):
+        state, _ = add_slice(method, state, position, labels)
+        settled = positions[max(0, index + 1 - method.after)]
+        assert state.next_plane == settled + 1
+        assert len(state.slices) <= method.before + method.after - 1
+        shown = provisional(method, state)
+        assert shown.first == settled + 1
+        np.testing.assert_array_equal(
+            shown.labels, direct(method, positions[: index + 1], slices[: index + 1])[settled + 1 :]
+        )
+
+
+@given(steps)
+@settings(max_examples=20, deadline=None)
+def test_planes_that_bridge_too_large_a_distance_are_marked(gaps: list[int]) -> None:
+    """Bridged are the interpolated planes between slices more than the limit apart, and no slices."""
+    positions, slices = run_of(gaps, 0)
+    state, marks = start_interpolation(LIMIT), list[bool]()
+    for position, labels in zip(positions, slices, strict=True):
+        state, final = add_slice(INTERPOLATIONS["nearest"], state, position, labels)
+        marks += final.bridged.tolist()
+    expected = [False]
+    for gap in gaps:
+        expected += [gap > LIMIT] * (gap - 1) + [False]
+    assert marks == expected
+
+
+def test_slices_out_of_order_or_of_another_shape_are_refused() -> None:
+    """The volume only grows downwards, and all its planes are alike."""
+    method = INTERPOLATIONS["nearest"]
+    state, _ = add_slice(method, start_interpolation(LIMIT), 4, np.zeros((3, 4), dtype=np.uint8))
+    with pytest.raises(ValueError, match="order"):
+        add_slice(method, state, 4, np.zeros((3, 4), dtype=np.uint8))
+    with pytest.raises(ValueError, match="expected"):
+        add_slice(method, state, 5, np.zeros((4, 4), dtype=np.uint8))
+
+
+def test_a_run_without_slices_has_no_planes() -> None:
+    """Finishing an empty run is not an error."""
+    assert finish(INTERPOLATIONS["cubic"], start_interpolation(LIMIT)).labels.shape[0] == 0

@@ -1,0 +1,95 @@
+"""Filled planes continue the material: ligaments stay connected, areas stay true, phases stay apart."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.ndimage import label
+
+from algorithms.interpolation import add_slice, finish, start_interpolation
+from algorithms.slice_filling import INTERPOLATIONS, Interpolation, conserve_area, inpainting
+
+Labels = NDArray[np.uint8]
+
+
+def leaning_rods(height: int, slope: float, radius: float = 6.0) -> Labels:
+    """Two rods that lean by ``slope`` px per plane in opposite directions."""
+    z, y, x = np.ogrid[:height, :64, :96]
+    there = (x - 20 - slope * z) ** 2 + (y - 16) ** 2 <= radius**2
+    back = (x - 76 + slope * z) ** 2 + (y - 46) ** 2 <= radius**2
+    return (there | back).astype(np.uint8)
+
+
+def refilled(method: Interpolation, truth: Labels, cuts: list[int]) -> Labels:
+    state, parts = start_interpolation(100), list[Labels]()
+    for cut in cuts:
+        state, final = add_slice(method, state, cut, truth[cut])
+        parts.append(final.labels)
+    return np.concatenate((*parts, finish(method, state).labels))
+
+
+@pytest.mark.parametrize("slope", [0.0, 1.0, 2.0])
+def test_cubic_filling_follows_leaning_ligaments(slope: float) -> None:
+    """Rods leaning by up to 2 px a plane between slices 4 planes apart stay whole, with under 1.2 % of
+    voxels off.
+    """
+    truth = leaning_rods(33, slope)
+    volume = refilled(INTERPOLATIONS["cubic"], truth, list(range(0, 33, 4)))
+    assert label(volume)[1] == 2
+    assert np.mean(volume != truth) < 0.012
+    assert volume.mean() == pytest.approx(truth.mean(), rel=0.02)
+
+
+def test_cubic_filling_misplaces_less_than_nearest() -> None:
+    """With irregular slices, cubic filling has less than 60 % of nearest filling's misplaced voxels."""
+    truth = leaning_rods(36, 1.0)
+    cuts = [0, 3, 8, 10, 16, 20, 23, 29, 35]
+    errors = {
+        name: np.mean(refilled(method, truth, cuts) != truth) for name, method in INTERPOLATIONS.items()
+    }
+    assert errors["cubic"] < 0.6 * errors["nearest"]
+
+
+def test_nearest_filling_prefers_the_upper_slice_half_way() -> None:
+    """Planes 1, 2 between slices at 0 and 4 belong to slice 0, plane 3 to slice 4."""
+    truth = np.stack([np.full((2, 2), z, dtype=np.uint8) for z in range(5)])
+    volume = refilled(INTERPOLATIONS["nearest"], truth, [0, 4])
+    assert volume[:, 0, 0].tolist() == [0, 0, 0, 4, 4]
+
+
+@pytest.mark.parametrize("name", sorted(INTERPOLATIONS))
+def test_further_phases_survive(name: str) -> None:
+    """A material of three phases, constant along z, is reproduced exactly."""
+    face = np.zeros((40, 40), dtype=np.uint8)
+    face[5:20, 5:35], face[20:33, 5:35] = 1, 2
+    truth = np.repeat(face[None], 17, axis=0)
+    np.testing.assert_array_equal(refilled(INTERPOLATIONS[name], truth, [0, 4, 9, 12, 16]), truth)
+
+
+def test_the_repair_restores_the_area_but_moves_no_boundary_far() -> None:
+    """The level takes the wanted share where it can by 1 px, and stops there where it would repaint the
+    plane.
+    """
+    height = np.linspace(-3.0, 3.0, 600, dtype=np.float32).reshape(20, 30)
+    assert conserve_area(height, 0.6).mean() == pytest.approx(0.6, abs=1 / 600)
+    assert conserve_area(height, 0.95).mean() == pytest.approx(4.0 / 6.0, abs=0.01)
+    assert not conserve_area(height, 0.0).any()
+
+
+def test_an_inpainting_network_sees_sections_and_its_probabilities_decide() -> None:
+    """A network that knows the truth restores it; it is given zx and zy sections with the unknown planes
+    empty.
+    """
+    truth = leaning_rods(17, 1.5)
+    cuts = [0, 5, 8, 12, 16]
+    seen: list[tuple[int, ...]] = []
+
+    def oracle(sections: Labels, known: NDArray[np.bool_]) -> NDArray[np.float32]:
+        seen.append(sections.shape)
+        by_axis = {64: truth.transpose(1, 0, 2), 96: truth.transpose(2, 0, 1)}[sections.shape[0]]
+        start = next(z for z in cuts if np.array_equal(sections[:, 0], by_axis[:, z]))
+        assert not sections[:, ~known].any()
+        solid = by_axis[:, start : start + known.size]
+        return np.stack((1 - solid, solid), axis=1).astype(np.float32)
+
+    np.testing.assert_array_equal(refilled(inpainting(oracle, 2, 2), truth, cuts), truth)
+    assert {shape[0] for shape in seen} == {64, 96}
