@@ -1,4 +1,7 @@
-"""The alarms: newest first, each with its measurement, limit and remedy, and a button to acknowledge it."""
+"""The alarms: those that nobody has acknowledged first, then the newest.
+
+Each stands with its measurement, its limit and its remedy, and with a button to acknowledge it by name.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,8 @@ class AlarmPanel:
 
     def show(self, view: RunView, palette: Palette) -> None:
         """List what has come, the page's title counting what nobody has acknowledged."""
-        alarms = list(reversed(view.alarms.values()))
+        newest_first = list(view.alarms.values())[::-1]
+        alarms = sorted(newest_first, key=lambda alarm: bool(alarm.acknowledged_by))
         waiting = sum(not alarm.acknowledged_by for alarm in alarms)
         self._readout.text = f"{waiting} not acknowledged" if waiting else "none waiting"
         ui.page_title(f"({waiting}) slicewatch" if waiting else "slicewatch")

@@ -47,7 +47,7 @@ def drift_chart(view: RunView, palette: Palette) -> Options:
     """The statistics of the sequential test against their threshold."""
     told = [view.drift[i] for i in sorted(view.drift)]
     names = sorted({name for message in told for name in message.statistics})
-    options = _frame(palette, "slice", "statistic / σ")
+    options = _frame(palette, "", "")
     options["series"] = [
         _line(
             name,
@@ -58,9 +58,10 @@ def drift_chart(view: RunView, palette: Palette) -> Options:
     ]
     threshold = told[-1].threshold if told else math.nan
     if options["series"] and math.isfinite(threshold):
-        options["series"][0]["markLine"] = _mark_lines([_level(threshold, "alarm", palette.limit, "solid")])
-        options["yAxis"]["max"] = _rounded_up(1.15 * max(threshold, *_finite_statistics(view)))
-    options["yAxis"]["min"] = 0
+        options["series"][0]["markLine"] = _mark_lines([_level(threshold, "alarm ", palette.limit, "solid")])
+        options["yAxis"]["max"] = _rounded_up(1.1 * max(threshold, *_finite_statistics(view)))
+    options["yAxis"] |= {"min": 0, "splitNumber": 3}
+    options["grid"] |= {"top": 22, "bottom": 20}
     return options
 
 
@@ -81,7 +82,7 @@ def metrics_chart(view: RunView, palette: Palette) -> Options:
     options["series"][-1] |= {"yAxisIndex": 1, "lineStyle": {"type": "dashed", "width": 2}}
     right = {**options["yAxis"], "name": "solid fraction", "splitLine": {"show": False}, "min": 0}
     options["yAxis"] = [{**options["yAxis"], "min": 0}, right]
-    options["grid"]["right"] = 52
+    options["grid"]["right"] = 50
     options["tooltip"][":valueFormatter"] = "v => v == null ? '–' : (+v).toFixed(3)"
     return options
 
@@ -155,13 +156,13 @@ def _levels(view: RunView, palette: Palette) -> Options:
     if view.run is None:
         return _mark_lines([])
     low, high = view.run.limits_nm
-    levels = [(low, "limit", palette.limit, "dotted"), (high, "limit", palette.limit, "dotted")]
-    levels.append((view.run.target_thickness_nm, "target", palette.target, "dashed"))
+    levels = [(low, "limit ", palette.limit, "dotted"), (high, "limit ", palette.limit, "dotted")]
+    levels.append((view.run.target_thickness_nm, "target ", palette.target, "dashed"))
     return _mark_lines([_level(*level) for level in levels if math.isfinite(level[0])])
 
 
 def _level(value: float, name: str, colour: str, kind: str) -> Options:
-    label = {"formatter": f"{name} {value:g}", "color": colour, "position": "insideEndTop", "fontSize": 11}
+    label = {"formatter": f"{name}{value:.3g}", "color": colour, "position": "end", "fontSize": 11}
     return {"yAxis": value, "label": label, "lineStyle": {"color": colour, "type": kind, "width": 1.2}}
 
 
@@ -191,7 +192,7 @@ def _line(name: str, points: Iterable[tuple[int, float]], colour: str) -> Option
     return {
         "name": name,
         "type": "line",
-        "showSymbol": False,
+        "symbol": "none",
         "itemStyle": {"color": colour},
         "lineStyle": {"width": 2},
         "data": _points(points),
@@ -219,7 +220,7 @@ def _frame(palette: Palette, x_name: str, y_name: str) -> Options:
     return {
         "animation": False,
         "textStyle": {"fontFamily": "inherit"},
-        "grid": {"left": 44, "right": 16, "top": 34, "bottom": 36},
+        "grid": {"left": 44, "right": 66, "top": 34, "bottom": 36},
         "legend": {
             "top": 0,
             "itemWidth": 14,

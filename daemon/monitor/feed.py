@@ -1,7 +1,7 @@
 """From the daemon to the page: a thread that follows the wire, and the picture that the page draws.
 
-The thread only receives; the picture is changed on the web server's own thread when it calls ``catch_up``, so
-nothing on the page is locked.
+The thread only receives; the picture is changed on the web server's own thread when it calls ``catch_up``,
+so nothing on the page is locked.
 """
 
 from __future__ import annotations

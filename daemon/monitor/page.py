@@ -41,7 +41,8 @@ class Page:
         self._dark = ui.dark_mode(value=True)
         self._bar = StatusBar(self._dark)
         self._notice = ui.label().classes("notice").props('role="alert"')
-        with ui.element("main").classes("panels"):
+        self._main = ui.element("main").classes("panels")
+        with self._main:
             self._panels = _panels(acknowledge)
         self._refresh()
         ui.timer(REFRESH_S, self._refresh)
@@ -50,6 +51,7 @@ class Page:
         self._bar.show(statuses(self._feed))
         self._notice.text = notice(self._feed)
         self._notice.set_visibility(bool(self._notice.text))
+        self._main.classes(replace="panels stale" if self._notice.text else "panels")
         for number, panel in enumerate(self._panels):
             self._refresh_panel(number, panel)
 

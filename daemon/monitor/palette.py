@@ -14,7 +14,7 @@ ORANGE, SKY, GREEN, YELLOW = "#E69F00", "#56B4E9", "#009E73", "#F0E442"
 BLUE, VERMILLION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#999999"
 
 # Phases of the volume, red, green, blue: pore, solid, further phases.
-PHASES = ((22, 27, 34), (240, 190, 72), (86, 180, 233), (0, 158, 115), (204, 121, 167))
+PHASES = ((38, 47, 59), (240, 190, 72), (86, 180, 233), (0, 158, 115), (204, 121, 167))
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from daemon.monitor.readouts import slice_readout, volume_readout
 from daemon.view import RunView
 
 ALL = "all"
-CUT_NAMES = {"xy": "face  x · y", "xz": "from above  x · z", "yz": "from the side  y · z"}
+CUT_NAMES = {"xy": "x · y", "xz": "x · z", "yz": "y · z"}
 
 
 class ChartPanel:

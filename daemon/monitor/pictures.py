@@ -1,8 +1,8 @@
 """Pictures on the page: PNG of the preview's arrays, placed at their true aspect with a scale bar.
 
 Each picture is an SVG whose unit is a nanometre: pixels that are foreshortened along y are drawn as tall as
-they are, overlays cover their image exactly, and the scale bar cannot be wrong. The caption and the bar stand
-in a strip below the picture and hide nothing.
+they are, overlays cover their image exactly, and the scale bar cannot be wrong. The bar stands in a strip
+below the picture and hides nothing; its length is written in the caption, in a size that every screen shows.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from daemon.messages import PreviewMessage
 from daemon.monitor.palette import PHASES
 from daemon.monitor.units import length, round_length_below
 
-FILL_ALPHA, OUTLINE_ALPHA = 60, 235
+FILL_ALPHA, OUTLINE_ALPHA = 40, 210
 BAR_SHARE = 0.3  # of the picture's width, at most
+STRIP_SHARE = 0.03  # of the picture's longer side
 
 
 class PictureStore:
@@ -48,17 +49,20 @@ class PictureStore:
 def picture(
     layers: Sequence[tuple[str, str]], shape: tuple[int, int], pixel_nm: tuple[float, float], caption: str
 ) -> str:
-    """An SVG of images on top of each other, given as (address, CSS class), with caption and scale bar.
+    """A figure: images on top of each other, given as (address, CSS class), with scale bar and caption.
 
     ``shape`` is (y, x) in px and ``pixel_nm`` the size of a pixel (y, x).
     """
     height, width = shape[0] * pixel_nm[0], shape[1] * pixel_nm[1]
-    strip = 0.075 * max(width, 0.9 * height)
+    bar = round_length_below(BAR_SHARE * width)
+    strip = STRIP_SHARE * max(width, height)
+    name = html.escape(caption)
     images = "".join(_image(address, kind, height, width) for address, kind in layers)
     return (
-        f'<svg class="picture" role="img" aria-label="{html.escape(caption)}" '
-        f'viewBox="0 0 {width:.6g} {height + strip:.6g}" preserveAspectRatio="xMidYMid meet">'
-        f"{images}{_legend(height, width, strip, caption)}</svg>"
+        f'<figure><svg role="img" aria-label="{name}, scale bar {length(bar)}" '
+        f'viewBox="0 0 {width:.6g} {height + strip:.6g}" preserveAspectRatio="xMidYMid meet">{images}'
+        f'<rect class="bar" x="{(width - bar) / 2:.6g}" y="{height + 0.4 * strip:.6g}" width="{bar:.6g}" '
+        f'height="{0.6 * strip:.6g}"/></svg><figcaption><b>{name}</b> {length(bar)}</figcaption></figure>'
     )
 
 
@@ -66,20 +70,6 @@ def _image(address: str, kind: str, height: float, width: float) -> str:
     return (
         f'<image class="{kind}" href="{html.escape(address)}" width="{width:.6g}" height="{height:.6g}" '
         'preserveAspectRatio="none"/>'
-    )
-
-
-def _legend(height: float, width: float, strip: float, caption: str) -> str:
-    """Caption at the left, bar and its length at the right, in the strip under the picture."""
-    bar = round_length_below(BAR_SHARE * width)
-    middle, size = height + 0.6 * strip, 0.72 * strip
-    baseline = middle + 0.35 * size
-    return (
-        f'<text class="caption" x="0" y="{baseline:.6g}" font-size="{size:.6g}">{html.escape(caption)}</text>'
-        f'<text class="caption" x="{width - bar - 0.4 * size:.6g}" y="{baseline:.6g}" font-size="{size:.6g}" '
-        f'text-anchor="end">{length(bar)}</text>'
-        f'<rect class="bar" x="{width - bar:.6g}" y="{middle - 0.09 * strip:.6g}" width="{bar:.6g}" '
-        f'height="{0.18 * strip:.6g}"/>'
     )
 
 

@@ -48,8 +48,8 @@ def slice_readout(view: RunView) -> str:
     """Index of the slice shown, and whether its segmentation may still change."""
     if view.preview is None:
         return ""
-    settled = "final" if view.preview.status is Status.FINAL else "segmentation provisional"
-    return f"{view.preview.index}  ·  {settled}"
+    settled = "final" if view.preview.status is Status.FINAL else "provisional"
+    return f"slice {view.preview.index}  ·  segmentation {settled}"
 
 
 def volume_readout(view: RunView) -> str:

@@ -55,6 +55,7 @@ def statuses(feed: Feed) -> list[Status]:
         return [state(feed)]
     return [
         state(feed),
+        Status("Project", run.project or UNKNOWN),
         progress(run),
         last_image(run, feed.view.heartbeat, feed.silent_s),
         compute(run),
@@ -107,7 +108,8 @@ def compute(run: RunMessage) -> Status:
     """Where the network really runs; a fall-back is said aloud."""
     fell_back = run.provider_wanted and run.provider_wanted != run.provider
     if fell_back:
-        return Status("Network on", f"{run.device}, not {run.provider_wanted}", Tone.WARN, run.model)
+        wanted = run.provider_wanted.removesuffix("ExecutionProvider")
+        return Status("Network on", f"{run.device}, not {wanted}", Tone.WARN, run.model)
     return Status("Network on", run.device or UNKNOWN, Tone.PLAIN, f"{run.provider} {run.model}".strip())
 
 

@@ -1,0 +1,106 @@
+"""Pictures on the page are the arrays that came, at their true aspect and with a scale bar that is right."""
+
+from __future__ import annotations
+
+import re
+
+import imagecodecs
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from daemon.messages import PreviewMessage
+from daemon.monitor.palette import PHASES
+from daemon.monitor.pictures import PictureStore, picture
+from daemon.monitor.units import duration, length, number, round_length_below, with_sigma
+
+RNG = np.random.default_rng(0)
+
+
+def test_an_image_arrives_grey_value_by_grey_value() -> None:
+    """The PNG of an image holds exactly its pixels."""
+    image = RNG.integers(0, 255, (30, 50), dtype=np.uint8)
+    store = PictureStore()
+    store.show(PreviewMessage(index=0, arrays={"image/1kV": image}), 1)
+    np.testing.assert_array_equal(imagecodecs.png_decode(store.png("image/1kV")), image)
+
+
+def test_a_cut_shows_each_phase_in_its_colour() -> None:
+    """Phases are colours of the palette, also those beyond the last known one."""
+    labels = np.array([[0, 1], [2, 250]], np.uint8)
+    store = PictureStore()
+    store.show(PreviewMessage(index=0, arrays={"cut/xy": labels}), 1)
+    shown = imagecodecs.png_decode(store.png("cut/xy"))
+    assert shown.reshape(-1, 3).tolist() == [list(PHASES[k]) for k in (0, 1, 2, len(PHASES) - 1)]
+
+
+def test_the_overlay_hides_no_pore_and_outlines_every_ligament() -> None:
+    """Pores are fully transparent; a solid's rim is stronger than its inside."""
+    labels = np.zeros((9, 9), np.uint8)
+    labels[2:7, 2:7] = 1
+    store = PictureStore()
+    store.show(PreviewMessage(index=0, arrays={"labels": labels}), 1)
+    alpha = imagecodecs.png_decode(store.png("overlay"))[..., 3]
+    assert (alpha[labels == 0] == 0).all()
+    assert (alpha[2, 2:7] > alpha[4, 4]).all()
+    assert alpha[4, 4] > 0
+
+
+def test_a_newer_preview_replaces_all_pictures() -> None:
+    """No picture of an older slice is served beside a newer one; what is not there is not there."""
+    store = PictureStore()
+    assert store.png("image/a") is None
+    store.show(PreviewMessage(index=0, arrays={"image/a": np.zeros((4, 4), np.uint8), "solid": np.eye(4)}), 1)
+    assert store.png("image/a")
+    assert store.png("solid") is None
+    store.show(PreviewMessage(index=1, arrays={"image/b": np.zeros((4, 4), np.uint8)}), 2)
+    assert store.png("image/a") is None
+    assert store.png("image/b")
+
+
+def test_foreshortened_pixels_are_drawn_at_their_height() -> None:
+    """One unit of the drawing is one nanometre: extent and scale bar follow from the pixel's size."""
+    svg = picture([("/a.png", "image")], (100, 300), (4.137, 3.26), "2kV")
+    assert 'width="978" height="413.7"' in svg
+    bar = re.search(r'class="bar"[^>]* width="([\d.]+)"', svg)
+    assert bar is not None
+    assert float(bar[1]) == 200.0
+    assert "200 nm" in svg
+
+
+def test_a_name_from_the_wire_stays_text() -> None:
+    """Channel names cannot put elements into the page."""
+    svg = picture([('/x"><script>', "image")], (10, 10), (1.0, 1.0), "<script>alert(1)</script>")
+    assert "<script" not in svg
+
+
+@given(st.floats(1e-3, 1e9))
+def test_scale_bars_have_round_lengths_that_fit(available: float) -> None:
+    """1, 2 or 5 times a power of ten, not longer than asked and more than a third of it."""
+    bar = round_length_below(available)
+    assert available / 2.5 - 1e-9 <= bar <= available * (1 + 1e-12)
+    assert f"{bar:e}"[0] in "125"
+
+
+LENGTHS = {3.26: "3.26 nm", 200.0: "200 nm", 1234.0: "1.234 µm", 2e6: "2 mm", float("nan"): "–"}
+DURATIONS = {0.4: "0 s", 59.0: "59 s", 72.0: "1 min 12 s", 3600.0: "1 h 00 min", 273600.0: "3 d 4 h"}
+
+
+@pytest.mark.parametrize(("nm", "text"), LENGTHS.items())
+def test_lengths_have_a_unit(nm: float, text: str) -> None:
+    """nm, µm or mm, whichever reads well; a dash for the unknown."""
+    assert length(nm) == text
+
+
+@pytest.mark.parametrize(("seconds", "text"), DURATIONS.items())
+def test_durations_read_like_speech(seconds: float, text: str) -> None:
+    """Seconds to days."""
+    assert duration(seconds) == text
+
+
+def test_errors_stand_beside_values() -> None:
+    """±σ where it is known, nothing where it is not, a dash where nothing is."""
+    assert with_sigma(10.234, 0.31, "nm") == "10.23 ± 0.31 nm"
+    assert with_sigma(10.0, float("nan"), "nm") == "10.00 nm"
+    assert with_sigma(float("nan"), 1.0, "nm") == number(float("inf")) == "–"
