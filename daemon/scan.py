@@ -34,7 +34,7 @@ Version = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A version that was judged: ``progress`` COMPLETE is ready, anything else is given up, and why."""
+    """A version that was judged: COMPLETE is ready, DAMAGED past mending, INCOMPLETE given up, and why."""
 
     slice_number: int
     file: FileReady
@@ -77,7 +77,7 @@ class FolderScan:
     pattern: str
     sentinel: str = ""
     settle_s: float = 0.1
-    stall_s: float = 30.0
+    stall_s: float = 120.0
     seen: int = 0
     reported: int = 0
     _watched: dict[str, _Watched] = field(default_factory=dict[str, _Watched])

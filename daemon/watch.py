@@ -21,12 +21,14 @@ from daemon.scan import Finding, FolderScan, WaitingFile
 _BETWEEN_LOOKS_S: Final = 0.2
 """How soon an unfinished file is looked at again, and the least time between full looks in a storm of events;
 without events a full look comes every ``scan_interval_s``."""
+_LIVELY_S: Final = 30.0
+"""A file that has not changed for this long is not about to be read; writes over a slow share pause less."""
 _JOIN_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """A version that stopped changing before it was complete, or that no waiting will mend."""
+    """A version that stopped changing before it was complete."""
 
     file: FileReady
     reason: str
@@ -58,13 +60,12 @@ class Watcher:
         observer: ObserverKind = "auto",
         scan_interval_s: float = 1.0,
         sentinel: str = "",
-        stall_s: float = 30.0,
+        stall_s: float = 120.0,
         known: Iterable[FileReady] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._scan = FolderScan(folder, pattern, sentinel, stall_s=stall_s)
         self._scan.know(known)
-        self._stall_s = stall_s
         self._interval_s = scan_interval_s
         self._clock = clock
         self._changed = threading.Condition()
@@ -97,7 +98,8 @@ class Watcher:
     def take(self, timeout_s: float, limit: int | None = None) -> list[FileReady]:
         """Complete files in the order of slice number, then time written; waits for the first one.
 
-        At most ``limit`` are taken: the rest stays, and later files of an earlier slice overtake it.
+        At most ``limit`` are taken: the rest stays, and later files of an earlier slice overtake it. Files
+        that are plainly no TIFF are among them: the reader says what is wrong with them.
         """
         with self._changed:
             self._changed.wait_for(lambda: bool(self._ready) or self._stopping.is_set(), timeout_s)
@@ -127,7 +129,7 @@ class Watcher:
         """Of those, the ones that may be read soon: files that have not changed for long do not count."""
         now_s = self._clock()
         with self._changed:
-            lively = sum(now_s - file.since_s < self._stall_s for file in self._waiting)
+            lively = sum(now_s - file.since_s < _LIVELY_S for file in self._waiting)
             return lively + len(self._ready) + len(self._given_up)
 
     @property
@@ -193,7 +195,7 @@ class Watcher:
         with self._changed:
             for finding in findings:
                 file = finding.file
-                if finding.progress is Progress.COMPLETE:
+                if finding.progress in (Progress.COMPLETE, Progress.DAMAGED):
                     order = (finding.slice_number, file.mtime_ns, str(file.path))
                     heapq.heappush(self._ready, (*order, file))
                 else:
