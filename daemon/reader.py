@@ -119,9 +119,13 @@ def _check_claims(read: tiff_layout.Read, layout: Layout, where: str) -> None:
             where=where,
             remedy="Save grey images without colour or overlay.",
         )
-    claimed = width * height * bits // 8
+    # A decoder takes memory for a whole tile, however small the image is that lies in it.
+    tile = tiff_layout.number(read, layout, tiff_layout.TILE_WIDTH, 0) * tiff_layout.number(
+        read, layout, tiff_layout.TILE_LENGTH, 0
+    )
+    claimed = max(width * height, tile) * bits // 8
     stored = sum(entry.size for entry in layout.directories[0].entries.values()) + _strip_bytes(read, layout)
-    if not claimed or claimed > min(_LARGEST_IMAGE_BYTES, stored * _BEST_COMPRESSION):
+    if not width * height or claimed > min(_LARGEST_IMAGE_BYTES, stored * _BEST_COMPRESSION):
         raise damaged(f"its header claims an impossible {width} × {height} px", where)
 
 

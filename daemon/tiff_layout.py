@@ -24,6 +24,8 @@ IMAGE_LENGTH: Final = 257
 BITS_PER_SAMPLE: Final = 258
 COMPRESSION: Final = 259
 SAMPLES_PER_PIXEL: Final = 277
+TILE_WIDTH: Final = 322
+TILE_LENGTH: Final = 323
 _PIXELS: Final = {273: 279, 324: 325}
 """Offsets tag → byte-counts tag, for strips and for tiles."""
 _SUB_DIRECTORIES: Final = (330, 34665)

@@ -111,6 +111,14 @@ def test_noise_is_judged(data: bytes) -> None:
         judge(lambda offset, length, c=content: c[offset : offset + length], len(content), "noise")
 
 
+def test_gigantic_tile_is_refused(tmp_path: Path) -> None:
+    """A decoder takes memory for whole tiles: a tile far larger than its bytes is refused before that."""
+    (tmp_path / "1.tif").write_bytes(SEEDS[3])
+    with tifffile.TiffFile(tmp_path / "1.tif", mode="r+") as file:
+        file.pages.first.tags["TileWidth"].overwrite(1 << 24, dtype="I")
+    assert attempt(tmp_path / "1.tif", (tmp_path / "1.tif").read_bytes()) is None
+
+
 @pytest.mark.parametrize("data", SEEDS)
 def test_seeds_are_sound(tmp_path: Path, data: bytes) -> None:
     """The files that are mutated are read as they are: the fuzzing starts from what works."""

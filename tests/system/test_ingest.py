@@ -155,7 +155,7 @@ def test_a_run_full_of_faults_ends_with_balanced_books(
         overwritten = any(
             isinstance(o, Quarantined) and o.reason is Refusal.OVERWRITTEN for o in pump.outcomes
         )
-        if pump.state.over and overwritten:
+        if pump.state.over and overwritten and not watcher.waiting:
             break
     microscope.join()
     watcher.stop()
