@@ -15,8 +15,6 @@ from daemon.assembly import (
     AssemblyState,
     ChannelRule,
     Event,
-    FileRejected,
-    FrameArrived,
     Outcome,
     Quarantined,
     Refusal,
@@ -24,12 +22,10 @@ from daemon.assembly import (
     Tick,
 )
 from daemon.config import DEFAULT_FILE_PATTERN, ChannelSection
-from daemon.errors import FileUnreadableError
+from daemon.intake import given_up_event, read_event
 from daemon.items import GapReason, SliceGap
 from daemon.ledger import ledger
 from daemon.metadata.plain import Sidecar
-from daemon.naming import slice_number
-from daemon.reader import read_frame
 from daemon.watch import Watcher
 from tests.conftest import WriteFei
 
@@ -120,23 +116,12 @@ class Pump:
     def turn(self) -> None:
         """One round: what is there is read and assembled; if nothing is, time passes."""
         taken, given_up = self.watcher.take(0.2), self.watcher.take_given_up()
-        events = [self.read(file) for file in taken]
-        events += [self.rejected(g.file.path, Refusal.NEVER_FINISHED, g.reason) for g in given_up]
+        events: list[Event] = [read_event(file, DEFAULT_FILE_PATTERN, SIDECAR) for file in taken]
+        events += [given_up_event(gone, DEFAULT_FILE_PATTERN) for gone in given_up]
         for event in events or [Tick(self.watcher.unread)]:
             self.now_s += 1.0
             self.state, more = step(self.state, event, self.now_s)
             self.outcomes += more
-
-    def read(self, file: object) -> Event:
-        """A frame, or the refusal of the reader."""
-        try:
-            return FrameArrived(read_frame(file, DEFAULT_FILE_PATTERN, SIDECAR), file.mtime_ns)
-        except FileUnreadableError as error:
-            return self.rejected(file.path, Refusal.UNREADABLE, error.what)
-
-    def rejected(self, path: Path, reason: Refusal, detail: str) -> FileRejected:
-        """A file that is no frame."""
-        return FileRejected(path, slice_number(path, DEFAULT_FILE_PATTERN) or 0, reason, detail)
 
 
 @pytest.mark.parametrize("observer", ["native", "off"])

@@ -233,6 +233,10 @@ CASES = {
         [*pair(1), reject(2, "SEM 1.0"), image(2, 1.0), image(2, 2.0)],
         ["slice 1", "SEM 1.0/002.tif: unreadable", "slice 2"],
     ),
+    "a version that changed while it was read does not close the slice": Case(
+        [*pair(1), reject(2, "SEM 1.0", Refusal.SUPERSEDED), image(2, 2.0), image(2, 1.0)],
+        ["slice 1", "SEM 1.0/002.tif: superseded", "slice 2"],
+    ),
     "unreadable in a foreign folder does not close the slice": Case(
         [*pair(1), reject(2, "FIB Image"), image(2, 2.0), image(2, 1.0)],
         ["slice 1", "FIB Image/002.tif: unreadable", "slice 2"],

@@ -1,0 +1,35 @@
+"""From the watcher's files to the events of ``assemble``: a frame, or the reason why there is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from daemon.assembly import FileRejected, FrameArrived, Refusal
+from daemon.errors import FileUnreadableError
+from daemon.items import FileReady
+from daemon.metadata.plain import Sidecar
+from daemon.naming import slice_number
+from daemon.reader import FileChangedError, read_frame
+from daemon.watch import GivenUp
+
+
+def read_event(file: FileReady, pattern: str, sidecar: Sidecar) -> FrameArrived | FileRejected:
+    """Read a file; damage becomes a rejection, for one bad file must not end a run."""
+    try:
+        return FrameArrived(read_frame(file, pattern, sidecar), file.mtime_ns)
+    except FileChangedError as error:
+        # Not a fault of the slice: the watcher reports the version that took this one's place.
+        return _rejected(file.path, pattern, Refusal.SUPERSEDED, error.what)
+    except FileUnreadableError as error:
+        return _rejected(file.path, pattern, Refusal.UNREADABLE, error.what)
+
+
+def given_up_event(given_up: GivenUp, pattern: str) -> FileRejected:
+    """A file that the watcher no longer waits for."""
+    return _rejected(given_up.file.path, pattern, Refusal.NEVER_FINISHED, given_up.reason)
+
+
+def _rejected(path: Path, pattern: str, reason: Refusal, detail: str) -> FileRejected:
+    """The watcher only reports files whose name has a slice number, so -1 closes no slice."""
+    number = slice_number(path, pattern)
+    return FileRejected(path, -1 if number is None else number, reason, detail)
