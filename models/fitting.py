@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from models.errors import CheckpointMismatchError
 from models.losses import segmentation_loss
+from models.schedules import Plateau, Schedule, advance
 
 Batch = tuple[Tensor, Tensor]
 Logits = Callable[[Tensor], Tensor]
@@ -28,9 +29,8 @@ class Recipe:
         steps: steps an epoch.
         epochs: at most.
         learning_rate: of Adam, at first.
-        plateau_epochs: without progress in the validation loss, after which the rate falls …
-        reduction: … by this factor.
-        patience_epochs: without progress, after which fitting ends.
+        schedule: how the rate falls.
+        patience_epochs: without progress in the validation loss, after which fitting ends.
         cross_entropy_weight: of the cross-entropy added to the Dice loss.
         bfloat16: whether convolutions run in 16 bits; on processors that can, it is twice as fast.
         seed: of the weights and the patches.
@@ -40,8 +40,7 @@ class Recipe:
     steps: int = 100
     epochs: int = 100
     learning_rate: float = 1e-4
-    plateau_epochs: int = 10
-    reduction: float = 0.1
+    schedule: Schedule = field(default_factory=Plateau)
     patience_epochs: int = 25
     cross_entropy_weight: float = 0.0
     bfloat16: bool = False
@@ -107,14 +106,12 @@ def fit(task: Task, recipe: Recipe, folder: Path, report: Callable[[Progress], N
     """
     path = folder / f"{task.stage}.pt"
     optimizer = torch.optim.Adam(task.network.parameters(), lr=recipe.learning_rate)
-    plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
-        optimizer, factor=recipe.reduction, patience=recipe.plateau_epochs
-    )
-    state = _State(task.network, optimizer, plateau)
+    scheduler = recipe.schedule.start(optimizer, recipe.epochs)
+    state = _State(task.network, optimizer, scheduler)
     history = state.restore(path, recipe) if path.is_file() else ()
     while not _finished(history, recipe):
         epoch = _run_epoch(task, recipe, optimizer, len(history))
-        plateau.step(epoch.validation_loss)
+        advance(scheduler, epoch.validation_loss)
         history = (*history, epoch)
         state.save(path, recipe, history)
         report(_progress(task.stage, recipe, history))
@@ -128,7 +125,7 @@ class _State:
 
     network: nn.Module
     optimizer: torch.optim.Optimizer
-    plateau: torch.optim.lr_scheduler.ReduceLROnPlateau
+    scheduler: torch.optim.lr_scheduler.LRScheduler
 
     def save(self, path: Path, recipe: Recipe, history: tuple[Epoch, ...]) -> None:
         best = _best_epoch(history) == len(history) - 1
@@ -139,7 +136,7 @@ class _State:
             "network": weights,
             "best": weights if best else torch.load(path, weights_only=True)["best"],
             "optimizer": self.optimizer.state_dict(),
-            "plateau": self.plateau.state_dict(),
+            "scheduler": self.scheduler.state_dict(),
         }
         unfinished = path.with_suffix(".part")
         torch.save(content, unfinished)
@@ -155,7 +152,7 @@ class _State:
             )
         self.network.load_state_dict(content["network"])
         self.optimizer.load_state_dict(content["optimizer"])
-        self.plateau.load_state_dict(content["plateau"])
+        self.scheduler.load_state_dict(content["scheduler"])
         return tuple(Epoch(**epoch) for epoch in json.loads(content["history"]))
 
     def load_best(self, path: Path) -> None:

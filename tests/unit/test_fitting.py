@@ -10,8 +10,17 @@ import torch
 from models.errors import CheckpointMismatchError
 from models.fitting import Recipe, Task, fit
 from models.losses import segmentation_loss
+from models.schedules import Cosine, Plateau
 
-RECIPE = Recipe(batch=4, steps=5, epochs=4, learning_rate=0.05, plateau_epochs=1, patience_epochs=3, seed=7)
+RECIPE = Recipe(
+    batch=4,
+    steps=5,
+    epochs=4,
+    learning_rate=0.05,
+    schedule=Plateau(patience_epochs=1),
+    patience_epochs=3,
+    seed=7,
+)
 
 
 def draw(batch, rng):
@@ -48,10 +57,12 @@ def test_the_loss_falls(tmp_path):
     assert history[-1].validation_loss < 0.5 * history[0].training_loss
 
 
-def test_an_interrupted_fit_ends_as_an_uninterrupted_one(tmp_path):
+@pytest.mark.parametrize("schedule", [Plateau(patience_epochs=1), Cosine()], ids=lambda it: type(it).__name__)
+def test_an_interrupted_fit_ends_as_an_uninterrupted_one(tmp_path, schedule):
     """Killed in the third epoch and started again: the same weights and history to the last bit."""
+    recipe = replace(RECIPE, schedule=schedule)
     whole = task()
-    expected = fit(whole, RECIPE, tmp_path, ignore)
+    expected = fit(whole, recipe, tmp_path, ignore)
     calls = iter(range(1000))
 
     def failing(batch, rng):
@@ -62,9 +73,9 @@ def test_an_interrupted_fit_ends_as_an_uninterrupted_one(tmp_path):
     interrupted = tmp_path / "interrupted"
     interrupted.mkdir()
     with pytest.raises(KeyboardInterrupt):
-        fit(task(failing), RECIPE, interrupted, ignore)
+        fit(task(failing), recipe, interrupted, ignore)
     resumed = task()
-    history = fit(resumed, RECIPE, interrupted, ignore)
+    history = fit(resumed, recipe, interrupted, ignore)
     assert torch.equal(weights(resumed), weights(whole))
     assert [replace(epoch, seconds=0) for epoch in history] == [
         replace(epoch, seconds=0) for epoch in expected
@@ -87,10 +98,17 @@ def test_the_best_epoch_is_kept_and_patience_ends_it(tmp_path):
 
 
 def test_the_rate_falls_on_a_plateau(tmp_path):
-    """Without progress for more than plateau_epochs the rate is divided by ten."""
+    """Without progress for more than its patience the rate is divided by ten."""
     stuck = replace(task(), validation_loss=lambda: 1.0)
     rates = [epoch.learning_rate for epoch in fit(stuck, RECIPE, tmp_path, ignore)]
     assert rates == pytest.approx([0.05, 0.05, 0.05, 0.005])
+
+
+def test_the_rate_follows_a_cosine(tmp_path):
+    """From the first rate through half of it to nearly nothing, whatever the losses do."""
+    recipe = replace(RECIPE, schedule=Cosine(last=0.0))
+    rates = [epoch.learning_rate for epoch in fit(task(), recipe, tmp_path, ignore)]
+    assert rates == pytest.approx([0.05 * (1 + np.cos(np.pi * number / 4)) / 2 for number in range(4)])
 
 
 def test_another_recipe_is_refused(tmp_path):
