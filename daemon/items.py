@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-Image = NDArray[np.uint8] | NDArray[np.uint16]
+Image = NDArray[np.uint8 | np.uint16]
 
 
 class Status(StrEnum):

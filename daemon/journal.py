@@ -9,7 +9,7 @@ Tables
 meta(key, value)                              schema, run identity, configuration
 records(id, time, kind, key, body)            append-only; ``body`` is MessagePack, ``key`` e.g. a slice index
 files(path, size, mtime_ns, sha256, outcome)  append-only; every version of every file that was judged
-checkpoint(slice, state)                      one row: the state after that slice
+checkpoint(name, state)                       one row per part of the state to go on from
 """
 
 from __future__ import annotations
@@ -38,8 +38,7 @@ CREATE TABLE records (id INTEGER PRIMARY KEY, time TEXT NOT NULL, kind TEXT NOT 
 CREATE INDEX records_by_kind ON records (kind, key, id);
 CREATE TABLE files (id INTEGER PRIMARY KEY, path TEXT NOT NULL, size INTEGER NOT NULL,
                     mtime_ns INTEGER NOT NULL, sha256 TEXT NOT NULL, outcome TEXT NOT NULL) STRICT;
-CREATE TABLE checkpoint (one INTEGER PRIMARY KEY CHECK (one = 1), slice INTEGER NOT NULL,
-                         state BLOB NOT NULL) STRICT;
+CREATE TABLE checkpoint (name TEXT PRIMARY KEY, state BLOB NOT NULL) STRICT;
 """
 
 
@@ -122,17 +121,17 @@ class Journal:
             (version.path, version.size, version.mtime_ns, version.sha256, version.outcome),
         )
 
-    def save_checkpoint(self, slice_index: int, state: bytes) -> None:
-        """Replace the state to go on from."""
+    def save_checkpoint(self, name: str, state: bytes) -> None:
+        """Replace one part of the state to go on from."""
         self._connection.execute(
-            "INSERT INTO checkpoint (one, slice, state) VALUES (1, ?, ?) "
-            "ON CONFLICT (one) DO UPDATE SET slice = excluded.slice, state = excluded.state",
-            (slice_index, zlib.compress(state, 1)),
+            "INSERT INTO checkpoint (name, state) VALUES (?, ?) "
+            "ON CONFLICT (name) DO UPDATE SET state = excluded.state",
+            (name, zlib.compress(state, 1)),
         )
 
-    def checkpoint(self) -> bytes | None:
-        """The state after the last slice, or None in a new journal."""
-        row = self._connection.execute("SELECT state FROM checkpoint").fetchone()
+    def checkpoint(self, name: str) -> bytes | None:
+        """A part of the state to go on from, or None in a new journal."""
+        row = self._connection.execute("SELECT state FROM checkpoint WHERE name = ?", (name,)).fetchone()
         return None if row is None else zlib.decompress(row[0])
 
     def records(self, kind: str) -> Iterator[Record]:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from daemon.items import Status
+from daemon.items import RegisteredSlice, Status
 from daemon.journal import Journal, Record
 from daemon.messages import TYPES, AlarmMessage, Message
 
@@ -20,9 +20,9 @@ KEPT: Final = ("slice", "thickness", "drift", "alarm", "planes", "metrics")
 
 def as_record(message: Message) -> Record:
     """The journal's record of a message; pictures and curves are not kept."""
-    fields = msgspec.to_builtins(message)
-    fields.pop("arrays", None)
-    return Record(message.topic, _key(message), fields)
+    fields = msgspec.structs.asdict(message)
+    fields.pop("arrays")
+    return Record(message.topic, _key(message), msgspec.to_builtins(fields))
 
 
 def messages(journal: Journal) -> Iterator[Message]:
@@ -75,3 +75,17 @@ def _key(message: Message) -> int:
             return int(message.id)
         case _:
             return message.key if isinstance(message.key, int) else 0
+
+
+def faces_record(registered: RegisteredSlice) -> Record:
+    """Where a slice's images lie and how they were moved: what a restart needs to see the face again."""
+    images = {
+        name: {
+            "path": str(frame.path),
+            "sha256": frame.sha256,
+            "dy_px": registered.shifts[name].dy_px,
+            "dx_px": registered.shifts[name].dx_px,
+        }
+        for name, frame in registered.frames.items()
+    }
+    return Record("face", registered.index, {"images": images})

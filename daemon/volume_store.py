@@ -40,9 +40,15 @@ class GrowingArray:
     path: Path
 
     @property
+    def shape(self) -> tuple[int, int, int]:
+        """(z, y, x) that a reader sees."""
+        z, y, x = self.visible.resolve().result().shape
+        return int(z), int(y), int(x)
+
+    @property
     def length(self) -> int:
         """Planes that a reader sees."""
-        return int(self.visible.resolve().result().shape[0])
+        return self.shape[0]
 
     def write(self, first: int, planes: NDArray[np.uint8]) -> None:
         """Write planes at ``first``, then make them visible.
@@ -63,7 +69,11 @@ class GrowingArray:
 
     def read(self, first: int, end: int) -> NDArray[np.uint8]:
         """Planes ``first`` to ``end`` (exclusive)."""
-        return np.asarray(self.visible.resolve().result()[first:end].read().result())
+        return self.block((slice(first, end), slice(None), slice(None)))
+
+    def block(self, region: tuple[slice, slice, slice]) -> NDArray[np.uint8]:
+        """A block (z, y, x) of what a reader sees."""
+        return np.asarray(self.visible.resolve().result()[region].read().result())
 
 
 def open_growing_array(path: Path, shape_yx: tuple[int, int], chunk: tuple[int, int, int]) -> GrowingArray:
@@ -139,9 +149,17 @@ class VolumeStore:
             if 2 * start < below.length:
                 level.write(start, halved(below.read(2 * start, below.length), self._phases))
 
+    def shape(self, level: int) -> tuple[int, int, int]:
+        """(z, y, x) of a pyramid level, as a reader sees it now."""
+        return self._levels[level].shape
+
     def read(self, level: int, first: int, end: int) -> NDArray[np.uint8]:
         """Planes of a pyramid level."""
         return self._levels[level].read(first, end)
+
+    def block(self, level: int, region: tuple[slice, slice, slice]) -> NDArray[np.uint8]:
+        """A block (z, y, x) of a pyramid level."""
+        return self._levels[level].block(region)
 
 
 def open_volume(
@@ -154,14 +172,26 @@ def open_volume(
     StoreError
         The folder cannot be written or belongs to another run.
     """
-    count = level_count(shape_yx)
-    shapes = [tuple(-(-side // 2**level) for side in shape_yx) for level in range(count)]
-    levels = tuple(
-        open_growing_array(path / str(level), (shape[0], shape[1]), CHUNK)
-        for level, shape in enumerate(shapes)
+    store = reopen_volume(path, shape_yx, phases)
+    group = _group(level_count(shape_yx), grid_nm, provenance)
+    write_atomically(path / "zarr.json", json.dumps(group, indent=2))
+    return store
+
+
+def reopen_volume(path: Path, shape_yx: tuple[int, int], phases: int) -> VolumeStore:
+    """The arrays of a volume; its group metadata stays as it is.
+
+    Raises
+    ------
+    StoreError
+        The folder cannot be written or belongs to another run.
+    """
+    shapes = [[-(-side // 2**level) for side in shape_yx] for level in range(level_count(shape_yx))]
+    levels = (
+        open_growing_array(path / str(level), (height, width), CHUNK)
+        for level, (height, width) in enumerate(shapes)
     )
-    write_atomically(path / "zarr.json", json.dumps(_group(count, grid_nm, provenance), indent=2))
-    return VolumeStore(levels, phases)
+    return VolumeStore(tuple(levels), phases)
 
 
 def level_count(shape_yx: tuple[int, int]) -> int:

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.resampling import most_probable
-from algorithms.translation import translate
+from algorithms.translation import covered, translate
 from daemon.config import Configuration, Region
-from daemon.items import Image, RegisteredSlice, SegmentedSlice, Status
+from daemon.items import ChannelShift, Image, RegisteredSlice, SegmentedSlice, Status
 from models.errors import ModelMismatchError
 from models.session import Segmenter, open_segmenter, segment
 from models.spec import check_fits
@@ -33,7 +34,7 @@ SHIPPED: Mapping[tuple[float, ...], str] = {
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Face:
+class FaceStack:
     """The registered region of interest of one slice: ``images`` is (channel, y, x)."""
 
     index: int
@@ -83,20 +84,26 @@ def open_model(configuration: Configuration, cores: int) -> Segmenter:
     return segmenter
 
 
-def align(registered: RegisteredSlice, channels: Sequence[str], roi: Region) -> Face:
+def align(registered: RegisteredSlice, channels: Sequence[str], roi: Region) -> FaceStack:
     """Cut the region of interest out of every channel, moved into the reference frame.
 
     The region is in px of the reference frame; what lies outside an image repeats its edge.
     """
     images = [
-        cropped(
-            translate(registered.frames[name].image, shift.dy_px, shift.dx_px),
-            roi,
-        )
-        for name in channels
-        for shift in (registered.shifts[name],)
+        cropped(moved(registered.frames[name].image, registered.shifts[name]), roi) for name in channels
     ]
-    return Face(registered.index, np.stack(images))
+    return FaceStack(registered.index, np.stack(images))
+
+
+def moved(image: Image, shift: ChannelShift) -> Image:
+    """An image (y, x) in the reference frame; pixels it does not cover repeat the nearest that it does."""
+    whole = translate(image, shift.dy_px, shift.dx_px)
+    rows, columns = covered((image.shape[0], image.shape[1]), shift.dy_px, shift.dx_px)
+    margins = [
+        (rows.start, image.shape[0] - rows.stop),
+        (columns.start, image.shape[1] - columns.stop),
+    ]
+    return np.pad(whole[rows, columns], margins, mode="edge")
 
 
 def cropped(image: Image, roi: Region) -> Image:
@@ -106,11 +113,12 @@ def cropped(image: Image, roi: Region) -> Image:
     return image[roi.y : roi.y + height, roi.x : roi.x + width]
 
 
-def classify(segmenter: Segmenter, faces: Sequence[Face], centre: int) -> NDArray[np.float32]:
+def classify(segmenter: Segmenter, faces: Sequence[FaceStack], centre: int) -> NDArray[np.float32]:
     """Phase probabilities (class, y, x) of face ``centre`` from the faces at hand."""
     by_index = {face.index: face.images for face in faces}
     chosen = window_slices(centre, list(by_index), segmenter.spec.adjacent_slices)
-    return segment(segmenter, np.stack([by_index[index] for index in chosen], axis=1))
+    window: Any = np.stack([by_index[index] for index in chosen], axis=1)
+    return segment(segmenter, window)
 
 
 def segmented(index: int, probabilities: NDArray[np.float32], status: Status) -> SegmentedSlice:

@@ -29,7 +29,7 @@ def test_records_and_checkpoint_survive_a_reopening(tmp_path):
         journal.append(Record("slice", 1, {"depth_nm": 10.5}))
         journal.append(Record("slice", 2, {"depth_nm": 20.0}))
         journal.append_file(FileVersion("a.tif", 3, 4, "ff", "used"))
-        journal.save_checkpoint(2, b"state")
+        journal.save_checkpoint("run", b"state")
     first = journal.run_id, journal.epoch
     journal.close()
 
@@ -39,7 +39,7 @@ def test_records_and_checkpoint_survive_a_reopening(tmp_path):
     assert journal.latest("slice") == {1: {"depth_nm": 10.5}, 2: {"depth_nm": 20.0}}
     assert [record.body["depth_nm"] for record in journal.records("slice")] == [10.0, 10.5, 20.0]
     assert list(journal.files()) == [FileVersion("a.tif", 3, 4, "ff", "used")]
-    assert journal.checkpoint() == b"state"
+    assert journal.checkpoint("run") == b"state"
     journal.close()
 
 
@@ -50,13 +50,13 @@ def test_a_slice_is_all_or_nothing(tmp_path):
     def interrupted():
         with journal.transaction():
             journal.append(Record("slice", 1, {}))
-            journal.save_checkpoint(1, b"half")
+            journal.save_checkpoint("run", b"half")
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
         interrupted()
     assert journal.latest("slice") == {}
-    assert journal.checkpoint() is None
+    assert journal.checkpoint("run") is None
     journal.close()
 
 

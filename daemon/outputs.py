@@ -1,0 +1,137 @@
+"""The output folder of a run (**contract**, DESIGN §4): where everything lies, and how it is written."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daemon.errors import ConfigurationError, StoreError
+from daemon.journal import Journal
+from daemon.records import metric_rows, slice_rows
+from daemon.tables import write_metrics, write_slices
+from daemon.volume_store import GrowingArray, open_growing_array
+
+FACE_CHUNK = (1, 512, 512)
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """Paths below ``run.output``."""
+
+    folder: Path
+
+    @property
+    def journal(self) -> Path:
+        """What happened."""
+        return self.folder / "journal.sqlite"
+
+    @property
+    def volume(self) -> Path:
+        """Labels on the isotropic grid, OME-Zarr."""
+        return self.folder / "volume.ome.zarr"
+
+    @property
+    def faces(self) -> Path:
+        """Final labels of every face in native pixels, Zarr (face, y, x); the n-th face is the n-th slice."""
+        return self.folder / "faces.zarr"
+
+    @property
+    def slices(self) -> Path:
+        """The table of slices."""
+        return self.folder / "slices.csv"
+
+    @property
+    def metrics(self) -> Path:
+        """The table of planes."""
+        return self.folder / "metrics.csv"
+
+    @property
+    def summary(self) -> Path:
+        """The summary object."""
+        return self.folder / "summary.json"
+
+    @property
+    def report(self) -> Path:
+        """The page for people."""
+        return self.folder / "report.html"
+
+    @property
+    def examples(self) -> Path:
+        """The last slice's pictures, for the report."""
+        return self.folder / "examples.npz"
+
+
+def prepare(folder: Path, acquisition: Path) -> Outputs:
+    """Make the output folder.
+
+    Raises
+    ------
+    ConfigurationError
+        It lies inside the acquisition folder, whose files are not ours to add to.
+    StoreError
+        It cannot be made.
+    """
+    if folder.resolve().is_relative_to(acquisition.resolve()):
+        raise ConfigurationError(
+            "the output would lie inside the acquisition folder",
+            where=f"run.output = {folder}",
+            remedy="Choose a folder outside the project: slicewatch never writes into it.",
+        )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"the output folder cannot be made: {error.strerror or error}",
+            where=str(folder),
+            remedy="Choose a folder that this user may write to.",
+        ) from error
+    return Outputs(folder)
+
+
+def open_faces(outputs: Outputs, shape_yx: tuple[int, int]) -> GrowingArray:
+    """The array of final faces in native pixels.
+
+    Raises
+    ------
+    StoreError
+        It cannot be written or belongs to another run.
+    """
+    return open_growing_array(outputs.faces, shape_yx, FACE_CHUNK)
+
+
+def write_tables(outputs: Outputs, journal: Journal, channels: tuple[str, ...]) -> None:
+    """Project the journal onto ``slices.csv`` and ``metrics.csv``.
+
+    Raises
+    ------
+    StoreError
+        The disk is full or read-only.
+    """
+    write_slices(outputs.slices, slice_rows(journal), channels)
+    write_metrics(outputs.metrics, metric_rows(journal))
+
+
+def write_examples(outputs: Outputs, pictures: Mapping[str, NDArray[Any]]) -> None:
+    """Keep the last slice's pictures for the report.
+
+    Raises
+    ------
+    StoreError
+        The disk is full or read-only.
+    """
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **dict(pictures))
+    try:
+        outputs.examples.write_bytes(buffer.getvalue())
+    except OSError as error:
+        raise StoreError(
+            f"the examples cannot be written: {error.strerror or error}",
+            where=str(outputs.examples),
+            remedy="Check free space and rights of run.output.",
+        ) from error

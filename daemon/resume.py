@@ -1,0 +1,112 @@
+"""Where a run stands: everything the loop needs to go on, rebuilt from the journal and the files on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daemon import assemble
+from daemon.assembly import AssemblyState
+from daemon.codec import unpack
+from daemon.config import Configuration
+from daemon.errors import JournalError
+from daemon.frame_shelf import FrameShelf
+from daemon.items import ChannelShift, FileReady, Image
+from daemon.journal import Journal
+from daemon.pipeline_state import Counts, PipelineState
+from daemon.stages.growing import restored
+from daemon.stages.segmenting import FaceStack, cropped, moved
+from daemon.volume_store import VolumeStore
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The states after the last committed event; ``faces`` are the images the network may look at again."""
+
+    assembly: AssemblyState
+    pipeline: PipelineState | None = None
+    counts: Counts = field(default_factory=Counts)
+    faces: Mapping[int, FaceStack] = field(default_factory=dict[int, FaceStack])
+
+
+def load_progress(
+    journal: Journal, configuration: Configuration, expected_slices: int, now_s: float
+) -> Progress:
+    """The committed states, without images.
+
+    Raises
+    ------
+    JournalError
+        A stored state cannot be read.
+    """
+    assembly = _state(journal, "assembly", AssemblyState)
+    rules = assemble.rules_of(configuration, expected_slices)
+    return Progress(
+        assemble.initial(rules) if assembly is None else assemble.resumed(assembly, now_s),
+        _state(journal, "pipeline", PipelineState),
+        _state(journal, "counts", Counts) or Counts(),
+    )
+
+
+def with_images(
+    progress: Progress,
+    journal: Journal,
+    configuration: Configuration,
+    shelf: FrameShelf,
+    store: VolumeStore | None,
+) -> Progress:
+    """The same with the images and planes that the states refer to, read again and checked.
+
+    Raises
+    ------
+    JournalError
+        An image that is still needed is gone or has changed.
+    """
+    for pending in progress.assembly.pending:
+        for record in pending.frames:
+            shelf.recall(record)
+    pipeline = progress.pipeline
+    if pipeline is None:
+        return progress
+    told = journal.latest("face")
+    faces = {index: _face(index, told[index], configuration, shelf) for index in pipeline.window}
+    planes = pipeline.growth.metrics.planes
+    kept = min(planes, pipeline.growth.metrics.lags)
+    first: Sequence[NDArray[np.uint8]] = list(store.read(0, 0, kept)) if store and kept else []
+    last: Sequence[NDArray[np.uint8]] = list(store.read(0, planes - kept, planes)) if store and kept else []
+    pipeline = replace(pipeline, growth=restored(pipeline.growth, first, last))
+    return replace(progress, pipeline=pipeline, faces=faces)
+
+
+def known_files(journal: Journal) -> list[FileReady]:
+    """Versions of files that were dealt with; the watcher need not report them again."""
+    return [FileReady(Path(file.path), file.size, file.mtime_ns) for file in journal.files()]
+
+
+def _face(index: int, told: Mapping[str, Any], configuration: Configuration, shelf: FrameShelf) -> FaceStack:
+    images: list[Image] = []
+    for name in configuration.channel_names:
+        where = told["images"][name]
+        frame = shelf.reread(Path(where["path"]), where["sha256"])
+        shift = ChannelShift(where["dy_px"], where["dx_px"], 0.0, 1.0, "journal")
+        images.append(cropped(moved(frame.image, shift), configuration.geometry.roi))
+    return FaceStack(index, np.stack(images))
+
+
+def _state(journal: Journal, name: str, kind: type[Any]) -> Any:
+    data = journal.checkpoint(name)
+    if data is None:
+        return None
+    try:
+        return unpack(kind, data)
+    except ValueError as error:
+        raise JournalError(
+            f"the stored state '{name}' cannot be read: {error}",
+            where="journal.sqlite",
+            remedy="Finish the run with the version that began it, or choose another run.output.",
+        ) from error

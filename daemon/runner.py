@@ -1,0 +1,295 @@
+"""One loop owns the order: read this file from top to bottom to follow a slice (DESIGN §2).
+
+::
+
+    STARTING ──► WAITING ◄──► WORKING ──► FINISHING ──► FINISHED(reason)
+                    │ every expected slice is decided, or the folder is exhausted ► COMPLETED
+                    │ a stop was asked for ► STOPPED (starting again goes on)
+                    │ drift while armed, or an abort was asked for ► DRIFT_ABORT
+                    └ a promise can no longer be kept: disk, journal, network ► ERRORED
+
+What a slice gives is computed from states that are values, written to the volume, committed to the journal
+with the states that follow from it, and only then told to tables and sockets. What a kill leaves uncommitted
+is computed again, to the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from math import isfinite, isnan
+from typing import Final
+
+from daemon import alarms, assemble
+from daemon.assembly import (
+    Event,
+    Finish,
+    FrameAccepted,
+    Outcome,
+    Quarantined,
+    Renumbered,
+    SliceComplete,
+    Tick,
+    as_slice,
+)
+from daemon.config import Configuration
+from daemon.control import Inbox
+from daemon.frame_shelf import FrameShelf
+from daemon.items import (
+    Alarm,
+    FinishReason,
+    Planes,
+    RegisteredSlice,
+    RunState,
+    Slice,
+    SliceGap,
+    Status,
+    Thickness,
+)
+from daemon.journal import FileVersion
+from daemon.operator import Operator
+from daemon.outlet import Outlet
+from daemon.pipeline_state import Counts, OpenFace, PipelineState, begin_pipeline
+from daemon.project import SliceThickness
+from daemon.resume import Progress
+from daemon.stages import growing, judging, measuring, registering, segmenting
+from daemon.stages.segmenting import FaceStack
+from daemon.watch import Watcher
+from models.session import Segmenter
+
+_PATIENCE_S: Final = 0.2
+"""How long the loop waits for a file before it looks at requests again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a run is made of; everything that touches the world is injected.
+
+    ``asv`` gives the acquisition software's own thickness of a slice; ``follow`` false: the acquisition is
+    over, so the run ends when every file has been read.
+    """
+
+    configuration: Configuration
+    shelf: FrameShelf
+    watcher: Watcher
+    segmenter: Segmenter
+    inbox: Inbox
+    outlet: Outlet
+    asv: Callable[[int], SliceThickness | None]
+    clock: Callable[[], float]
+    follow: bool
+
+
+class Runner:
+    """Takes files from the watcher until the run is over; ``run`` returns why it ended."""
+
+    def __init__(self, parts: Parts, progress: Progress) -> None:
+        self._parts = parts
+        self._configuration: Configuration = parts.configuration
+        self._outlet = parts.outlet
+        self._assembly = progress.assembly
+        self._state: PipelineState | None = progress.pipeline
+        self._faces: dict[int, FaceStack] = dict(progress.faces)
+        self._counts: Counts = progress.counts
+        self._operator = Operator(parts.outlet, self._configuration.abort, self._alarm)
+        self._reason: FinishReason | None = None
+
+    def run(self) -> FinishReason:
+        """Work until the run is complete, stopped or aborted.
+
+        Raises
+        ------
+        SlicewatchError
+            A promise can no longer be kept; what is committed stands, and starting again goes on from it.
+        """
+        self._outlet.enter(RunState.WAITING, self._counts)
+        while self._reason is None:
+            self._turn()
+        self._outlet.enter(RunState.FINISHING, self._counts)
+        if self._reason is not FinishReason.STOPPED:
+            self._close()
+        self._outlet.finish(self._reason, self._counts)
+        return self._reason
+
+    def request_stop(self) -> None:
+        """End the run after the slice in hand; safe to call from a signal handler."""
+        self._reason = self._reason or FinishReason.STOPPED
+
+    # The loop
+
+    def _turn(self) -> None:
+        """One turn: requests first, then at most one file, else the passing of time."""
+        wish = self._operator.obey(self._parts.inbox.drain())
+        self._reason = self._reason or wish
+        shelf, watcher = self._parts.shelf, self._parts.watcher
+        arrivals = [shelf.give_up(given_up) for given_up in watcher.take_given_up()]
+        arrivals += [shelf.read(ready) for ready in watcher.take(_PATIENCE_S, 1)]
+        for event, version in arrivals:
+            self._advance(event, version)
+        if not arrivals:
+            self._pass_time()
+        if self._assembly.over:
+            self._reason = self._reason or FinishReason.COMPLETED
+
+    def _pass_time(self) -> None:
+        unread = self._parts.watcher.unread
+        self._advance(Tick(unread), None)
+        has_looked = isfinite(self._parts.watcher.health.scanned_s_ago)
+        if not self._parts.follow and not unread and has_looked:
+            self._advance(Finish(), None)
+            self._reason = self._reason or FinishReason.COMPLETED
+
+    def _advance(self, event: Event, version: FileVersion | None) -> None:
+        """Let the assembly decide, follow what comes of it, and make all of it durable together."""
+        state = self._state
+        self._assembly, outcomes = assemble.step(self._assembly, event, self._parts.clock())
+        for outcome in outcomes:
+            self._follow(outcome)
+        self._outlet.count(self._assembly.tally, self._parts.watcher.waiting)
+        if version is not None or outcomes:
+            changed = self._state if self._state is not state else None
+            self._outlet.commit(self._assembly, changed, self._counts, version)
+        self._parts.shelf.forget_decided(self._assembly)
+
+    def _follow(self, outcome: Outcome) -> None:
+        match outcome:
+            case FrameAccepted():
+                self._first_look(outcome)
+            case SliceComplete():
+                self._slice(as_slice(outcome, self._assembly.rules, self._parts.shelf.frames))
+            case SliceGap():
+                self._gap(outcome)
+            case Quarantined():
+                self._alarm(alarms.quarantine(outcome))
+            case Renumbered():
+                self._alarm(alarms.renumbered(outcome))
+            case _:
+                self._outlet.log_ignored(outcome)
+
+    # The way of one slice
+
+    def _first_look(self, accepted: FrameAccepted) -> None:
+        """The first image of a slice gives a verdict at once; the complete slice will refine it."""
+        state = self._state
+        waiting = assemble.pending_at(self._assembly, accepted.index)
+        if state is None or waiting is None or len(waiting.frames) != 1:
+            return
+        frame = self._parts.shelf.frames[accepted.sha256]
+        depth_nm = measuring.expected_depth(state.measuring, accepted.index)
+        recession_px = depth_nm * state.geometry.recession_px_per_nm
+        shift = registering.glance(state.registration, accepted.channel, frame, recession_px)
+        look = measuring.first_look(state.measuring, accepted.index, accepted.channel, frame, shift)
+        if look is not None:
+            self._outlet.preliminary(look)
+
+    def _slice(self, slice_: Slice) -> None:
+        """Register, measure, judge, align, segment; then finish the faces that waited for this one."""
+        self._outlet.enter(RunState.WORKING, self._counts)
+        begun_s = self._parts.clock()
+        state = self._state or begin_pipeline(self._configuration, slice_)
+        state, registered, thickness = self._measure(state, slice_)
+        state = self._judge(state, registered, thickness)
+        state = self._provisional(state, registered, thickness)
+        self._counts = replace(self._counts, slices=self._counts.slices + 1)
+        self._state = self._settle(state, slice_.index)
+        self._outlet.log_slice(registered, thickness, self._parts.clock() - begun_s)
+        self._outlet.enter(RunState.WAITING, self._counts)
+
+    def _measure(
+        self, state: PipelineState, slice_: Slice
+    ) -> tuple[PipelineState, RegisteredSlice, Thickness]:
+        """Register the images and read the face's depth; marks on the surface need the depth in turn."""
+        recession = state.geometry.recession_px_per_nm
+        expected_px = measuring.expected_depth(state.measuring, slice_.index) * recession
+        registration, registered = registering.register_slice(state.registration, slice_, expected_px)
+        asv = self._parts.asv(slice_.index)
+        asv_nm = asv.measured_nm if asv and asv.measured_nm is not None else float("nan")
+        ruler, thickness = measuring.measure(state.measuring, registered, asv_nm)
+        if registering.has_surface_marks(registration):
+            registration, registered = registering.register_slice(
+                state.registration, slice_, thickness.depth_nm * recession
+            )
+        self._outlet.thickness(thickness)
+        return replace(state, registration=registration, measuring=ruler), registered, thickness
+
+    def _judge(
+        self, state: PipelineState, registered: RegisteredSlice, thickness: Thickness
+    ) -> PipelineState:
+        """Verdicts on registration and milling; sustained drift stops the microscope if that is armed."""
+        judged, raised = judging.judge_registration(state.judging, registered)
+        if self._configuration.ruler is not None and not isnan(thickness.thickness_nm):
+            judged, verdict, drifting = judging.judge(judged, thickness)
+            raised += drifting
+            self._outlet.drift(thickness.index, verdict, judged)
+        for alarm in raised:
+            self._alarm(alarm)
+            if judging.is_sustained(alarm) and self._operator.abort_if_armed(alarm):
+                self._reason = FinishReason.DRIFT_ABORT
+        return replace(state, judging=judged)
+
+    def _provisional(
+        self, state: PipelineState, registered: RegisteredSlice, thickness: Thickness
+    ) -> PipelineState:
+        """Segment the new face with what lies before it, and show it; later faces will make it final."""
+        names, roi = self._configuration.channel_names, self._configuration.geometry.roi
+        face = segmenting.align(registered, names, roi)
+        self._faces[face.index] = face
+        probabilities = segmenting.classify(self._parts.segmenter, list(self._faces.values()), face.index)
+        segmented = segmenting.segmented(face.index, probabilities, Status.PROVISIONAL)
+        self._outlet.face(registered)
+        self._outlet.preview(state.geometry, face, segmented)
+        opened = OpenFace(face.index, thickness.depth_nm, dict(registered.shifts))
+        return replace(state, window=(*state.window, face.index), open_faces=(*state.open_faces, opened))
+
+    def _settle(self, state: PipelineState, newest: int) -> PipelineState:
+        """Finish every face whose neighbours behind it have come, then forget what nobody looks at."""
+        half = self._parts.segmenter.spec.adjacent_slices // 2
+        while state.open_faces and state.open_faces[0].index + half <= newest:
+            state = self._final(state, state.open_faces[0])
+        oldest = (state.open_faces[0].index if state.open_faces else newest) - 2 * half
+        for index in [index for index in self._faces if index < oldest]:
+            del self._faces[index]
+        return replace(state, window=tuple(index for index in state.window if index >= oldest))
+
+    def _final(self, state: PipelineState, face: OpenFace) -> PipelineState:
+        """The final segmentation of a face, its place in the volume, and the planes this completes."""
+        probabilities = segmenting.classify(self._parts.segmenter, list(self._faces.values()), face.index)
+        segmented = segmenting.segmented(face.index, probabilities, Status.FINAL)
+        growth, placed, planes = growing.grow(
+            state.growth, self._configuration.volume, face.index, face.depth_nm, probabilities
+        )
+        self._outlet.final_face(state.faces_done, segmented, placed, face.shifts)
+        growth = self._grown(growth, planes)
+        return replace(state, growth=growth, open_faces=state.open_faces[1:], faces_done=state.faces_done + 1)
+
+    def _grown(self, growth: growing.GrowthState, planes: Planes) -> growing.GrowthState:
+        """Store final planes and count them into the metrics."""
+        if not len(planes.labels):
+            return growth
+        self._outlet.planes(growth.grid, planes)
+        growth, metrics = growing.measure_planes(growth, planes)
+        self._outlet.metrics(metrics, growing.curves(growth))
+        return growth
+
+    def _gap(self, gap: SliceGap) -> None:
+        """An index without a slice: depth goes on, and faces that waited for it wait no longer."""
+        self._counts = replace(self._counts, gaps=self._counts.gaps + 1)
+        self._outlet.gap(gap)
+        self._alarm(alarms.gap(gap))
+        if self._state is not None:
+            self._state = self._settle(self._state, gap.index)
+
+    def _close(self) -> None:
+        """The end of the acquisition: no more faces will come, so everything that waits becomes final."""
+        state = self._state
+        if state is None:
+            return
+        while state.open_faces:
+            state = self._final(state, state.open_faces[0])
+        growth = self._grown(state.growth, growing.close_growth(state.growth, self._configuration.volume))
+        self._state = replace(state, growth=growth, window=())
+        self._outlet.commit(self._assembly, self._state, self._counts, None)
+
+    def _alarm(self, alarm: Alarm) -> None:
+        self._counts = replace(self._counts, alarms=self._counts.alarms + 1)
+        self._outlet.alarm(self._counts.alarms, alarm)

@@ -1,0 +1,112 @@
+"""Thickness of a slice: the ruler's depth of its face against the depth of the face before.
+
+Depths are absolute, so errors do not accumulate. Where the ruler cannot be read, or there is none, the best
+other source stands in, and every record says which; the next readable face brings the true depth back.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from algorithms.ruler import DepthReading, RulerState, advance, combine_readings, read_depth, start_ruler
+from algorithms.ruler_marks import RulerMark
+from algorithms.thickness import Estimate, ThicknessState, measure_thickness, start_thickness
+from daemon.config import Configuration, RulerSection
+from daemon.geometry import FaceGeometry
+from daemon.items import ChannelShift, Frame, RegisteredSlice, Thickness, ThicknessSource
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuringState:
+    """What thickness needs of the past; ``last_index`` is the last complete slice, None before the first."""
+
+    ruler: RulerState | None
+    thickness: ThicknessState
+    last_index: int | None = None
+
+
+def begin_measuring(configuration: Configuration, geometry: FaceGeometry) -> MeasuringState:
+    """The state before the first slice."""
+    section = configuration.ruler
+    target_nm = configuration.geometry.target_thickness_nm
+    ruler = None if section is None else _ruler(section, geometry.pixel_x_nm, target_nm)
+    return MeasuringState(ruler, start_thickness(target_nm))
+
+
+def expected_depth(state: MeasuringState, index: int) -> float:
+    """Where the face of slice ``index`` should lie, nm below the first face."""
+    if state.last_index is None:
+        return 0.0
+    return state.thickness.depth_nm + (index - state.last_index) * state.thickness.target_nm
+
+
+def measure(
+    state: MeasuringState, registered: RegisteredSlice, asv_nm: float
+) -> tuple[MeasuringState, Thickness]:
+    """The depth and thickness of a complete slice, from all its images together.
+
+    ``asv_nm`` is the acquisition software's own thickness, NaN where it gives none.
+    """
+    reading = _read(state, registered.frames, registered.shifts, registered.index)
+    thickness, item = _thickness(state, registered.index, reading, tuple(registered.frames), asv_nm)
+    ruler = state.ruler if reading is None or state.ruler is None else advance(state.ruler, reading)
+    return replace(state, ruler=ruler, thickness=thickness, last_index=registered.index), item
+
+
+def first_look(
+    state: MeasuringState, index: int, channel: str, frame: Frame, shift: ChannelShift
+) -> Thickness | None:
+    """The verdict of a slice's first image, minutes before the others; None without a readable ruler."""
+    reading = _read(state, {channel: frame}, {channel: shift}, index)
+    if reading is None or not reading.readable:
+        return None
+    return _thickness(state, index, reading, (channel,), math.nan)[1]
+
+
+def _ruler(section: RulerSection, pixel_nm: float, target_nm: float) -> RulerState:
+    marks = tuple(
+        RulerMark(m.kind, m.x, m.y, m.height, m.direction, section.angle_deg, section.mark_width_nm)
+        for m in section.marks
+    )
+    polarity = 1 if section.polarity == "bright" else -1
+    return start_ruler(marks, pixel_nm, polarity=polarity, target_thickness_nm=target_nm)
+
+
+def _read(
+    state: MeasuringState, frames: Mapping[str, Frame], shifts: Mapping[str, ChannelShift], index: int
+) -> DepthReading | None:
+    ruler = state.ruler
+    if ruler is None:
+        return None
+    expected_nm = expected_depth(state, index) - state.thickness.offset_nm
+    readings = tuple(
+        read_depth(ruler, frame.image, name, (shifts[name].dy_px, shifts[name].dx_px), expected_nm)
+        for name, frame in frames.items()
+    )
+    return readings[0] if len(readings) == 1 else combine_readings(ruler, readings)
+
+
+def _thickness(
+    state: MeasuringState,
+    index: int,
+    reading: DepthReading | None,
+    channels: tuple[str, ...],
+    asv_nm: float,
+) -> tuple[ThicknessState, Thickness]:
+    others = () if math.isnan(asv_nm) else (Estimate("asv", asv_nm),)
+    apart = 1 if state.last_index is None else index - state.last_index
+    after, found = measure_thickness(state.thickness, reading, others, apart)
+    item = Thickness(
+        index,
+        found.depth_nm,
+        found.depth_sigma_nm,
+        found.thickness_nm,
+        found.thickness_sigma_nm,
+        ThicknessSource(found.source),
+        channels,
+        asv_nm,
+        found.notes + (reading.notes if reading else ()),
+    )
+    return after, item

@@ -1,0 +1,75 @@
+"""Registration of a slice: where each of its images lies in the frame of the first slice."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from algorithms.fiducials import (
+    FiducialRegion,
+    Registration,
+    RegistrationState,
+    in_registration_order,
+    register_image,
+    start_registration,
+)
+from daemon.config import Configuration
+from daemon.errors import ConfigurationError
+from daemon.items import ChannelShift, Frame, RegisteredSlice, Slice
+
+
+def begin_registration(configuration: Configuration) -> RegistrationState:
+    """The state before the first image."""
+    regions = tuple(
+        FiducialRegion(f.x, f.y, f.width, f.height, f.search_px, surface=f.on == "surface")
+        for f in configuration.fiducials
+    )
+    return start_registration(regions, configuration.channel_names, configuration.reference_channel)
+
+
+def has_surface_marks(state: RegistrationState) -> bool:
+    """Whether the face's recession, and so its depth, matters to registration."""
+    return any(region.surface for region in state.regions)
+
+
+def register_slice(
+    state: RegistrationState, slice_: Slice, recession_px: float
+) -> tuple[RegistrationState, RegisteredSlice]:
+    """Register every channel, the reference first; ``recession_px`` since the first slice.
+
+    Raises
+    ------
+    ConfigurationError
+        A fiducial lies outside the first image.
+    """
+    shifts: dict[str, ChannelShift] = {}
+    for name in in_registration_order(tuple(slice_.frames), state.reference_channel):
+        state, shifts[name] = _registered(state, name, slice_.frames[name], recession_px)
+    return state, RegisteredSlice(slice_.index, slice_.frames, _in_order(shifts, state.channel_names))
+
+
+def glance(state: RegistrationState, channel: str, frame: Frame, recession_px: float) -> ChannelShift:
+    """The shift of one image before its slice is complete; nothing is learned from it."""
+    return _registered(state, channel, frame, recession_px)[1]
+
+
+def _registered(
+    state: RegistrationState, channel: str, frame: Frame, recession_px: float
+) -> tuple[RegistrationState, ChannelShift]:
+    try:
+        state, result = register_image(state, channel, frame.image, recession_px)
+    except ValueError as error:
+        raise ConfigurationError(
+            str(error), where=str(frame.path), remedy="Correct [[fiducials]]; positions are px."
+        ) from error
+    return state, _shift(result)
+
+
+def _shift(result: Registration) -> ChannelShift:
+    source = "lost" if result.lost else result.source
+    return ChannelShift(
+        result.dy_px, result.dx_px, result.sigma_px, result.quality, source, tuple(result.notes)
+    )
+
+
+def _in_order(shifts: Mapping[str, ChannelShift], names: tuple[str, ...]) -> dict[str, ChannelShift]:
+    return {name: shifts[name] for name in names if name in shifts}

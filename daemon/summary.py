@@ -1,0 +1,65 @@
+"""The summary object of a run (**contract**, DESIGN §4): what came out, without a truth to compare with."""
+
+from __future__ import annotations
+
+import platform
+import resource
+import sys
+from collections.abc import Mapping
+from typing import Any, Final
+
+from daemon import __version__
+from daemon.items import FinishReason
+
+TRUTH_KEYS: Final = (
+    "thickness_rmse_nm",
+    "registration_rmse_px",
+    "mp_percent",
+    "mgp_percent",
+    "mean_dice",
+)
+METRIC_KEYS: Final = ("e_tpcf", "e_lpf", "e_d", "solid_fraction")
+
+
+def run_summary(
+    *,
+    slices: int,
+    gaps: int,
+    alarms: int,
+    reason: FinishReason,
+    last_metrics: Mapping[str, Any],
+    seconds: float,
+    output: str,
+    provenance: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The summary of a finished run; keys that need a truth are None until one is compared with."""
+    return {
+        "slices": slices,
+        "finish_reason": str(reason),
+        **dict.fromkeys(TRUTH_KEYS),
+        **{key: last_metrics.get(key) for key in METRIC_KEYS},
+        "seconds_per_slice": seconds / slices if slices else None,
+        "peak_rss_mib": peak_rss_mib(),
+        "output": output,
+        "gaps": gaps,
+        "alarms": alarms,
+        **provenance,
+    }
+
+
+def provenance(run: str, model: str, model_sha256: str, provider: str) -> dict[str, str]:
+    """What made these results."""
+    return {
+        "run": run,
+        "version": __version__,
+        "python": platform.python_version(),
+        "model": model,
+        "model_sha256": model_sha256,
+        "provider": provider,
+    }
+
+
+def peak_rss_mib() -> float:
+    """The largest resident memory of this process so far, MiB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)

@@ -1,0 +1,97 @@
+"""What the heartbeat may look at while the loop works, and the messages made of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import psutil
+
+from daemon.assembly import Tally
+from daemon.config import Configuration
+from daemon.items import FinishReason, RunState, ThicknessSource
+from daemon.messages import ChannelDescription, HeartbeatMessage, RunMessage
+from daemon.pipeline_state import Counts
+from models.session import Segmenter
+
+
+@dataclass(slots=True)
+class Vitals:
+    """Written by the loop, read by the heartbeat's thread: plain values that are replaced whole."""
+
+    started_at: datetime
+    state: RunState = RunState.STARTING
+    finish_reason: FinishReason | None = None
+    detail: str = ""
+    armed: bool = False
+    counts: Counts = field(default_factory=Counts)
+    tally: Tally = field(default_factory=Tally)
+    on_disk: int = 0
+    planes: int = 0
+    pixel_size_nm: float = float("nan")
+    last_image_at: datetime | None = None
+    source: ThicknessSource = ThicknessSource.TARGET
+
+    @property
+    def ledger(self) -> dict[str, int]:
+        """Every file that was seen and what became of it; ``waiting`` includes those not read yet."""
+        tally = self.tally
+        return {
+            "seen": tally.arrived + self.on_disk,
+            "processed": tally.processed,
+            "quarantined": tally.quarantined,
+            "ignored": tally.ignored,
+            "waiting": tally.waiting + self.on_disk,
+        }
+
+
+def run_message(
+    vitals: Vitals, configuration: Configuration, segmenter: Segmenter, expected: int
+) -> RunMessage:
+    """What is being acquired, with what, and how far it has come."""
+    return RunMessage(
+        state=vitals.state,
+        finish_reason=vitals.finish_reason,
+        detail=vitals.detail,
+        project=str(configuration.run.folder),
+        channels=tuple(
+            ChannelDescription(c.name, c.voltage_kv, c.name == configuration.reference_channel)
+            for c in configuration.channels
+        ),
+        slices_done=vitals.counts.slices,
+        slices_expected=expected,
+        gaps=vitals.counts.gaps,
+        planes=vitals.planes,
+        thickness_source=vitals.source,
+        target_thickness_nm=configuration.geometry.target_thickness_nm,
+        limits_nm=configuration.drift.limits_nm,
+        pixel_size_nm=vitals.pixel_size_nm,
+        grid_nm=configuration.volume.grid_nm,
+        armed=vitals.armed,
+        device=segmenter.provider.removesuffix("ExecutionProvider"),
+        provider=segmenter.provider,
+        provider_wanted=next(iter(configuration.segmentation.providers), ""),
+        model=segmenter.spec.name,
+        model_sha256=segmenter.spec.sha256,
+        registration="fiducials" if configuration.fiducials else "face",
+        started_at=vitals.started_at,
+        last_image_at=vitals.last_image_at,
+        ledger=vitals.ledger,
+    )
+
+
+def heartbeat_message(
+    vitals: Vitals, *, interval_s: float, now: datetime, withheld: int, refused: int
+) -> HeartbeatMessage:
+    """The sign of life."""
+    last = vitals.last_image_at
+    return HeartbeatMessage(
+        state=vitals.state,
+        interval_s=interval_s,
+        uptime_s=(now - vitals.started_at).total_seconds(),
+        last_image_age_s=(now - last).total_seconds() if last else float("nan"),
+        rss_mib=psutil.Process().memory_info().rss / 2**20,
+        ledger=vitals.ledger,
+        previews_withheld=withheld,
+        requests_refused=refused,
+    )

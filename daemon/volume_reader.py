@@ -1,0 +1,63 @@
+"""Blocks of the growing volume for clients and previews; safe beside the thread that writes it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daemon.errors import WireError
+from daemon.preview import Cuts
+from daemon.volume_store import VolumeStore
+
+
+class StoredVolume:
+    """Reads the planes that are visible on disk; implements ``daemon.control.VolumeReader``.
+
+    ``store`` is None until the first plane is final.
+    """
+
+    def __init__(self, store: VolumeStore | None = None) -> None:
+        self.store = store
+
+    def shape(self, level: int) -> tuple[int, int, int]:
+        """(z, y, x) of a pyramid level in voxels.
+
+        Raises
+        ------
+        WireError
+            There is no such level.
+        """
+        store = self._opened()
+        if not 0 <= level < store.levels:
+            raise WireError(
+                f"the volume has no level {level}",
+                where="planes",
+                remedy=f"Ask for a level from 0 to {store.levels - 1}.",
+            )
+        return store.shape(level)
+
+    def read(
+        self, level: int, first: int, count: int, y: int, x: int, height: int, width: int
+    ) -> NDArray[np.uint8]:
+        """The labels (count, height, width) of a block that lies inside."""
+        region = (slice(first, first + count), slice(y, y + height), slice(x, x + width))
+        return self._opened().block(level, region)
+
+    def _opened(self) -> VolumeStore:
+        if self.store is None:
+            raise WireError("there is no volume yet", where="planes", remedy="Wait for the first plane.")
+        return self.store
+
+
+def middle_cuts(store: VolumeStore, voxel_nm: float) -> Cuts | None:
+    """The newest face and two cuts through the middle of it; None while there is no plane."""
+    z, y, x = store.shape(0)
+    if z == 0:
+        return None
+    at = {"xy": z - 1, "xz": y // 2, "yz": x // 2}
+    planes = {
+        "xy": store.block(0, (slice(z - 1, z), slice(0, y), slice(0, x)))[0],
+        "xz": store.block(0, (slice(0, z), slice(y // 2, y // 2 + 1), slice(0, x)))[:, 0],
+        "yz": store.block(0, (slice(0, z), slice(0, y), slice(x // 2, x // 2 + 1)))[:, :, 0],
+    }
+    return Cuts(planes, at, voxel_nm)
