@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from algorithms.correlation import two_point_correlation
 from algorithms.lineal_path import chord_length_counts, lineal_path_counts
+from algorithms.local_thickness import mean_thickness_px, thickness_counts
 from algorithms.volume_metrics import add_plane, start_metrics
 
 
@@ -37,6 +38,16 @@ def test_chord_lengths(blobs: NDArray[np.bool_], axis: int, row: int) -> None:
     ours = chord_length_counts(state.counts.paths[row].sum(axis=(-2, -1)))
     lengths = np.bincount(labels[labels > 0].ravel())[1:]
     np.testing.assert_array_equal(ours, np.bincount(lengths[lengths > 0], minlength=74)[1:74])
+
+
+def test_local_thickness(blobs: NDArray[np.bool_]) -> None:
+    """Mean local thickness of faces is PoreSpy's within 7 %; PoreSpy takes distances to pore centres, we
+    discs.
+    """
+    diameters = tuple(range(1, 40))
+    counts = sum(thickness_counts(face, diameters) for face in blobs[::8])
+    theirs = [2.0 * porespy.filters.local_thickness(face)[face] for face in blobs[::8]]
+    assert mean_thickness_px(counts, diameters) == pytest.approx(np.concatenate(theirs).mean(), rel=0.07)
 
 
 def test_chords_follow_from_the_paths_of_a_known_row() -> None:
