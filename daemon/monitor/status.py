@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import PureWindowsPath
 
 from daemon.items import FinishReason, RunState, ThicknessSource
 from daemon.messages import HeartbeatMessage, RunMessage
@@ -12,6 +13,7 @@ from daemon.monitor.feed import Feed
 from daemon.monitor.palette import SOURCE_NAMES
 from daemon.monitor.units import UNKNOWN, duration
 
+CPU_PROVIDER = "CPUExecutionProvider"
 OVERDUE = 3.0  # usual intervals without an image after which the microscope has stalled
 
 
@@ -55,7 +57,7 @@ def statuses(feed: Feed) -> list[Status]:
         return [state(feed)]
     return [
         state(feed),
-        Status("Project", run.project or UNKNOWN),
+        project(run),
         progress(run),
         last_image(run, feed.view.heartbeat, feed.silent_s),
         compute(run),
@@ -105,12 +107,17 @@ def last_image(run: RunMessage, heartbeat: HeartbeatMessage | None, silent_s: fl
 
 
 def compute(run: RunMessage) -> Status:
-    """Where the network really runs; a fall-back is said aloud."""
-    fell_back = run.provider_wanted and run.provider_wanted != run.provider
-    if fell_back:
-        wanted = run.provider_wanted.removesuffix("ExecutionProvider")
-        return Status("Network on", f"{run.device}, not {wanted}", Tone.WARN, run.model)
-    return Status("Network on", run.device or UNKNOWN, Tone.PLAIN, f"{run.provider} {run.model}".strip())
+    """Where the network really runs; a fall-back to the processor is said aloud."""
+    hint = f"{run.model}: {run.provider}, wanted {run.provider_wanted}"
+    if run.provider == CPU_PROVIDER and run.provider_wanted != CPU_PROVIDER:
+        return Status("Network on", f"{run.device}, no GPU", Tone.WARN, hint)
+    return Status("Network on", run.device or UNKNOWN, Tone.PLAIN, hint)
+
+
+def project(run: RunMessage) -> Status:
+    """The acquisition by the last part of its path, whichever system's path it is."""
+    name = PureWindowsPath(run.project).name  # understands both separators
+    return Status("Project", name or UNKNOWN, Tone.PLAIN, run.project)
 
 
 def thickness(run: RunMessage) -> Status:

@@ -191,7 +191,7 @@ def test_assumptions_and_fallbacks_are_loud(browser: Browser, daemon: FedDaemon,
     )
     visit = Visit(browser, served.address)
     visit.field("Thickness", "ASSUMED 10 nm")
-    visit.field("Network on", "CPU, not CUDA")
+    visit.field("Network on", "CPU, no GPU")
     visit.field("Files", "NOT ACCOUNTED FOR")
     assert visit.page.locator(".field.warn").count() >= 2
     assert visit.page.locator(".field.bad").count() == 1

@@ -39,9 +39,23 @@ CASES: dict[str, Case] = {
     "fell back to the CPU": (
         status.compute,
         _changed(device="CPU", provider="CPUExecutionProvider"),
-        "CPU, not CUDA",
+        "CPU, no GPU",
         Tone.WARN,
     ),
+    "another GPU provider than the first choice": (
+        status.compute,
+        _changed(provider_wanted="TensorrtExecutionProvider"),
+        "CUDA",
+        Tone.PLAIN,
+    ),
+    "processor as configured": (
+        status.compute,
+        _changed(device="CPU", provider=status.CPU_PROVIDER, provider_wanted=status.CPU_PROVIDER),
+        "CPU",
+        Tone.PLAIN,
+    ),
+    "project by its folder": (status.project, _changed(project="/data/2026/HNPG 3/"), "HNPG 3", Tone.PLAIN),
+    "project on Windows": (status.project, _changed(project="D:\\ASV\\HNPG 3"), "HNPG 3", Tone.PLAIN),
     "measured": (status.thickness, RUN, "ruler", Tone.GOOD),
     "assumed": (
         status.thickness,
