@@ -1,0 +1,110 @@
+"""What ships in models/zoo is whole, explains itself, runs without torch, and segments runs it never saw."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.evaluation import (
+    HeldOutRun,
+    RenderedRun,
+    render_run,
+    score_clustering,
+    score_segmenter,
+    segment_run,
+)
+from models.model_file import checksum_path
+from models.scenes import HELD_OUT_SEEDS
+from models.session import open_segmenter
+from models.spec import PREFIX, check_fits
+
+ZOO = Path(__file__).parents[2] / "models" / "zoo"
+LARGEST_BYTES = 20 * 2**20
+VOLTAGES = {
+    "late_fusion": (1.0, 2.0, 4.0),
+    "unet_1kv": (1.0,),
+    "unet_2kv": (2.0,),
+    "unet_4kv": (4.0,),
+}
+
+
+@pytest.fixture(scope="module")
+def run():
+    """Beyond the seeds that the cards report on."""
+    return render_run(HELD_OUT_SEEDS[100], HELD_OUT_RUN)
+
+
+HELD_OUT_RUN = HeldOutRun(height=192, width=256, slices=7)
+
+
+@pytest.fixture(scope="module")
+def scores(run):
+    return {name: score_segmenter(open_segmenter(ZOO / f"{name}.onnx"), [run]) for name in VOLTAGES}
+
+
+@pytest.mark.parametrize("name", VOLTAGES)
+def test_a_shipped_network_opens_and_says_what_it_is(name):
+    """Checksum present and right, metadata complete, the voltages those of its name, small enough."""
+    path = ZOO / f"{name}.onnx"
+    assert checksum_path(path).is_file()
+    assert path.stat().st_size <= LARGEST_BYTES
+    spec = open_segmenter(path, allow_cpu_fallback=False).spec
+    check_fits(spec, VOLTAGES[name], str(path))
+    assert (spec.name, spec.adjacent_slices, spec.classes) == (name, 7, 2)
+    assert spec.torch_difference <= 1e-4
+
+
+@pytest.mark.parametrize("name", VOLTAGES)
+def test_a_card_describes_the_file_beside_it(name):
+    """The card's checksum is the file's: figures cannot belong to another network."""
+    sha256 = open_segmenter(ZOO / f"{name}.onnx").spec.sha256
+    card = (ZOO / f"{name}.md").read_text()
+    assert sha256 in card
+    assert f"**{name}**" in card
+
+
+@pytest.mark.parametrize("name", VOLTAGES)
+def test_a_shipped_file_holds_nothing_of_the_machine_it_was_made_on(name):
+    """No source paths and no keys but ours."""
+    content = (ZOO / f"{name}.onnx").read_bytes()
+    assert b".py" not in content
+    assert PREFIX.encode() in content
+
+
+def test_running_a_network_does_not_need_torch():
+    """The daemon's import chain leaves torch alone."""
+    program = "import sys, models.session, models.windows; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=ZOO.parents[1], check=False).returncode == 0
+
+
+def test_late_fusion_is_the_best_segmenter_of_a_run_it_never_saw(scores):
+    """Mean Dice at least 0.96, and no more misplaced pixels than any single voltage."""
+    late = scores["late_fusion"]
+    assert late.mean_dice >= 0.96
+    assert late.mp_percent <= min(scores[name].mp_percent for name in VOLTAGES)
+
+
+def test_every_network_beats_clustering_at_its_voltage(scores, run):
+    """k-means takes what shines through for the face; networks misplace at most 2/3 of its pixels."""
+    for name in ("unet_1kv", "unet_2kv", "unet_4kv"):
+        clustered = score_clustering(VOLTAGES[name][0], [run])
+        assert scores[name].mp_percent <= 0.67 * clustered.mp_percent
+
+
+def test_the_solid_fraction_is_recovered(scores):
+    """Late fusion finds the true share of gold to 4 % of it, where k-means at 1 kV finds 15 % too much."""
+    late = scores["late_fusion"]
+    assert late.solid_fraction == pytest.approx(late.true_solid_fraction, rel=0.04)
+
+
+def test_brightness_and_contrast_of_a_slice_do_not_matter(run):
+    """The detector may be turned between slices: hardly a pixel changes its phase."""
+    rng = np.random.default_rng(0)
+    gain, offset = rng.uniform(0.7, 1.0, (2, *run.images.shape[:2], 1, 1))
+    turned = np.rint(run.images * gain + 30 * offset).clip(0, 255).astype(np.uint8)
+    segmenter = open_segmenter(ZOO / "late_fusion.onnx")
+    usual = segment_run(segmenter, run)
+    changed = segment_run(segmenter, RenderedRun(turned, run.labels, run.voltages_kv))
+    assert np.mean(usual != changed) < 0.003
