@@ -36,7 +36,7 @@ HELD_OUT_SEEDS = range(30_000, 40_000)
 SHORTEST_ROW = 0.788
 """sin 52°: without tilt correction an image row is pixel_size/0.788 nm on the face."""
 PLAIN_SHARE = 0.2
-"""Share of scenes with a network of one ligament size: foreign samples are rarely hierarchical."""
+"""Share of scenes with a network of one ligament size, 20–300 nm: foreign samples are rarely hierarchical."""
 COARSE_SIZE, FINE_SIZE = 48, 64
 """Samples along the periodic boxes: 5 µm and 0.9 µm, enough for blocks of a few hundred nm."""
 LARGEST_ERROR_PX = 0.3
@@ -98,7 +98,7 @@ def render_scene(seed: int, voltages_kv: Sequence[float], size: SceneSize) -> Sc
 def draw_structure(rng: np.random.Generator) -> HierarchicalStructure:
     """A hierarchical network, or in PLAIN_SHARE of the cases a plain one."""
     if rng.random() < PLAIN_SHARE:
-        return _plain_network(rng.uniform(20.0, 120.0), rng.uniform(0.2, 0.5), rng)
+        return _plain_network(20.0 * 15.0 ** rng.random(), rng.uniform(0.2, 0.5), rng)
     return hierarchical_structure(
         rng,
         coarse_ligament_nm=rng.uniform(80.0, 150.0),
