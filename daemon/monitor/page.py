@@ -51,7 +51,9 @@ class Page:
         self._bar.show(statuses(self._feed))
         self._notice.text = notice(self._feed)
         self._notice.set_visibility(bool(self._notice.text))
-        self._main.classes(replace="panels stale" if self._notice.text else "panels")
+        old = bool(self._notice.text) and self._feed.view.run is not None
+        self._notice.classes(replace="notice bad" if old else "notice")
+        self._main.classes(replace="panels stale" if old else "panels")
         for number, panel in enumerate(self._panels):
             self._refresh_panel(number, panel)
 

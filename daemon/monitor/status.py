@@ -70,10 +70,10 @@ def statuses(feed: Feed) -> list[Status]:
 def state(feed: Feed) -> Status:
     """What the daemon does, or that nobody knows."""
     run = feed.view.run
+    if run is None:
+        return Status("State", "waiting for a daemon", Tone.WARN, feed.trouble)
     if feed.stale and not feed.finished:
         return Status("State", "daemon unreachable", Tone.BAD, feed.trouble)
-    if run is None:
-        return Status("State", "connecting")
     return ENDS[run.finish_reason] if run.finish_reason else STATES.get(run.state, Status("State", run.state))
 
 
@@ -82,7 +82,7 @@ def notice(feed: Feed) -> str:
     if feed.finished or not feed.stale:
         return ""
     if feed.view.run is None:
-        return feed.trouble or f"No daemon answers at {feed.control}. Waiting for it; nothing is shown yet."
+        return feed.trouble or f"No daemon answers at {feed.control} yet. The page fills when one does."
     known = feed.view.envelope.time.astimezone().strftime("%H:%M:%S") if feed.view.envelope else UNKNOWN
     return (
         f"Daemon unreachable for {duration(feed.silent_s)}: this page is as of {known}. "
@@ -122,6 +122,8 @@ def project(run: RunMessage) -> Status:
 
 def thickness(run: RunMessage) -> Status:
     """Where thickness comes from; an assumed one is no measurement and must not look like one."""
+    if run.slices_done == 0:
+        return Status("Thickness", UNKNOWN)
     if run.thickness_source is ThicknessSource.TARGET:
         value = f"ASSUMED {run.target_thickness_nm:g} nm"
         return Status("Thickness", value, Tone.WARN, "No ruler is configured: nothing measures the slices.")

@@ -63,6 +63,12 @@ CASES: dict[str, Case] = {
         "ASSUMED 10 nm",
         Tone.WARN,
     ),
+    "nothing measured yet": (
+        status.thickness,
+        _changed(slices_done=0, thickness_source=ThicknessSource.TARGET),
+        "–",
+        Tone.PLAIN,
+    ),
     "estimated": (
         status.thickness,
         _changed(thickness_source=ThicknessSource.ASV),
@@ -137,10 +143,11 @@ def test_silence_after_the_end_is_as_it_should_be(feed: Feed, clock: Clock) -> N
 
 
 def test_before_any_daemon_the_page_says_where_it_looks(feed: Feed, clock: Clock) -> None:
-    """First it connects; after a while it names the endpoint that does not answer."""
-    assert [field.value for field in status.statuses(feed)] == ["connecting"]
+    """It waits, and after a while names the endpoint that does not answer; that is no alarm."""
+    assert [field.value for field in status.statuses(feed)] == ["waiting for a daemon"]
     clock.now += 60.0
     assert "ipc:///nobody/control" in status.notice(feed)
+    assert status.state(feed).tone is Tone.WARN
 
 
 def test_every_state_and_reason_has_words() -> None:
