@@ -5,11 +5,9 @@ the mark and over each pixel, is ``background + slope·(x - centre) + amplitude�
 blurred by the same Gaussian. Centre, width, blur, amplitude and background are fitted together; width and
 blur carry weak priors, which by symmetry cannot move the centre.
 
-The noise of the profile is *measured*: its white part from the scatter of the pixels along each column, its
-stripe part (curtaining is constant along a column, so averaging rows does not reduce it) from what the fit
-leaves over, with its correlation from column to column. The maximum-likelihood estimate under that
-covariance reaches the Cramér–Rao bound, see e.g. Kay, *Fundamentals of Statistical Signal Processing* I
-(1993), §4.5, §7.7.
+The white noise of the profile is *measured*, from the scatter of the pixels along each column; curtains add
+a correlated part (:mod:`algorithms.stripe_noise`). The maximum-likelihood estimate under that covariance
+reaches the Cramér–Rao bound, see Kay, *Fundamentals of Statistical Signal Processing* I (1993), §4.5, §7.7.
 """
 
 from __future__ import annotations
@@ -19,7 +17,7 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cholesky, solve_triangular, toeplitz
+from scipy.linalg import cholesky, solve_triangular
 from scipy.special import ndtr
 
 Array: TypeAlias = NDArray[np.float64]
@@ -28,7 +26,6 @@ _WIDTH_PRIOR = 0.15  # relative: what a milled trench may differ from its config
 _BLUR_PRIOR = 0.7  # of ln(blur): focus may change by a factor of two from image to image
 _SMALLEST_BLUR_PX = 0.15
 _PARAMETERS = 6
-_LONGEST_LAG = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +38,22 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True)
-class StripeNoise:
-    """Column noise common to all rows: its autocovariance (k,) at lags of 0, 1, … columns, then 0."""
-
-    autocovariance: Array
-
-
-NO_STRIPES = StripeNoise(np.zeros(1))
-
-
-@dataclass(frozen=True, slots=True)
 class BarFit:
-    """A fitted bar: lengths in px, amplitude in grey values (negative: darker than its surroundings)."""
+    """A fitted bar: lengths in px, amplitude in grey values (negative: darker than its surroundings).
+
+    ``residual`` (n,) and ``design`` (6, n), the derivatives to all parameters, are in grey values.
+    ``white_share`` is the part of the centre's variance that comes from the profile's white noise.
+    """
 
     centre_px: float
     centre_sigma_px: float
+    white_share: float
     width_px: float
     blur_px: float
     amplitude: float
     amplitude_sigma: float
     residual: Array
+    design: Array
     converged: bool
 
 
@@ -105,23 +98,15 @@ def _edge(distance_px: Array, blur_px: float) -> tuple[Array, Array, Array]:
     return blur_px * (upper * cdf_upper - lower * cdf_lower + bell), cdf_upper - cdf_lower, bell
 
 
-def noise_covariance(profile: Profile, stripes: StripeNoise) -> Array:
-    """Covariance (n, n) of a profile: white part on the diagonal plus the stripes' Toeplitz part."""
-    lags = np.zeros(profile.x_px.size)
-    known = min(lags.size, stripes.autocovariance.size)
-    lags[:known] = stripes.autocovariance[:known]
-    return np.diag(profile.variance) + toeplitz(lags)
-
-
 def fit_bar(
-    profile: Profile, centre_px: float, width_px: float, blur_px: float, stripes: StripeNoise
+    profile: Profile, centre_px: float, width_px: float, blur_px: float, covariance: Array
 ) -> BarFit:
     """Fit the bar by Gauss–Newton from a start that is right to about half the bar's width.
 
-    ``width_px`` and ``blur_px`` are start and centre of the weak priors. ``converged`` is false when the
-    centre still moves after 25 steps or has left the profile.
+    ``width_px`` and ``blur_px`` are start and centre of the weak priors, ``covariance`` (n, n) the noise.
+    ``converged`` is false when the centre still moves after 25 steps or has left the profile.
     """
-    whiten = cholesky(noise_covariance(profile, stripes), lower=True)
+    whiten = cholesky(covariance, lower=True)
     free = np.array([centre_px, width_px, np.log(blur_px)])
     centre, step = free[0], np.inf
     for _ in range(25):
@@ -153,7 +138,8 @@ def _linear_fit(profile: Profile, whiten: Array, free: Array) -> tuple[Array, Ar
     """Best amplitude and background for the shape ``free``; whitened residual (n,) and Jacobian (6, n)."""
     blur = float(np.exp(free[2]))
     shape, slopes = bar_shape(profile.x_px, float(free[0]), float(free[1]), blur)
-    basis = np.stack([shape, np.ones_like(shape), (profile.x_px - free[0]) / profile.x_px.size])
+    ramp = (profile.x_px - free[0]) / profile.x_px.size
+    basis = np.stack([shape, np.ones_like(shape), ramp])
     white = solve_triangular(whiten, np.vstack([basis, profile.value[None]]).T, lower=True)
     linear = np.linalg.lstsq(white[:, :3], white[:, 3], rcond=None)[0]
     slopes[2] *= blur  # to ln(blur)
@@ -167,47 +153,19 @@ def _describe(profile: Profile, whiten: Array, free: Array, width_px: float, *, 
     information[1, 1] += (_WIDTH_PRIOR * width_px) ** -2
     information[2, 2] += _BLUR_PRIOR**-2
     covariance = np.linalg.pinv(information, hermitian=True)
+    influence = solve_triangular(whiten, covariance[0] @ jacobian, lower=True, trans=1)
     return BarFit(
         centre_px=float(free[0]),
         centre_sigma_px=float(np.sqrt(max(covariance[0, 0], 0.0))),
+        white_share=min(float(influence**2 @ profile.variance) / max(float(covariance[0, 0]), 1e-30), 1.0),
         width_px=float(free[1]),
         blur_px=float(np.exp(free[2])),
         amplitude=float(linear[0]),
         amplitude_sigma=float(np.sqrt(max(covariance[3, 3], 0.0))),
         residual=whiten @ residual,
+        design=(whiten @ jacobian.T).T,
         converged=converged,
     )
-
-
-def measure_stripes(settled: list[tuple[Profile, BarFit]]) -> StripeNoise:
-    """Stripe noise of one image, pooled over its bars: what the fits leave beyond the white noise.
-
-    A fit of six parameters hides part of the noise, which ``n/(n - 6)`` restores on average. Lags count as
-    far as they stand out from chance; a negative power at any frequency is not a covariance and is cut.
-    """
-    residuals = [fit.residual for _, fit in settled]
-    count = sum(residual.size for residual in residuals)
-    if not count:
-        return NO_STRIPES
-    restore = count / max(count - _PARAMETERS * len(residuals), 1)
-    longest = min(_LONGEST_LAG, min(residual.size for residual in residuals) // 2)
-    products = [sum(float(r[lag:] @ r[: r.size - lag]) for r in residuals) for lag in range(longest)]
-    lagged = np.array(products) * restore / count
-    chance = 2.0 * lagged[0] / np.sqrt(count)
-    white = sum(float(profile.variance.sum()) for profile, _ in settled) / count
-    lagged[0] = max(lagged[0] - white, 0.0)
-    below = np.flatnonzero(lagged[1:] < chance)
-    lagged[1 + (below[0] if below.size else lagged.size - 1) :] = 0.0
-    return StripeNoise(_as_covariance(lagged))
-
-
-def _as_covariance(lagged: Array) -> Array:
-    """The nearest autocovariance: its spectrum is not negative anywhere."""
-    padded = np.zeros(4 * lagged.size)
-    padded[: lagged.size] = lagged
-    padded[-lagged.size + 1 :] = lagged[:0:-1]
-    spectrum = np.maximum(np.fft.rfft(padded).real, 0.0)
-    return np.fft.irfft(spectrum, padded.size)[: 2 * lagged.size]
 
 
 def centre_bound_px(

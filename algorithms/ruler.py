@@ -20,38 +20,45 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.ruler_marks import Prediction, RulerMark, locate_marks
-from algorithms.ruler_slice import ImageMarks, ImageShift, SliceSolution, Zeros, solve_slice, stack_positions
-from algorithms.ruler_solution import design_matrix, determines_depth, learn_zeros
+from algorithms.ruler_marks import Prediction, locate_marks
+from algorithms.ruler_slice import (
+    ImageMarks,
+    ImageShift,
+    SliceSolution,
+    Zeros,
+    common_curtains,
+    solve_slice,
+    stack_positions,
+)
+from algorithms.ruler_state import (
+    RulerState,
+    centre_px,
+    channel_zeros,
+    curtain_likeness,
+    expected_depth_nm,
+    known_zeros,
+    learn_known,
+    learn_new,
+    slopes_px,
+    start_ruler,
+)
+from algorithms.stripe_noise import EVIDENCE_SHAPE
+
+__all__ = [
+    "DepthReading",
+    "RulerState",
+    "advance",
+    "combine_readings",
+    "expected_depth_nm",
+    "read_depth",
+    "start_ruler",
+]
 
 Array: TypeAlias = NDArray[np.float64]
 
-_UNSEEN_PX = 50.0  # a configured position says this little about where a mark exactly is
-_MAGNIFICATION_STEP = 2e-5  # what a SEM's magnification wanders from slice to slice …
-_MAGNIFICATION_LIMIT = 1e-4  # … and the most that is believed of it when nothing measures it
 _PATIENCE = 10.0  # degrees of freedom before earlier residuals are believed to tell of larger errors
+_KEPT = 0.97  # of what earlier residuals taught, from slice to slice
 _DEEPEST_STEP = 3.0  # a slice may be this many times thicker than the target
-
-
-@dataclass(frozen=True, slots=True)
-class RulerState:
-    """What is known after some slices. ``zero_px`` (c·m,) and its covariance: channel after channel."""
-
-    marks: tuple[RulerMark, ...]
-    pixel_size_nm: float
-    polarity: int
-    target_thickness_nm: float
-    search_px: float
-    channels: tuple[str, ...]
-    zero_px: Array
-    zero_covariance: Array
-    magnification: Array
-    magnification_sigma: Array
-    depth_nm: float
-    slices: int
-    missed: int
-    chi2_sum: float
-    dof_sum: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,39 +89,6 @@ class DepthReading:
         return self.chi2 / self.dof if self.dof > 0 else float("nan")
 
 
-def start_ruler(
-    marks: tuple[RulerMark, ...],
-    pixel_size_nm: float,
-    *,
-    polarity: int = 1,
-    target_thickness_nm: float = 10.0,
-    search_px: float = 12.0,
-) -> RulerState:
-    """A ruler that has seen nothing yet.
-
-    ``polarity`` +1 for bright marks, -1 for dark ones; ``search_px`` is how wrong an image's x shift may be.
-    Raises ValueError when the marks cannot tell depth from shift.
-    """
-    slopes = np.array([mark.slope for mark in marks])
-    if not determines_depth(np.zeros(len(marks), dtype=np.intp), slopes):
-        raise ValueError(
-            "the ruler's marks all move alike with depth, so shift and depth cannot be told apart: "
-            "configure at least one parallel and one inclined mark with an angle above 0"
-        )
-    nothing = np.empty(0)
-    return RulerState(
-        marks, pixel_size_nm, polarity, target_thickness_nm, search_px,
-        channels=(), zero_px=nothing, zero_covariance=np.empty((0, 0)),
-        magnification=nothing, magnification_sigma=nothing,
-        depth_nm=0.0, slices=0, missed=0, chi2_sum=0.0, dof_sum=0.0,
-    )  # fmt: skip
-
-
-def expected_depth_nm(state: RulerState) -> float:
-    """Where the next face should lie: the last depth plus one target thickness per slice since."""
-    return state.depth_nm + (state.missed + 1) * state.target_thickness_nm if state.slices else 0.0
-
-
 def read_depth(
     state: RulerState,
     image: NDArray[np.generic],
@@ -129,8 +103,10 @@ def read_depth(
     """
     expected = expected_depth_nm(state) if expected_nm is None else expected_nm
     prediction = _predict(state, channel, shift[1], expected)
-    fits = locate_marks(image, state.marks, shift[0], prediction, state.polarity)
-    return _solve(state, (ImageMarks(channel, shift, fits),))
+    known = channel in state.channels
+    memory = state.stripes[state.channels.index(channel)] if known else np.zeros(EVIDENCE_SHAPE)
+    fits, stripes = locate_marks(image, state.marks, shift[0], prediction, state.polarity, memory)
+    return _solve(state, (ImageMarks(channel, shift, fits, stripes),))
 
 
 def combine_readings(state: RulerState, readings: tuple[DepthReading, ...]) -> DepthReading:
@@ -142,44 +118,36 @@ def advance(state: RulerState, reading: DepthReading) -> RulerState:
     """Remember a finished slice. An unreadable one only widens the search for the next."""
     if not reading.readable:
         return replace(state, missed=state.missed + 1) if state.slices else state
-    learned = _learn_known(state, reading)
+    covariance, power = common_curtains(reading.images)
+    learned = learn_known(state, _used_images(reading, state.channels), reading.shifts)
     for image in reading.images:
         if image.channel not in learned.channels:
-            learned = _learn_new(learned, image, reading)
+            learned = learn_new(learned, image, reading.depth_nm, reading.depth_sigma_nm)
     return replace(
         learned,
         depth_nm=reading.depth_nm,
         slices=state.slices + 1,
         missed=0,
-        chi2_sum=0.97 * state.chi2_sum + reading.chi2,
-        dof_sum=0.97 * state.dof_sum + reading.dof,
+        curtain_covariance=_KEPT * state.curtain_covariance + covariance,
+        curtain_power=_KEPT * state.curtain_power + power,
+        chi2_sum=_KEPT * state.chi2_sum + reading.chi2,
+        dof_sum=_KEPT * state.dof_sum + reading.dof,
     )
 
 
 def _predict(state: RulerState, channel: str, shift_x_px: float, expected_nm: float) -> Prediction:
-    zero = _zeros_of(state, channel)
-    slope = _slopes_px(state)
-    thick = _DEEPEST_STEP * state.target_thickness_nm * (state.missed + 1)
-    first = state.slices == 0
+    zero = channel_zeros(state, channel)
+    slope = slopes_px(state)
+    target, first = state.target_thickness_nm, state.slices == 0
+    mills = max(state.missed + 1.0, (expected_nm - state.depth_nm) / target)
     return Prediction(
         centre_px=zero + slope * expected_nm - shift_x_px,
         slope=slope,
         width_px=np.array([mark.width_nm / state.pixel_size_nm for mark in state.marks]),
         search_px=state.search_px,
-        shallower_nm=0.0 if first else state.target_thickness_nm * (state.missed + 2),
-        deeper_nm=0.0 if first else thick,
+        shallower_nm=0.0 if first else (mills + 1.0) * target,
+        deeper_nm=0.0 if first else (_DEEPEST_STEP - 1.0) * mills * target + target,
     )
-
-
-def _zeros_of(state: RulerState, channel: str) -> Array:
-    if channel not in state.channels:
-        return np.array([mark.x_px for mark in state.marks])
-    first = state.channels.index(channel) * len(state.marks)
-    return state.zero_px[first : first + len(state.marks)]
-
-
-def _slopes_px(state: RulerState) -> Array:
-    return np.array([mark.slope for mark in state.marks]) / state.pixel_size_nm
 
 
 def _solve(state: RulerState, images: tuple[ImageMarks, ...]) -> DepthReading:
@@ -192,16 +160,15 @@ def _solve(state: RulerState, images: tuple[ImageMarks, ...]) -> DepthReading:
         for fit in image.marks
         if fit.note
     )
-    zeros = _first_zeros(state, known) if first else _known_zeros(state, known)
+    zeros = _first_zeros(state, known) if first else known_zeros(state, known)
     inflation = (state.chi2_sum + _PATIENCE) / (state.dof_sum + _PATIENCE)
-    solved = solve_slice(known, _slopes_px(state), _centre_px(state), zeros, max(inflation, 1.0))
+    positions = stack_positions(known, curtain_likeness(state, known))
+    solved = solve_slice(
+        known, positions, slopes_px(state), centre_px(state), zeros, max(inflation, 1.0)
+    )
     if solved is None:
         return _unreadable(images, (*notes, "no known image shows marks that tell depth from shift"))
     return _reading(solved, known, images, (*notes, *solved.notes), first=first)
-
-
-def _centre_px(state: RulerState) -> float:
-    return float(np.mean([mark.x_px for mark in state.marks]))
 
 
 def _first_zeros(state: RulerState, images: tuple[ImageMarks, ...]) -> Zeros:
@@ -209,18 +176,6 @@ def _first_zeros(state: RulerState, images: tuple[ImageMarks, ...]) -> Zeros:
     seen = [fit.x_px + image.shift[1] if fit.usable else 0.0 for image in images for fit in image.marks]
     size = len(seen)
     return Zeros(np.array(seen), np.zeros((size, size)), np.zeros(len(images)), np.full(len(images), 1e-9))
-
-
-def _known_zeros(state: RulerState, images: tuple[ImageMarks, ...]) -> Zeros:
-    place = [state.channels.index(image.channel) for image in images]
-    count = len(state.marks)
-    index = (np.array(place, dtype=np.intp)[:, None] * count + np.arange(count)).ravel()
-    return Zeros(
-        state.zero_px[index],
-        state.zero_covariance[np.ix_(index, index)],
-        state.magnification[place],
-        state.magnification_sigma[place],
-    )
 
 
 def _reading(
@@ -257,8 +212,8 @@ def _unreadable(images: tuple[ImageMarks, ...], notes: tuple[str, ...]) -> Depth
     return DepthReading(nan, nan, nan, nan, nan, 0.0, 0, (), images, (), False, notes)
 
 
-def _used_images(reading: DepthReading) -> tuple[ImageMarks, ...]:
-    """The images with only the marks that entered the solution still usable."""
+def _used_images(reading: DepthReading, channels: tuple[str, ...]) -> tuple[ImageMarks, ...]:
+    """The images of known channels, with only the marks that entered the solution still usable."""
     return tuple(
         replace(
             image,
@@ -268,54 +223,5 @@ def _used_images(reading: DepthReading) -> tuple[ImageMarks, ...]:
             ),
         )
         for image in reading.images
-    )
-
-
-def _learn_known(state: RulerState, reading: DepthReading) -> RulerState:
-    images = tuple(image for image in _used_images(reading) if image.channel in state.channels)
-    positions = stack_positions(images)
-    if not images or not positions.image.size:
-        return state
-    place = np.array([state.channels.index(image.channel) for image in images], dtype=np.intp)
-    seen = place[positions.image] * len(state.marks) + positions.mark
-    shift = np.array([image.shift[1] for image in images])
-    lever = positions.x_px + shift[positions.image] - _centre_px(state)
-    design = design_matrix(positions.image, len(images), _slopes_px(state)[positions.mark], lever)
-    zero, covariance = learn_zeros(
-        state.zero_px, state.zero_covariance, seen, positions.x_px, positions.noise, design
-    )
-    magnification, sigma = state.magnification.copy(), state.magnification_sigma.copy()
-    for found in reading.shifts:
-        where = state.channels.index(found.channel)
-        magnification[where], sigma[where] = found.magnification, found.magnification_sigma
-    sigma = np.minimum(np.hypot(sigma, _MAGNIFICATION_STEP), _MAGNIFICATION_LIMIT)
-    return replace(
-        state,
-        zero_px=zero,
-        zero_covariance=covariance,
-        magnification=magnification,
-        magnification_sigma=sigma,
-    )
-
-
-def _learn_new(state: RulerState, image: ImageMarks, reading: DepthReading) -> RulerState:
-    """The zeros of a channel seen for the first time, from the depth that the slice is known to have."""
-    count, size = len(state.marks), state.zero_px.size
-    zero = np.append(state.zero_px, [mark.x_px for mark in state.marks])
-    covariance = np.zeros((size + count, size + count))
-    covariance[:size, :size] = state.zero_covariance
-    covariance[size:, size:] = _UNSEEN_PX**2 * np.eye(count)
-    positions = stack_positions((image,))
-    slope = _slopes_px(state)[positions.mark]
-    noise = positions.noise + reading.depth_sigma_nm**2 * np.outer(slope, slope)
-    observed = positions.x_px + image.shift[1] - slope * reading.depth_nm
-    nothing_unknown = np.empty((slope.size, 0))
-    zero, covariance = learn_zeros(zero, covariance, size + positions.mark, observed, noise, nothing_unknown)
-    return replace(
-        state,
-        channels=(*state.channels, image.channel),
-        zero_px=zero,
-        zero_covariance=covariance,
-        magnification=np.append(state.magnification, 0.0),
-        magnification_sigma=np.append(state.magnification_sigma, _MAGNIFICATION_STEP),
+        if image.channel in channels
     )

@@ -13,8 +13,9 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.bar_profile import NO_STRIPES, BarFit, Profile, column_profile, fit_bar, measure_stripes
+from algorithms.bar_profile import BarFit, Profile, column_profile, fit_bar
 from algorithms.ruler_search import match_score, search_marks
+from algorithms.stripe_noise import EVIDENCE_SHAPE, most_likely, stripe_covariance, stripe_evidence
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -53,7 +54,8 @@ class MarkFit:
     """One mark in one image. ``x_px`` in the image's own columns; ``note`` says why ``usable`` is false.
 
     ``residual`` (n,) is what the fit leaves over from ``first_column`` on; ``contrast`` the bar's height over
-    its error.
+    its error. ``white_variance`` is the residual's variance without curtains, ``white_share`` what that makes
+    of ``sigma_px`` squared.
     """
 
     mark: int
@@ -65,6 +67,8 @@ class MarkFit:
     contrast: float
     first_column: int
     residual: Array
+    white_variance: float
+    white_share: float
     note: str
 
 
@@ -86,11 +90,12 @@ def locate_marks(
     row_shift_px: float,
     prediction: Prediction,
     polarity: int,
-) -> tuple[MarkFit, ...]:
+    memory: Array,
+) -> tuple[tuple[MarkFit, ...], Array]:
     """Find and fit all marks in ``image`` (h, w). ``polarity`` +1: bright bars, -1: dark bars.
 
-    Returns a record per mark, in order; a mark that is outside the image, hidden or doubtful has
-    ``usable = False``.
+    Returns a record per mark, in order, and what the image says about its curtains, to be added to what
+    earlier images said, ``memory``. A mark that is outside, hidden or doubtful has ``usable = False``.
     """
     strips = [_rows(image, mark, row_shift_px) for mark in marks]
     start, match = _search(strips, prediction, polarity)
@@ -98,11 +103,12 @@ def locate_marks(
         _window(strips[mark], mark, start, prediction.width_px, _beside(marks, mark))
         for mark in range(len(marks))
     ]
-    fits = _fit_all(profiles, start, prediction.width_px)
-    return tuple(
+    fits, evidence = _fit_all(profiles, start, prediction.width_px, memory)
+    judged = tuple(
         _judge(mark, profiles[mark], fits[mark], float(match[mark]), float(start[mark]), polarity)
         for mark in range(len(marks))
     )
+    return judged, evidence
 
 
 def _rows(image: NDArray[np.generic], mark: RulerMark, row_shift_px: float) -> NDArray[np.generic]:
@@ -173,22 +179,29 @@ def _window(
     return column_profile(np.asarray(strip[:, first:last], dtype=np.float64), first)
 
 
-def _fit_all(profiles: list[Profile | None], start: Array, width: Array) -> list[BarFit | None]:
-    """Fit under white noise, measure the stripes from what remains, fit again under both."""
+def _fit_all(
+    profiles: list[Profile | None], start: Array, width: Array, memory: Array
+) -> tuple[list[BarFit | None], Array]:
+    """Fit under white noise, learn of the curtains from what remains, fit again under both."""
     first = [
-        None if p is None else fit_bar(p, float(start[m]), float(width[m]), _START_BLUR_PX, NO_STRIPES)
+        None
+        if p is None
+        else fit_bar(p, float(start[m]), float(width[m]), _START_BLUR_PX, np.diag(p.variance))
         for m, p in enumerate(profiles)
     ]
-    settled = [
-        (profile, fit)
-        for profile, fit in zip(profiles, first, strict=True)
-        if profile is not None and fit is not None and fit.converged
-    ]
-    stripes = measure_stripes(settled)
-    return [
-        None if p is None or f is None else fit_bar(p, f.centre_px, float(width[m]), f.blur_px, stripes)
-        for m, (p, f) in enumerate(zip(profiles, first, strict=True))
-    ]
+    evidence = np.zeros(EVIDENCE_SHAPE)
+    for p, fit in zip(profiles, first, strict=True):
+        if p is not None and fit is not None and fit.converged:
+            evidence += stripe_evidence(fit.residual, p.variance, p.value - fit.residual, fit.design)
+    stripes = most_likely(evidence + memory)
+    again: list[BarFit | None] = []
+    for m, (p, fit) in enumerate(zip(profiles, first, strict=True)):
+        if p is None or fit is None:
+            again.append(None)
+            continue
+        covariance = np.diag(p.variance) + stripe_covariance(p.value - fit.residual, stripes)
+        again.append(fit_bar(p, fit.centre_px, float(width[m]), fit.blur_px, covariance))
+    return again, evidence
 
 
 def _judge(
@@ -196,7 +209,7 @@ def _judge(
 ) -> MarkFit:
     if profile is None or fit is None:
         note, nan = "outside the image or overlapped", float("nan")
-        return MarkFit(mark, False, nan, nan, nan, nan, 0.0, 0, np.empty(0), note)
+        return MarkFit(mark, False, nan, nan, nan, nan, 0.0, 0, np.empty(0), 0.0, 1.0, note)
     contrast = polarity * fit.amplitude / max(fit.amplitude_sigma, 1e-12)
     note = ""
     if match < _POOREST_MATCH:
@@ -207,5 +220,5 @@ def _judge(
         note = "the edge fit did not settle"
     return MarkFit(
         mark, not note, fit.centre_px, fit.centre_sigma_px, fit.width_px, fit.blur_px, contrast,
-        int(profile.x_px[0]), fit.residual, note,
+        int(profile.x_px[0]), fit.residual, float(profile.variance.mean()), fit.white_share, note,
     )  # fmt: skip

@@ -8,6 +8,7 @@ with a note. A mark is left out only when the data say *which* one is wrong.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import TypeAlias
 
 import numpy as np
@@ -26,11 +27,15 @@ _DISTINCT = 1.15  # the worst residual must stand out from the next by this fact
 
 @dataclass(frozen=True, slots=True)
 class ImageMarks:
-    """The marks as one image shows them; ``shift`` (dy, dx) is the guess they were looked for with."""
+    """The marks as one image shows them; ``shift`` (dy, dx) is the guess they were looked for with.
+
+    ``stripes`` is the image's evidence about its curtains (:mod:`algorithms.stripe_noise`).
+    """
 
     channel: str
     shift: tuple[float, float]
     marks: tuple[MarkFit, ...]
+    stripes: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,40 +79,42 @@ class SliceSolution:
     notes: tuple[str, ...]
 
 
-def stack_positions(images: tuple[ImageMarks, ...]) -> Positions:
-    """All usable marks of a slice. Curtains are on the face, so its images share part of their noise."""
+def stack_positions(images: tuple[ImageMarks, ...], common: float) -> Positions:
+    """All usable marks of a slice, and their noise.
+
+    ``common`` (0 … 1) is how alike the curtains are in the images of a slice: they hang on the face, so that
+    a mark is off to the same side in all of them.
+    """
     rows = [(k, fit) for k, image in enumerate(images) for fit in image.marks if fit.usable]
-    sigma = np.array([fit.sigma_px for _, fit in rows])
     image = np.array([k for k, _ in rows], dtype=np.intp)
     mark = np.array([fit.mark for _, fit in rows], dtype=np.intp)
-    common = _shared_noise(images)
-    same_mark = mark[:, None] == mark[None, :]
-    correlation = np.where(same_mark, common[np.ix_(image, image)], 0.0) if rows else np.empty((0, 0))
-    np.fill_diagonal(correlation, 1.0)
-    noise = correlation * sigma[:, None] * sigma[None, :]
+    sigma = np.array([fit.sigma_px for _, fit in rows])
+    curtain = sigma * np.sqrt([1.0 - fit.white_share for _, fit in rows])
+    noise = np.where(mark[:, None] == mark[None, :], common * np.outer(curtain, curtain), 0.0)
+    np.fill_diagonal(noise, sigma**2)
     return Positions(image, mark, np.array([fit.x_px for _, fit in rows]), noise)
 
 
-def _shared_noise(images: tuple[ImageMarks, ...]) -> Array:
-    """Correlation (k, k) of what the edge fits leave over, between the images of a slice."""
-    shared = np.eye(len(images))
-    for a in range(len(images)):
-        for b in range(a + 1, len(images)):
-            shared[a, b] = shared[b, a] = _residual_correlation(images[a], images[b])
-    return shared
+def common_curtains(images: tuple[ImageMarks, ...]) -> tuple[float, float]:
+    """How alike the curtains of a slice's images are: covariance and power, whose ratio is the correlation.
 
-
-def _residual_correlation(one: ImageMarks, other: ImageMarks) -> float:
-    """Pooled over the marks, shrunk towards 0 by what chance alone would show."""
-    pairs = [
-        _overlap(a, b) for a, b in zip(one.marks, other.marks, strict=True) if a.usable and b.usable
-    ]
-    count = sum(a.size for a, _ in pairs)
-    power = sum(float(a @ a) for a, _ in pairs) * sum(float(b @ b) for _, b in pairs)
-    if count == 0 or power <= 0.0:
-        return 0.0
-    raw = sum(float(a @ b) for a, b in pairs) / float(np.sqrt(power))
-    return float(np.clip(raw - 1.0 / (count * raw), 0.0, 0.95)) if raw > 0.0 else 0.0
+    Both are sums over all pairs of images, so that those of several slices can be added.
+    """
+    covariance = power = 0.0
+    for one, other in combinations(images, 2):
+        pairs = [(a, b) for a, b in zip(one.marks, other.marks, strict=True) if a.usable and b.usable]
+        overlaps = [_overlap(a, b) for a, b in pairs]
+        covariance += sum(float(a @ b) for a, b in overlaps)
+        first = sum(
+            float(r @ r) - r.size * a.white_variance
+            for (a, _), (r, _) in zip(pairs, overlaps, strict=True)
+        )
+        second = sum(
+            float(r @ r) - r.size * b.white_variance
+            for (_, b), (_, r) in zip(pairs, overlaps, strict=True)
+        )
+        power += float(np.sqrt(max(first, 0.0) * max(second, 0.0)))
+    return covariance, power
 
 
 def _overlap(one: MarkFit, other: MarkFit) -> tuple[Array, Array]:
@@ -119,14 +126,18 @@ def _overlap(one: MarkFit, other: MarkFit) -> tuple[Array, Array]:
 
 
 def solve_slice(
-    images: tuple[ImageMarks, ...], slope_px: Array, centre_px: float, zeros: Zeros, inflation: float
+    images: tuple[ImageMarks, ...],
+    positions: Positions,
+    slope_px: Array,
+    centre_px: float,
+    zeros: Zeros,
+    inflation: float,
 ) -> SliceSolution | None:
     """Depth, shifts and magnifications of a slice, or None when its usable marks do not determine a depth.
 
     ``slope_px`` (m,) px per nm; ``centre_px`` the reference column that levers count from; ``inflation``
     multiplies all variances (what earlier residuals taught).
     """
-    positions = stack_positions(images)
     keep = np.arange(positions.image.size)
     notes: list[str] = []
     while determines_depth(positions.image[keep], slope_px[positions.mark[keep]]):

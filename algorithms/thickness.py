@@ -49,8 +49,8 @@ class SourceRecord:
 class ThicknessState:
     """Where the last face lies, and what the sources are worth.
 
-    ``ruler_*`` is the last readable ruler depth; ``offset_*`` the depth of the ruler's own zero, which is not 0
-    when the ruler could not be read on the first slice.
+    ``ruler_*`` is the last readable ruler depth; ``offset_*`` the depth of the ruler's own zero, which is not
+    0 when the ruler could not be read on the first slice.
     """
 
     target_nm: float

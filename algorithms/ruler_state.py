@@ -1,0 +1,182 @@
+"""What the ruler remembers from slice to slice, and how a finished slice adds to it.
+
+The zeros of the marks (:mod:`algorithms.ruler_solution`), the magnification, what was seen of the curtains.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms.ruler_marks import RulerMark
+from algorithms.ruler_slice import ImageMarks, ImageShift, Zeros, common_curtains, stack_positions
+from algorithms.ruler_solution import design_matrix, determines_depth, learn_zeros
+from algorithms.stripe_noise import EVIDENCE_SHAPE
+
+Array: TypeAlias = NDArray[np.float64]
+
+_UNSEEN_PX = 50.0  # a configured position says this little about where a mark exactly is
+_MAGNIFICATION_STEP = 2e-5  # what a SEM's magnification wanders from slice to slice …
+_MAGNIFICATION_LIMIT = 1e-4  # … and the most that is believed of it when nothing measures it
+_KEPT = 0.9  # of the evidence about curtains, from slice to slice
+
+
+@dataclass(frozen=True, slots=True)
+class RulerState:
+    """What is known after some slices. ``zero_px`` (c·m,) and its covariance: channel after channel."""
+
+    marks: tuple[RulerMark, ...]
+    pixel_size_nm: float
+    polarity: int
+    target_thickness_nm: float
+    search_px: float
+    channels: tuple[str, ...]
+    zero_px: Array
+    zero_covariance: Array
+    magnification: Array
+    magnification_sigma: Array
+    stripes: Array
+    curtain_covariance: float
+    curtain_power: float
+    depth_nm: float
+    slices: int
+    missed: int
+    chi2_sum: float
+    dof_sum: float
+
+
+def start_ruler(
+    marks: tuple[RulerMark, ...],
+    pixel_size_nm: float,
+    *,
+    polarity: int = 1,
+    target_thickness_nm: float = 10.0,
+    search_px: float = 12.0,
+) -> RulerState:
+    """A ruler that has seen nothing yet.
+
+    ``polarity`` +1 for bright marks, -1 for dark ones; ``search_px`` is how wrong an image's x shift may be.
+    Raises ValueError when the marks cannot tell depth from shift.
+    """
+    slopes = np.array([mark.slope for mark in marks])
+    if not determines_depth(np.zeros(len(marks), dtype=np.intp), slopes):
+        raise ValueError(
+            "the ruler's marks all move alike with depth, so shift and depth cannot be told apart: "
+            "configure at least one parallel and one inclined mark with an angle above 0"
+        )
+    nothing = np.empty(0)
+    return RulerState(
+        marks, pixel_size_nm, polarity, target_thickness_nm, search_px,
+        channels=(), zero_px=nothing, zero_covariance=np.empty((0, 0)),
+        magnification=nothing, magnification_sigma=nothing, stripes=np.empty((0, *EVIDENCE_SHAPE)),
+        curtain_covariance=0.0, curtain_power=0.0, depth_nm=0.0, slices=0, missed=0,
+        chi2_sum=0.0, dof_sum=0.0,
+    )  # fmt: skip
+
+
+def expected_depth_nm(state: RulerState) -> float:
+    """Where the next face should lie: the last depth plus one target thickness per slice since."""
+    return state.depth_nm + (state.missed + 1) * state.target_thickness_nm if state.slices else 0.0
+
+
+def channel_zeros(state: RulerState, channel: str) -> Array:
+    """Where the marks (m,) stand at depth 0: learned, or as configured for a channel not seen yet."""
+    if channel not in state.channels:
+        return np.array([mark.x_px for mark in state.marks])
+    first = state.channels.index(channel) * len(state.marks)
+    return state.zero_px[first : first + len(state.marks)]
+
+
+def slopes_px(state: RulerState) -> Array:
+    """Lateral travel (m,) of the marks, px per nm of depth."""
+    return np.array([mark.slope for mark in state.marks]) / state.pixel_size_nm
+
+
+def centre_px(state: RulerState) -> float:
+    """The reference column that the magnification leaves in place."""
+    return float(np.mean([mark.x_px for mark in state.marks]))
+
+
+def known_zeros(state: RulerState, images: tuple[ImageMarks, ...]) -> Zeros:
+    """The zeros of these images' channels, all of which were seen before."""
+    place = [state.channels.index(image.channel) for image in images]
+    count = len(state.marks)
+    index = (np.array(place, dtype=np.intp)[:, None] * count + np.arange(count)).ravel()
+    return Zeros(
+        state.zero_px[index],
+        state.zero_covariance[np.ix_(index, index)],
+        state.magnification[place],
+        state.magnification_sigma[place],
+    )
+
+
+def curtain_likeness(state: RulerState, images: tuple[ImageMarks, ...]) -> float:
+    """How alike the curtains of this slice's images are, as far as all slices tell; 1 until they do."""
+    covariance, power = common_curtains(images)
+    covariance, power = covariance + state.curtain_covariance, power + state.curtain_power
+    return float(np.clip(covariance / power, 0.0, 1.0)) if power > 0.0 else 1.0
+
+
+def learn_known(
+    state: RulerState, images: tuple[ImageMarks, ...], shifts: tuple[ImageShift, ...]
+) -> RulerState:
+    """Improve zeros, magnifications and curtains by the images of channels that were seen before.
+
+    Of ``images`` only the marks that the solution used may be ``usable``; ``shifts`` are the solution's.
+    """
+    positions = stack_positions(images, curtain_likeness(state, images))
+    if not images or not positions.image.size:
+        return state
+    place = np.array([state.channels.index(image.channel) for image in images], dtype=np.intp)
+    seen = place[positions.image] * len(state.marks) + positions.mark
+    shift = np.array([image.shift[1] for image in images])
+    lever = positions.x_px + shift[positions.image] - centre_px(state)
+    design = design_matrix(positions.image, len(images), slopes_px(state)[positions.mark], lever)
+    zero, covariance = learn_zeros(
+        state.zero_px, state.zero_covariance, seen, positions.x_px, positions.noise, design
+    )
+    magnification, sigma = state.magnification.copy(), state.magnification_sigma.copy()
+    for found in shifts:
+        where = state.channels.index(found.channel)
+        magnification[where], sigma[where] = found.magnification, found.magnification_sigma
+    stripes = _KEPT * state.stripes
+    for where, image in zip(place, images, strict=True):
+        stripes[where] += image.stripes
+    sigma = np.minimum(np.hypot(sigma, _MAGNIFICATION_STEP), _MAGNIFICATION_LIMIT)
+    return replace(
+        state,
+        zero_px=zero,
+        zero_covariance=covariance,
+        magnification=magnification,
+        magnification_sigma=sigma,
+        stripes=stripes,
+    )
+
+
+def learn_new(
+    state: RulerState, image: ImageMarks, depth_nm: float, depth_sigma_nm: float
+) -> RulerState:
+    """Learn the zeros of a channel seen for the first time, at the depth that the slice is known to have."""
+    count, size = len(state.marks), state.zero_px.size
+    zero = np.append(state.zero_px, [mark.x_px for mark in state.marks])
+    covariance = np.zeros((size + count, size + count))
+    covariance[:size, :size] = state.zero_covariance
+    covariance[size:, size:] = _UNSEEN_PX**2 * np.eye(count)
+    positions = stack_positions((image,), 1.0)
+    slope = slopes_px(state)[positions.mark]
+    noise = positions.noise + depth_sigma_nm**2 * np.outer(slope, slope)
+    observed = positions.x_px + image.shift[1] - slope * depth_nm
+    nothing_unknown = np.empty((slope.size, 0))
+    zero, covariance = learn_zeros(zero, covariance, size + positions.mark, observed, noise, nothing_unknown)
+    return replace(
+        state,
+        channels=(*state.channels, image.channel),
+        zero_px=zero,
+        zero_covariance=covariance,
+        magnification=np.append(state.magnification, 0.0),
+        magnification_sigma=np.append(state.magnification_sigma, _MAGNIFICATION_STEP),
+        stripes=np.concatenate([state.stripes, image.stripes[None]]),
+    )
