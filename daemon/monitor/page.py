@@ -52,7 +52,7 @@ class Page:
         self._notice.text = notice(self._feed)
         self._notice.set_visibility(bool(self._notice.text))
         old = bool(self._notice.text) and self._feed.view.run is not None
-        self._notice.classes(replace="notice bad" if old else "notice")
+        self._notice.classes(add="bad" if old else "", remove="" if old else "bad")
         self._main.classes(replace="panels stale" if old else "panels")
         for number, panel in enumerate(self._panels):
             self._refresh_panel(number, panel)

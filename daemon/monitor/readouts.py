@@ -27,7 +27,7 @@ def drift_readout(view: RunView) -> str:
     if not view.drift:
         return UNKNOWN
     last = view.drift[max(view.drift)]
-    return f"{last.verdict or UNKNOWN}  ·  threshold {number(last.threshold, 2)} σ"
+    return f"{last.verdict or UNKNOWN}  ·  threshold {number(last.threshold, 2)}"
 
 
 def metrics_readout(view: RunView) -> str:

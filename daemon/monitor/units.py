@@ -46,5 +46,5 @@ def duration(seconds: float) -> str:
 
 def round_length_below(nm: float) -> float:
     """The longest of 1, 2, 5 × 10ⁿ nm that is not above ``nm``: a scale bar's length."""
-    decade = 10.0 ** math.floor(math.log10(nm))
-    return next(step * decade for step in (5.0, 2.0, 1.0) if step * decade <= nm)
+    decade = 10.0 ** math.floor(math.log10(nm))  # log10 rounds: just below a decade it may give the decade
+    return next(step * decade for step in (5.0, 2.0, 1.0, 0.5) if step * decade <= nm)

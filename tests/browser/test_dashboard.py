@@ -100,6 +100,7 @@ def test_every_panel_shows_the_run_and_follows_it_offline(
     assert time.monotonic() - told < 5.0
     expect(page.locator(".panel.slice .readout")).to_contain_text("slice 40")
     visit.keep("dark")
+    expect(page.locator(".notice")).to_be_hidden()
     assert page.evaluate("document.documentElement.scrollHeight") <= 720
     assert visit.hosts == {urlsplit(served.address).netloc}
     assert visit.complaints == []

@@ -85,9 +85,9 @@ def listening(
         yield Sockets(publisher, server, inbox)
 
 
-def thickness(index: int) -> ThicknessMessage:
+def thickness(index: int, *notes: str) -> ThicknessMessage:
     """A thickness that is told by its index."""
-    return ThicknessMessage(index=index, depth_nm=10.0 * index, source=ThicknessSource.RULER)
+    return ThicknessMessage(index=index, depth_nm=10.0 * index, source=ThicknessSource.RULER, notes=notes)
 
 
 def heard_until_finished(client: Client, patience_s: float = 0.2) -> tuple[list[int], list[int]]:
@@ -128,8 +128,8 @@ def test_messages_that_the_socket_dropped_are_replayed() -> None:
         daemon.publisher.publish(thickness(0))
         updates = client.follow(patience_s=0.2)
         assert isinstance(next(updates), Answer)
-        for index in range(1, 40_000):  # more than the queues of both sides hold
-            daemon.publisher.publish(thickness(index))
+        for index in range(1, 40_000):  # more than the queues and the kernel's buffers hold: 80 MB
+            daemon.publisher.publish(thickness(index, "x" * 2000))
         heard, anew = [0], 0
         for update in updates:
             if isinstance(update, Answer):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 import imagecodecs
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from daemon.messages import PreviewMessage
@@ -76,10 +77,13 @@ def test_a_name_from_the_wire_stays_text() -> None:
 
 
 @given(st.floats(1e-3, 1e9))
+@example(math.nextafter(1000.0, 0.0))
+@example(math.nextafter(1e-3, 1.0))
+@example(1e9)
 def test_scale_bars_have_round_lengths_that_fit(available: float) -> None:
     """1, 2 or 5 times a power of ten, not longer than asked and more than a third of it."""
     bar = round_length_below(available)
-    assert available / 2.5 - 1e-9 <= bar <= available * (1 + 1e-12)
+    assert available / 2.5 * (1 - 1e-9) <= bar <= available * (1 + 1e-12)
     assert f"{bar:e}"[0] in "125"
 
 
