@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from math import isfinite
 from typing import Any
 
 import msgspec
@@ -20,7 +21,7 @@ from algorithms.drift import DriftVerdict, baseline_nm
 from algorithms.resampling import InPlaneGrid
 from daemon import messages as say
 from daemon import preview
-from daemon.assembly import AssemblyState, Ignored, Tally
+from daemon.assembly import AssemblyState, Ignored
 from daemon.codec import pack
 from daemon.config import Configuration
 from daemon.geometry import FaceGeometry
@@ -39,6 +40,7 @@ from daemon.items import (
     Thickness,
 )
 from daemon.journal import FileVersion, Journal, Record
+from daemon.ledger import Ledger
 from daemon.outputs import Outputs, open_faces, write_examples, write_tables
 from daemon.pipeline_state import Counts, PipelineState
 from daemon.publish import Publisher
@@ -98,8 +100,8 @@ class Outlet:
         _log.info(
             "thickness.first",
             slice=thickness.index,
-            thickness_nm=round(thickness.thickness_nm, 2),
-            sigma_nm=round(thickness.thickness_sigma_nm, 2),
+            thickness_nm=_rounded(thickness.thickness_nm),
+            sigma_nm=_rounded(thickness.thickness_sigma_nm),
             channel=thickness.channels[0],
         )
 
@@ -213,11 +215,11 @@ class Outlet:
         self._vitals.counts = counts
         self._tell_run()
 
-    def count(self, tally: Tally, on_disk: int) -> None:
-        """The ledger after an event."""
-        if tally.arrived != self._vitals.tally.arrived:
+    def count(self, books: Ledger, *, arrived: bool) -> None:
+        """The ledger after an event; ``arrived`` when an image has just come."""
+        if arrived:
             self._vitals.last_image_at = self._ways.now()
-        self._vitals.tally, self._vitals.on_disk = tally, on_disk
+        self._vitals.books = books
 
     def commit(
         self,
@@ -274,8 +276,8 @@ class Outlet:
             "slice.done",
             slice=thickness.index,
             depth_nm=round(thickness.depth_nm, 2),
-            thickness_nm=round(thickness.thickness_nm, 2),
-            sigma_nm=round(thickness.thickness_sigma_nm, 2),
+            thickness_nm=_rounded(thickness.thickness_nm),
+            sigma_nm=_rounded(thickness.thickness_sigma_nm),
             source=str(thickness.source),
             shift_px=[f"{s.dy_px:+.2f},{s.dx_px:+.2f}" for s in shifts],
             quality=round(min(s.quality for s in shifts), 2),
@@ -350,3 +352,8 @@ class Outlet:
             output=str(self._ways.outputs.folder),
             provenance=self._provenance(),
         )
+
+
+def _rounded(value: float) -> float | None:
+    """For the log, where JSON has no NaN."""
+    return round(value, 2) if isfinite(value) else None

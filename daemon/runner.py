@@ -25,6 +25,7 @@ from daemon.assembly import (
     Event,
     Finish,
     FrameAccepted,
+    FrameArrived,
     Outcome,
     Quarantined,
     Renumbered,
@@ -47,6 +48,7 @@ from daemon.items import (
     Thickness,
 )
 from daemon.journal import FileVersion
+from daemon.ledger import ledger
 from daemon.operator import Operator
 from daemon.outlet import Outlet
 from daemon.pipeline_state import Counts, OpenFace, PipelineState, begin_pipeline
@@ -92,6 +94,7 @@ class Runner:
         self._faces: dict[int, FaceStack] = dict(progress.faces)
         self._counts: Counts = progress.counts
         self._operator = Operator(parts.outlet, self._configuration.abort, self._alarm)
+        self._in_hand = 0
         self._reason: FinishReason | None = None
 
     def run(self) -> FinishReason:
@@ -124,7 +127,8 @@ class Runner:
         shelf, watcher = self._parts.shelf, self._parts.watcher
         arrivals = [shelf.give_up(given_up) for given_up in watcher.take_given_up()]
         arrivals += [shelf.read(ready) for ready in watcher.take(_PATIENCE_S, 1)]
-        for event, version in arrivals:
+        for taken, (event, version) in enumerate(arrivals, start=1):
+            self._in_hand = len(arrivals) - taken
             self._advance(event, version)
         if not arrivals:
             self._pass_time()
@@ -136,6 +140,10 @@ class Runner:
         self._advance(Tick(unread), None)
         has_looked = isfinite(self._parts.watcher.health.scanned_s_ago)
         if not self._parts.follow and not unread and has_looked:
+            self._parts.watcher.stop()
+            self._parts.watcher.give_up_unfinished()
+            for given_up in self._parts.watcher.take_given_up():
+                self._advance(*self._parts.shelf.give_up(given_up))
             self._advance(Finish(), None)
             self._reason = self._reason or FinishReason.COMPLETED
 
@@ -145,7 +153,9 @@ class Runner:
         self._assembly, outcomes = assemble.step(self._assembly, event, self._parts.clock())
         for outcome in outcomes:
             self._follow(outcome)
-        self._outlet.count(self._assembly.tally, self._parts.watcher.waiting)
+        watcher = self._parts.watcher
+        books = ledger(watcher.seen, watcher.waiting, self._in_hand, self._assembly.tally)
+        self._outlet.count(books, arrived=isinstance(event, FrameArrived))
         if version is not None or outcomes:
             changed = self._state if self._state is not state else None
             self._outlet.commit(self._assembly, changed, self._counts, version)

@@ -123,6 +123,15 @@ class FolderScan:
             self._ask(path, now_s)
         return self._judged(now_s)
 
+    def give_up_all(self) -> list[Finding]:
+        """Give up every unfinished file: nothing will be written any more."""
+        return [
+            self._reported(
+                str(file.path), FileReady(file.path, file.size, file.mtime_ns), Progress.INCOMPLETE
+            )
+            for file in self.waiting
+        ]
+
     @property
     def waiting(self) -> tuple[WaitingFile, ...]:
         """Versions that are neither complete nor given up."""

@@ -18,8 +18,8 @@ import structlog
 from daemon.config import Configuration, as_toml_table, load
 from daemon.control import ControlServer, Inbox
 from daemon.errors import FolderError, SlicewatchError
-from daemon.heartbeat import INTERVAL_S, Heartbeat
 from daemon.frame_shelf import open_shelf
+from daemon.heartbeat import INTERVAL_S, Heartbeat
 from daemon.items import FinishReason
 from daemon.journal import Journal, open_journal
 from daemon.messages import HeartbeatMessage

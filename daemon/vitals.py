@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 import psutil
 
-from daemon.assembly import Tally
 from daemon.config import Configuration
 from daemon.items import FinishReason, RunState, ThicknessSource
+from daemon.ledger import Ledger
 from daemon.messages import ChannelDescription, HeartbeatMessage, RunMessage
 from daemon.pipeline_state import Counts
 from models.session import Segmenter
@@ -25,8 +25,7 @@ class Vitals:
     detail: str = ""
     armed: bool = False
     counts: Counts = field(default_factory=Counts)
-    tally: Tally = field(default_factory=Tally)
-    on_disk: int = 0
+    books: Ledger = field(default_factory=lambda: Ledger(0, 0, 0, 0, 0))
     planes: int = 0
     pixel_size_nm: float = float("nan")
     last_image_at: datetime | None = None
@@ -34,15 +33,8 @@ class Vitals:
 
     @property
     def ledger(self) -> dict[str, int]:
-        """Every file that was seen and what became of it; ``waiting`` includes those not read yet."""
-        tally = self.tally
-        return {
-            "seen": tally.arrived + self.on_disk,
-            "processed": tally.processed,
-            "quarantined": tally.quarantined,
-            "ignored": tally.ignored,
-            "waiting": tally.waiting + self.on_disk,
-        }
+        """The books as the wire carries them."""
+        return asdict(self.books)
 
 
 def run_message(
@@ -77,6 +69,7 @@ def run_message(
         started_at=vitals.started_at,
         last_image_at=vitals.last_image_at,
         ledger=vitals.ledger,
+        ledger_balanced=vitals.books.imbalance == 0,
     )
 
 
@@ -92,6 +85,7 @@ def heartbeat_message(
         last_image_age_s=(now - last).total_seconds() if last else float("nan"),
         rss_mib=psutil.Process().memory_info().rss / 2**20,
         ledger=vitals.ledger,
+        ledger_balanced=vitals.books.imbalance == 0,
         previews_withheld=withheld,
         requests_refused=refused,
     )

@@ -112,6 +112,10 @@ class Watcher:
             given_up, self._given_up = self._given_up, []
             return given_up
 
+    def give_up_unfinished(self) -> None:
+        """After ``stop``: nothing will be written any more, so unfinished files are given up."""
+        self._publish(self._scan.give_up_all())
+
     @property
     def seen(self) -> int:
         """Versions of files found so far, those known from before included."""

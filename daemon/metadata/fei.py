@@ -106,8 +106,10 @@ def _pixel_size_nm(ini: Ini, xml: Element | None, column: Mapping[str, str]) -> 
 
 
 def _tilt_correction(column: Mapping[str, str], xml: Element | None) -> bool | None:
+    """Whether rows are stretched; switched on with an angle of 0, as real files have it, nothing is."""
     said = switch(_said(xml, "Optics/SampleTiltCorrectionOn"))
-    return said if said is not None else switch(column.get("TiltCorrectionIsOn"))
+    is_on = said if said is not None else switch(column.get("TiltCorrectionIsOn"))
+    return False if is_on and number(column.get("TiltCorrectionAngle")) == 0.0 else is_on
 
 
 def _acquired_at(ini: Ini, xml: Element | None) -> datetime | None:
