@@ -38,9 +38,10 @@ class Peak:
 
 def band_pass(image: Floats, coarse_px: float) -> Floats:
     """(h, w): `image` without what is smaller than a pixel and larger than `coarse_px`."""
-    fine: Floats = ndimage.gaussian_filter(image, FINE_PX, mode="nearest", truncate=3.0)
-    coarse: Floats = ndimage.gaussian_filter(image, coarse_px, mode="nearest", truncate=2.0)
-    return fine - coarse
+    passed, coarse = np.empty(image.shape, np.float32), np.empty(image.shape, np.float32)
+    ndimage.gaussian_filter(image, FINE_PX, output=passed, mode="nearest", truncate=3.0)
+    ndimage.gaussian_filter(image, coarse_px, output=coarse, mode="nearest", truncate=2.0)
+    return passed - coarse
 
 
 def _prepared_patch(patch: Floats, coarse_px: float) -> Floats:
@@ -51,10 +52,10 @@ def _prepared_patch(patch: Floats, coarse_px: float) -> Floats:
 
 def _valid_correlation(window: Floats, patch: Floats) -> Floats:
     """(H-h+1, W-w+1) sums of products of `patch` with every place of it inside `window`."""
-    shape = [fft.next_fast_len(n, real=True) for n in window.shape]
+    shape: list[int] = [int(fft.next_fast_len(n, True) or n) for n in window.shape]
     spectrum = np.fft.rfft2(window, shape) * np.conj(np.fft.rfft2(patch, shape))
     rows, columns = (n - m + 1 for n, m in zip(window.shape, patch.shape, strict=True))
-    return np.fft.irfft2(spectrum, shape)[:rows, :columns]
+    return np.fft.irfft2(spectrum, shape)[:rows, :columns].astype(np.float32)
 
 
 def _local_sums(window: Floats, shape: tuple[int, int]) -> NDArray[np.float64]:

@@ -1,11 +1,11 @@
-"""Register the milled face itself, when there is no mark: it changes from slice to slice, and the error says so.
+"""Register the milled face itself, when there is no mark: it changes with every slice, and the error says so.
 
 The face is compared at a size of at most about a million pixels (binned), band-passed, against a reference
 that follows it. A Gauss–Newton fit is accumulated block by block: blocks whose structure has been milled away
 are trusted less, and the scatter between blocks (whatever its cause: noise, shine-through, new structure,
-curtains) is the standard error: a cluster-robust sandwich over blocks, block columns and block rows, the largest
-of the three. Each image registered to the face adds its error to that of the reference: without a mark the
-position does random-walk, and `sigma_px` grows accordingly.
+curtains) is the standard error: a cluster-robust sandwich over blocks, block columns and block rows, the
+largest of the three. Each image registered to the face adds its error to that of the reference: without a
+mark the position does random-walk, and `sigma_px` grows accordingly.
 """
 
 from dataclasses import dataclass, field, replace
@@ -13,11 +13,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from algorithms.correlation_peak import band_pass, find_patch
-from algorithms.registration import sampled_spline
 from algorithms.residual_noise import redescending
+from algorithms.spline_sampling import sampled_spline, spline_coefficients
 from algorithms.translation import translate
 
 Floats = NDArray[np.float64]
@@ -33,6 +32,7 @@ FOLLOWING = 0.4
 SYSTEMATIC_PX = 0.05
 """Standard error, in compared pixels, that no scatter between blocks can reveal."""
 ITERATIONS = 8
+CONVERGED_PX = 2e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,8 +104,8 @@ def _without_curtains(passed: NDArray[np.float32]) -> NDArray[np.float32]:
     return passed - np.median(passed, axis=0, keepdims=True)
 
 
-def _coarse(picture: NDArray[np.float32], moving: NDArray[np.float32]) -> tuple[Floats, float]:
-    """Shift (2,) over the whole overlap, from the central half of the reference; sharpness of the peak."""
+def _coarse(picture: NDArray[np.float32], moving: NDArray[np.float32]) -> Floats:
+    """Shift (2,) that brings the image onto the central half of the reference, wherever that is."""
     step = max(1, int(np.ceil(np.sqrt(picture.size / COARSE_PIXELS))))
     small, window = binned(picture, step), binned(moving, step)
     quarter = [n // 4 for n in small.shape]
@@ -113,7 +113,7 @@ def _coarse(picture: NDArray[np.float32], moving: NDArray[np.float32]) -> tuple[
     pad = [(q, q) for q in quarter]
     peak = find_patch(np.pad(window, pad, mode="reflect"), patch, any_polarity=True)
     found = np.array([peak.row_px - quarter[0], peak.column_px - quarter[1]])
-    return (np.array(quarter) - found) * step, peak.sharpness
+    return (np.array(quarter) - found) * step
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -182,28 +182,44 @@ def _valid(shape: tuple[int, ...], shift: Floats) -> Floats:
     return np.outer(*inside).astype(float)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Step:
+    shift: Floats
+    """(2,) in compared pixels."""
+    moved: Floats
+    """(2,) by this step."""
+    blocks: _Blocks
+    trust: Floats
+    gain: float
+
+
+def _stepped(coefficients: NDArray[np.float32], passed: Floats, shift: Floats) -> _Step:
+    """One Gauss–Newton step of the shift of `passed` (h, w) against the reference's spline."""
+    whole = np.round(shift)
+    rolled = np.roll(coefficients, (-int(whole[0]), -int(whole[1])), axis=(0, 1))
+    sampled = sampled_spline(rolled, shift - whole)
+    valid = _valid(passed.shape, shift)
+    gain = float((sampled[2] * passed * valid).sum() / max(float((sampled[2] ** 2 * valid).sum()), 1e-12))
+    blocks = _blocks(sampled[:2], sampled[2], passed, valid, gain)
+    step, trust = _robust_step(blocks)
+    return _Step(shift + np.clip(step, -2.0, 2.0), step, blocks, trust, gain)
+
+
 def face_shift(reference: FaceReference, image: NDArray[Any]) -> FaceShift:
     """Shift of `image` (H, W) against the face `reference`, searched over the whole overlap."""
     moving = binned(image, reference.binning)
-    shift, _ = _coarse(reference.picture, moving)
     passed = _without_curtains(band_pass(moving, BAND_PX)).astype(float)
     kept = _without_curtains(band_pass(reference.picture, BAND_PX))
-    coefficients = ndimage.spline_filter(kept, order=3, output=np.float32, mode="mirror")
+    coefficients = spline_coefficients(kept)
+    step = _stepped(coefficients, passed, _coarse(reference.picture, moving))
     for _ in range(ITERATIONS):
-        whole = np.round(shift)
-        rolled = np.roll(coefficients, (-int(whole[0]), -int(whole[1])), axis=(0, 1))
-        sampled = sampled_spline(rolled, shift - whole)
-        valid = _valid(passed.shape, shift)
-        gain = float((sampled[2] * passed * valid).sum() / max(float((sampled[2] ** 2 * valid).sum()), 1e-12))
-        blocks = _blocks(sampled[:2], sampled[2], passed, valid, gain)
-        step, trust = _robust_step(blocks)
-        shift = shift + np.clip(step, -2.0, 2.0)
-        if np.abs(step).max() < 2e-3:
+        if np.abs(step.moved).max() < CONVERGED_PX:
             break
-    variance = float(_scatter(blocks, trust, step).mean()) + SYSTEMATIC_PX**2
+        step = _stepped(coefficients, passed, step.shift)
+    variance = float(_scatter(step.blocks, step.trust, step.moved).mean()) + SYSTEMATIC_PX**2
     sigma = float(np.hypot(np.sqrt(variance) * reference.binning, reference.sigma_px))
-    dy_px, dx_px = shift * reference.binning
-    return FaceShift(float(dy_px), float(dx_px), sigma, _quality(blocks, trust), gain)
+    dy_px, dx_px = step.shift * reference.binning
+    return FaceShift(float(dy_px), float(dx_px), sigma, _quality(step.blocks, step.trust), step.gain)
 
 
 def _robust_step(blocks: _Blocks) -> tuple[Floats, Floats]:

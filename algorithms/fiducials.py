@@ -1,149 +1,66 @@
 """Where each image of a run lies in the frame: absolute on fiducial marks, on the face where there is none.
 
-The first image defines the frame (shift 0); the first image of every other channel is registered across onto it
-(the contrast may be inverted there), and from then on each channel is registered against its own maintained
-references, one per fiducial region, so that errors do not accumulate. Give the reference channel first within
-a slice (`in_registration_order`); a slice without it is no harm.
+The first image defines the frame (shift 0); the first image of every other channel is registered across onto
+it (the contrast may be inverted there), and from then on each channel is registered against its own
+maintained references, one per fiducial region, so that errors do not accumulate. Give the reference channel
+first within a slice (`in_registration_order`); a slice without it is no harm.
 
-The frame is that of the milled face. A mark on the unmilled top does not recede: relative to it the face moves
-up by the recession r = depth · cos(tilt) (in image px), so face shift = surface mark's shift + (r, 0).
+The frame is that of the milled face. A mark on the unmilled top does not recede: relative to it the face
+moves up by the recession r = depth · cos(tilt) (in image px), so face shift = surface mark's shift + (r, 0).
 
-An image is registered by the marks that are recognised (`quality`) and agree with each other; a mark not found
-within its search window is sought in the whole image; if none is left the face decides, and `source` says so.
+An image is registered by the marks that are recognised (`quality`) and agree with each other; a mark not
+found within its search window is sought in the whole image; if none is left the face decides, and `source`
+says so.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.correlation_peak import find_patch
-from algorithms.face_registration import FaceReference, binned, face_shift, start_face, updated_face
+from algorithms.face_registration import binned, face_shift, start_face, updated_face
 from algorithms.maintained_reference import (
-    MaintainedReference,
     aligned,
     as_reference,
     start_reference,
     updated_reference,
 )
-from algorithms.registration import SMALLEST_PX, Reference, ShiftEstimate, estimate_shift
+from algorithms.patch_fit import Reference
+from algorithms.registration import ShiftEstimate, estimate_shift
+from algorithms.registration_state import (
+    ChannelFace,
+    FiducialRegion,
+    FiducialShift,
+    RegionReference,
+    Registration,
+    RegistrationState,
+    Shift,
+    in_registration_order,
+    start_registration,
+)
 
-Shift = tuple[float, float]
+__all__ = [
+    "FiducialRegion",
+    "FiducialShift",
+    "Registration",
+    "RegistrationState",
+    "in_registration_order",
+    "register_image",
+    "start_registration",
+]
 
 RECOGNISED = 0.3
 """Quality from which a mark is believed; an eroded half of a mark still reaches 0.4."""
 REACQUIRED = 0.5
-"""Quality from which a mark found anywhere in the image is believed: more places, more chances to be wrong."""
+"""The same for a mark found anywhere in the image: more places, more chances to be wrong."""
 AGREEMENT_SIGMA = 5.0
 AGREEMENT_PX = 0.3
 """Marks are said to agree within so many standard errors, or so many px: they deform."""
 FACE_LOST = 0.15
 SEARCH_TEMPLATE_PX = 48
 """Size to which a mark may be binned for the search over the whole image."""
-
-
-@dataclass(frozen=True, slots=True)
-class FiducialRegion:
-    """A mark: its box in the first image and how far it may be from where it was last."""
-
-    x_px: int
-    y_px: int
-    width_px: int
-    height_px: int
-    search_px: int = 64
-    surface: bool = False
-    """On the unmilled top: the face recedes from it."""
-
-    @property
-    def origin(self) -> tuple[int, int]:
-        return self.y_px, self.x_px
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return self.height_px, self.width_px
-
-
-@dataclass(frozen=True, slots=True)
-class RegionReference:
-    channel: str
-    region: int
-    reference: MaintainedReference
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelFace:
-    channel: str
-    reference: FaceReference
-
-
-@dataclass(frozen=True, slots=True)
-class RegistrationState:
-    """All that registration remembers of a run; without images it has no frame yet."""
-
-    regions: tuple[FiducialRegion, ...]
-    channel_names: tuple[str, ...]
-    reference_channel: str
-    references: tuple[RegionReference, ...] = ()
-    faces: tuple[ChannelFace, ...] = ()
-    last_shift_px: Shift = (0.0, 0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class FiducialShift:
-    """What one mark says about the face's shift."""
-
-    region: int
-    dy_px: float
-    dx_px: float
-    sigma_px: float
-    quality: float
-    gain: float
-    used: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Registration:
-    """Shift of one image: add it to a coordinate of the image to get the coordinate in the frame."""
-
-    dy_px: float
-    dx_px: float
-    sigma_px: float
-    """Standard error of one component."""
-    quality: float
-    """0…1"""
-    source: Literal["fiducial", "face"]
-    lost: bool
-    """Neither a mark nor the face was recognised; the shift is the last one known."""
-    notes: tuple[str, ...] = ()
-    fiducials: tuple[FiducialShift, ...] = ()
-
-
-def start_registration(
-    regions: tuple[FiducialRegion, ...], channel_names: tuple[str, ...], reference_channel: str
-) -> RegistrationState:
-    """The state before the first image.
-
-    Raises
-    ------
-    ValueError
-        If `reference_channel` is none of `channel_names` or a region is too small to be registered.
-    """
-    if reference_channel not in channel_names:
-        raise ValueError(
-            f"reference channel {reference_channel!r} is not among the channels {channel_names}: name one"
-        )
-    for number, region in enumerate(regions):
-        if min(region.shape) < SMALLEST_PX:
-            raise ValueError(
-                f"fiducial {number} is {region.width_px}×{region.height_px} px: draw it at least {SMALLEST_PX} px a side"
-            )
-    return RegistrationState(tuple(regions), tuple(channel_names), reference_channel)
-
-
-def in_registration_order(channels: tuple[str, ...], reference_channel: str) -> tuple[str, ...]:
-    """`channels` of one slice with the reference channel first."""
-    return tuple(sorted(channels, key=lambda name: name != reference_channel))
 
 
 def _recession(region: FiducialRegion, recession_px: float) -> float:

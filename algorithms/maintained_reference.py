@@ -1,10 +1,10 @@
 """A reference that follows a slowly changing mark without walking away from it.
 
-The picture is a running mean of registered images: of all of them at first, of the last `MEMORY` later, so that
-erosion, redeposition and charging of the mark fade in. A running mean alone would walk: each image enters with
-its own registration error. So the first `ANCHOR_IMAGES` also make an anchor that is never touched again, and
-after every update the picture is registered onto the anchor; that shift is added to every result. Only when
-the anchor is no longer recognised does the picture become the new anchor, with the uncertainty of the step.
+The picture is a running mean of registered images: of all of them at first, of the last `MEMORY` later, so
+that erosion, redeposition and charging of the mark fade in. A running mean alone would walk: each image
+enters with its own registration error. So the first `ANCHOR_IMAGES` also make an anchor that is never
+touched again, and after every update the picture is registered onto the anchor; that shift is added to every
+result. Only when the anchor is no longer recognised does the picture become the new anchor.
 """
 
 from dataclasses import dataclass, field, replace
@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.registration import Reference, ShiftEstimate, crop, estimate_shift, reference_of
+from algorithms.patch_fit import Reference
+from algorithms.registration import ShiftEstimate, estimate_shift, reference_of
 from algorithms.residual_noise import noise_variance
+from algorithms.spline_sampling import crop
 from algorithms.translation import translate
 
 MEMORY = 32
@@ -57,12 +59,11 @@ def aligned(
     image: NDArray[Any], origin: tuple[int, int], shape: tuple[int, int], shift: tuple[float, float]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Region of `image` moved by `shift` onto the frame's pixels, and its validity, (h, w) each."""
-    whole = [round(s) for s in shift]
+    whole = (round(shift[0]), round(shift[1]))
     size = (shape[0] + 2 * BORDER_PX, shape[1] + 2 * BORDER_PX)
-    corner = [o - w - BORDER_PX for o, w in zip(origin, whole, strict=True)]
-    values, valid = crop(image, *corner, size)
-    fraction = [s - w for s, w in zip(shift, whole, strict=True)]
-    moved = translate(values.astype(np.float32), *fraction)
+    corner = (origin[0] - whole[0] - BORDER_PX, origin[1] - whole[1] - BORDER_PX)
+    values, valid = crop(image, corner, size)
+    moved = translate(values.astype(np.float32), shift[0] - whole[0], shift[1] - whole[1])
     inner = (slice(BORDER_PX, -BORDER_PX), slice(BORDER_PX, -BORDER_PX))
     return moved[inner], valid.astype(np.float32)[inner]
 

@@ -16,6 +16,12 @@ a Gaussian of this standard deviation, where they stand out of the shot noise.""
 FULL_TRUST = 2.5
 NO_TRUST = 6.0
 """Local residuals up to the first many standard deviations count in full, beyond the second not at all."""
+EXCUSED_CONTRAST = 0.06
+STRIPE_CAUTION = 10.0
+"""Factor on the stripes' covariance: a shift that is locked to stripes hides them from the residual."""
+CURTAIN_PX, SCAN_LINE_PX = 1e6, 16.0
+"""Longest periods of stripes across columns and across rows: curtains are of any width, noise of the scan is
+not (and were both of any width, a mark of horizontal and vertical bars could pass for stripes)."""
 LAG_PX = 8
 """Noise correlations beyond this distance are treated as stripes or not at all."""
 
@@ -24,11 +30,12 @@ def noise_variance(image: NDArray[np.float32]) -> float:
     """Variance of the white noise of `image` (h, w), insensitive to structure.
 
     J. Immerkær, "Fast noise variance estimation", Comput. Vis. Image Underst. 64 (1996) 300: the difference
-    of two Laplacians cancels structure; the median instead of the mean ignores the edges that remain.
+    of two Laplacians cancels structure. A mean, because noise differs between bright and dark regions, but
+    without the few values beyond five robust deviations, which corners of the structure leave.
     """
-    second = np.diff(image.astype(np.float32), 2, axis=0)
-    mixed = np.diff(second, 2, axis=1) / 6.0
-    return float((np.median(np.abs(mixed)) / 0.67449) ** 2)
+    squared = np.square(np.diff(np.diff(image, 2, axis=0), 2, axis=1) / 6.0)
+    robust = float(np.median(squared)) / 0.67449**2
+    return float(squared[squared <= 25.0 * robust].mean()) if robust > 0 else float(squared.mean())
 
 
 def intensity_variance(residual: Floats, model: Floats, trust: Floats) -> tuple[float, float]:
@@ -56,17 +63,24 @@ def redescending(deviations: Floats) -> Floats:
     return np.maximum(1.0 - beyond**2, 0.0) ** 2
 
 
-def local_trust(standardised: Floats, valid: Floats, smoothing_px: float) -> Floats:
-    """(h, w) trust 0…1 in each pixel from the residuals around it, in units of their standard deviation.
+def local_mean(values: Floats, smoothing_px: float) -> Floats:
+    """`values` (h, w) averaged around each pixel; noise smoothed by `smoothing_px` keeps its variance."""
+    averaged: Floats = np.empty_like(values)
+    ndimage.gaussian_filter(values, LOCAL_PX, output=averaged, mode="constant", truncate=3.0)
+    return averaged * np.hypot(1.0, LOCAL_PX / smoothing_px)
 
-    `standardised` is white noise smoothed by `smoothing_px` and divided by its standard deviation then.
-    The unit of the local residual is its own robust spread where that exceeds the one that white noise has:
-    a slight misfit everywhere (another voltage, a softer focus) is not a reason to distrust everything.
+
+def local_trust(local: Floats, tolerance: Floats, contrast: float, valid: Floats) -> Floats:
+    """(h, w) trust 0…1 in each pixel from the `local` residuals around it, in standard deviations of noise.
+
+    Residuals are forgiven as far as the noise, `tolerance` (what the shift's present error may cause) and
+    their own robust spread explain them: a slight misfit everywhere (another voltage, a softer focus) is not
+    a reason to distrust everything. But no spread excuses residuals of the order of the reference's own
+    `contrast`.
     """
-    local: Floats = ndimage.gaussian_filter(standardised * valid, LOCAL_PX, mode="constant", truncate=3.0)
-    local = local * np.hypot(1.0, LOCAL_PX / smoothing_px)
     spread = float(np.median(np.abs(local[valid > 0]))) / 0.67449
-    return redescending(local / max(spread, 1.0)) * valid
+    excused = max(1.0, min(spread, EXCUSED_CONTRAST * contrast))
+    return redescending(local / np.hypot(excused, tolerance)) * valid
 
 
 def profile_noise(variance: float, smoothing_px: float, size: int) -> Floats:
@@ -79,8 +93,8 @@ def profile_noise(variance: float, smoothing_px: float, size: int) -> Floats:
     return linalg.toeplitz(variance * 2.0 * np.sqrt(np.pi) * smoothing_px * np.exp(-(distance**2) / 4.0))
 
 
-def stripe_covariance(profile: Floats, noise: Floats) -> Floats:
-    """(n, n) covariance of the stripes seen in `profile` (n,), the means along n lines, beside `noise` (n, n).
+def stripe_covariance(profile: Floats, noise: Floats, widest_px: float) -> Floats:
+    """(n, n) covariance of the stripes in `profile` (n,), the means along n lines, beside its `noise` (n, n).
 
     A stationary covariance from the tapered empirical autocovariance. Zero when the profile is no rougher
     than its noise explains.
@@ -93,20 +107,23 @@ def stripe_covariance(profile: Floats, noise: Floats) -> Floats:
     lags = np.fft.irfft(np.abs(np.fft.rfft(centred, 2 * n)) ** 2, 2 * n)[:n] / n - noise[0]
     taper = np.cos(np.linspace(0.0, np.pi / 2, n)) ** 2
     power = np.maximum(np.fft.rfft(np.concatenate([lags * taper, [0.0], (lags * taper)[:0:-1]])).real, 0.0)
-    return linalg.toeplitz(np.fft.irfft(power, 2 * n)[:n])
+    power[: int(np.ceil(2 * n / widest_px)) + 1] = 0.0
+    return STRIPE_CAUTION * linalg.toeplitz(np.fft.irfft(power, 2 * n)[:n])
 
 
-def stripe_gain(covariance: Floats, noise: Floats, precision: Floats) -> Floats:
-    """K(K + C)⁻¹N⁻¹ (n, n) for stripe covariance K, profile noise C and summed weights N (n,) of each line.
+def stripe_gain(covariance: Floats, precision: Floats, smoothing_px: float) -> Floats:
+    """(N + f·K⁻¹)⁻¹ (n, n) for stripe covariance K and summed weights N (n,) of each line.
 
-    Maps weighted line sums to the best linear prediction of the stripes.
+    Maps weighted line sums to the best linear prediction of the stripes, as the mixed-model equations do; f
+    is how much noisier a line's mean is than that of independent pixels. Never exceeds N⁻¹, so that taking
+    stripes out of a weighted fit leaves its information positive.
     """
-    n = precision.size
     if not covariance.any():
-        return np.zeros((n, n))
-    ridge = 0.02 * noise[0, 0] * np.eye(n)
-    gain = np.linalg.solve(covariance + noise + ridge, covariance).T / precision
-    return (gain + gain.T) / 2.0
+        return np.zeros_like(covariance)
+    noisier = 2.0 * np.sqrt(np.pi) * smoothing_px
+    # K(NK + f)⁻¹ is the same without the inverse of a covariance that may be singular.
+    scaled = precision[:, None] * covariance + noisier * np.eye(precision.size)
+    return np.linalg.solve(scaled.T, covariance).T
 
 
 def autocovariance_power(residual: Floats, valid: Floats) -> Floats:

@@ -1,0 +1,260 @@
+"""The maximum-likelihood fit of one picture onto another that is within a few pixels of it.
+
+The model of the image patch m, given the reference t as a cubic spline, is
+
+    m(y, x) = gain · t(y + dy, x + dx) + offset + c(x) + r(y) + noise,
+
+with noise whose variance grows with brightness, and c and r random column and row stripes (curtaining,
+charging, scan noise) whose covariance is estimated from the residuals. Both pictures are smoothed alike
+first, so that neither the interpolation nor the reference's own noise can pull the shift towards whole or
+half pixels.
+
+Gauss–Newton on (dy, dx, gain): the offset is eliminated, the stripes are integrated out as in a mixed model
+(C. R. Henderson, Biometrics 31 (1975) 423), and regions that do not look like the reference (eroded,
+occluded) are trusted less. The covariance is the sandwich J⁻¹ S J⁻ᵀ (H. White, Econometrica 50 (1982) 1,
+theorem 3.2), S from the correlation that the residuals have.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms.residual_noise import (
+    CURTAIN_PX,
+    LOCAL_PX,
+    SCAN_LINE_PX,
+    intensity_variance,
+    local_mean,
+    local_trust,
+    profile_noise,
+    stripe_covariance,
+    stripe_gain,
+    variance_map,
+)
+from algorithms.spline_sampling import Floats, sampled_spline, smoothed, spline_coefficients
+
+MARGIN_PX = 4
+"""Border of the patch left out of the fit: the spline needs neighbours at every trial shift."""
+ITERATIONS = 12
+CONVERGED_PX = 1e-3
+START_UNCERTAINTY_PX = 0.7
+"""Of the correlation peak of an eroded mark."""
+GAIN_STRIDE = 4
+GAIN_PAIRS = 60
+GAIN_ONLY_ITERATIONS = 2
+"""First gain and trust alone: an eroded mark must not move the shift before it is recognised as eroded."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """What a region looks like at shift 0."""
+
+    picture: NDArray[np.float32] = field(repr=False)
+    """(h, w), noisy or averaged over many images."""
+    noise_variance: float
+    """Of `picture`."""
+    smoothing_px: float
+    """Standard deviation of the Gaussian that smooths both pictures before they are compared."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Patches:
+    """The two pictures to be compared, equally smoothed."""
+
+    coefficients: NDArray[np.float32]
+    """(h, w) cubic spline of the reference."""
+    moving: Floats
+    """(h, w)"""
+    valid: Floats
+    """(h, w) 1 where `moving` is inside the image and away from the patch's border."""
+    smoothing_px: float
+    noise_slope: float
+    """Mean square slope of the reference's own noise, N/(8πσ⁴): it is not information."""
+
+
+def comparable(reference: Reference, moving: Floats, inside: Floats) -> Patches:
+    """Reference and image patch, smoothed alike; `inside` is 1 where `moving` (h, w) is part of the image."""
+    width = reference.smoothing_px
+    valid = inside * inner_mask(inside.shape)
+    coefficients = spline_coefficients(smoothed(reference.picture, width))
+    slope = reference.noise_variance / (8.0 * np.pi * width**4)
+    return Patches(coefficients, smoothed(moving, width).astype(float), valid, width, slope)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Linearised:
+    """The model at one trial (dy, dx, gain)."""
+
+    residual: Floats
+    derivatives: Floats
+    """(3, h, w) of the model by the trial."""
+    model: Floats
+    offset: float
+
+
+def _ramps(shape: tuple[int, ...]) -> Floats:
+    """(3, h, w): 1 and two slopes, each of order 1: what charging does to the brightness of a whole patch."""
+    y, x = (np.linspace(-1.0, 1.0, n) for n in shape)
+    return np.stack([np.ones(shape), np.broadcast_to(y[:, None], shape), np.broadcast_to(x, shape)])
+
+
+def without_ramps(stack: Floats, precision: Floats) -> tuple[Floats, Floats]:
+    """`stack` (n, h, w) less its weighted fit of brightness ramps, and the fit's coefficients (n, 3)."""
+    ramps = _ramps(precision.shape)
+    weighted = ramps * precision
+    normal = np.tensordot(weighted, ramps, axes=([1, 2], [1, 2]))
+    mixed = np.tensordot(stack, weighted, axes=([1, 2], [1, 2]))
+    coefficients: Floats = np.linalg.solve(normal + 1e-12 * np.trace(normal) * np.eye(3), mixed.T).T
+    return stack - np.tensordot(coefficients, ramps, axes=(1, 0)), coefficients
+
+
+def _linearise(patches: Patches, trial: Floats, trust: Floats) -> _Linearised:
+    """Offset and brightness ramps are fitted to what remains, where it is trusted."""
+    sampled = sampled_spline(patches.coefficients, trial[:2])
+    scaled = trial[2] * sampled[2]
+    (residual,), ((offset, _, _),) = without_ramps((patches.moving - scaled)[None], trust)
+    derivatives = sampled * np.array([trial[2], trial[2], 1.0])[:, None, None]
+    return _Linearised(residual, derivatives, scaled + offset, float(offset))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Weights:
+    """How much each residual counts; everything here is estimated from the residuals."""
+
+    trust: Floats
+    """(h, w) 0…1"""
+    variance: Floats
+    """(h, w) of the noise of image and reference together."""
+    columns: Floats
+    """(w, w) `stripe_gain` of the columns."""
+    rows: Floats
+    """(h, h) `stripe_gain` of the rows."""
+
+    @property
+    def precision(self) -> Floats:
+        return self.trust / self.variance
+
+
+def _stripes(residual: Floats, precision: Floats, smoothing_px: float, axis: int) -> Floats:
+    """`stripe_gain` (n, n) of the lines whose pixels lie along `axis`."""
+    total = precision.sum(axis)
+    inside = np.flatnonzero(total > 0.2 * total.max())
+    profile = (precision * residual).sum(axis)[inside] / total[inside]
+    noise = profile_noise(float(np.mean(1.0 / total[inside])), smoothing_px, inside.size)
+    gain = np.zeros((total.size, total.size))
+    covariance = stripe_covariance(profile, noise, CURTAIN_PX if axis == 0 else SCAN_LINE_PX)
+    gain[np.ix_(inside, inside)] = stripe_gain(covariance, total[inside], smoothing_px)
+    return gain
+
+
+def _weigh(linear: _Linearised, trust: Floats, smoothing_px: float) -> _Weights:
+    alpha, beta = intensity_variance(linear.residual, linear.model, trust)
+    variance = variance_map(linear.model, trust, max(alpha, 1e-9), beta)
+    precision = trust / variance
+    columns = _stripes(linear.residual, precision, smoothing_px, 0)
+    without = linear.residual - columns @ (precision * linear.residual).sum(0)
+    return _Weights(trust, variance, columns, _stripes(without, precision, smoothing_px, 1))
+
+
+def without_stripes(linear: _Linearised, weights: _Weights) -> Floats:
+    weighted = weights.precision * linear.residual
+    return linear.residual - weights.columns @ weighted.sum(0) - (weights.rows @ weighted.sum(1))[:, None]
+
+
+def products(left: Floats, right: Floats, weights: _Weights) -> Floats:
+    """leftᵀ V⁻¹ right (n, m) of two stacks of images: ramps eliminated, stripes integrated out."""
+    precision = weights.precision
+    left, right = (without_ramps(stack, precision)[0] for stack in (left, right))
+    whole = np.tensordot(left * precision, right, axes=([1, 2], [1, 2]))
+    sums = [((stack * precision).sum(1), (stack * precision).sum(2)) for stack in (left, right)]
+    (left_columns, left_rows), (right_columns, right_rows) = sums
+    return whole - left_columns @ weights.columns @ right_columns.T - left_rows @ weights.rows @ right_rows.T
+
+
+def _sensitivity(patches: Patches, linear: _Linearised, weights: _Weights, gain: float) -> Floats:
+    """(3, 3) change of the score with the trial, freed from what the reference's noise adds to it."""
+    found = products(linear.derivatives, linear.derivatives, weights)
+    noise = np.array([1.0, 1.0, 0.0]) * patches.noise_slope * gain**2 * weights.precision.sum()
+    return found - np.diag(np.minimum(noise, 0.8 * np.diag(found)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fit:
+    trial: Floats
+    """(dy, dx, gain)"""
+    linear: _Linearised
+    weights: _Weights
+    sensitivity: Floats
+    """(3, 3)"""
+
+
+def inner_mask(shape: tuple[int, ...]) -> Floats:
+    mask = np.zeros(shape)
+    mask[MARGIN_PX:-MARGIN_PX, MARGIN_PX:-MARGIN_PX] = 1.0
+    return mask
+
+
+def _first_guess(value: Floats, patches: Patches) -> tuple[float, Floats]:
+    """Gain that most pixels agree on, and the trust (h, w) in them: half of the mark may be eroded.
+
+    Of the lines through pairs of pixels that are not too flat to have made the image's contrast, the one
+    that leaves the smallest sum of truncated residuals (as in P. J. Rousseeuw, "Least median of squares
+    regression", J. Am. Stat. Assoc. 79 (1984) 871, section 5).
+    """
+    picked = patches.valid[::GAIN_STRIDE, ::GAIN_STRIDE] > 0
+    x, y = (image[::GAIN_STRIDE, ::GAIN_STRIDE][picked] for image in (value, patches.moving))
+    order = np.argsort(x)
+    quarter = np.linspace(0, x.size // 4, GAIN_PAIRS).astype(int)
+    low, high = order[quarter], order[::-1][np.roll(quarter, GAIN_PAIRS // 3)]
+    gains = (y[high] - y[low]) / np.maximum(x[high] - x[low], 1e-6)
+    offsets = y[low] - gains * x[low]
+    reach_x, reach_y = (float(np.ptp(np.percentile(v, [2, 98]))) for v in (x, y))
+    scale = 0.1 * reach_y + 1e-12
+    residuals = np.abs(y[None] - gains[:, None] * x[None] - offsets[:, None])
+    flat = np.abs(gains) * reach_x < 0.5 * reach_y
+    best = int((np.minimum(residuals / scale, 1.0).mean(1) + flat).argmin())
+    agreeing = np.abs(patches.moving - gains[best] * value - offsets[best]) < scale
+    return float(gains[best]), patches.valid * np.where(agreeing, 1.0, 1e-3)
+
+
+def _reweighted(patches: Patches, trial: Floats, trust: Floats, uncertainty_px: float) -> Fit:
+    """The model at `trial`, its weights renewed from its own residuals."""
+    linear = _linearise(patches, trial, trust)
+    weights = _weigh(linear, trust, patches.smoothing_px)
+    deviation = np.sqrt(weights.variance)
+    local = local_mean(without_stripes(linear, weights) / deviation * patches.valid, patches.smoothing_px)
+    slope = np.sqrt((linear.derivatives[:2] ** 2).sum(0)) / deviation
+    tolerance = uncertainty_px * local_mean(slope, patches.smoothing_px)
+    amplified = float(np.hypot(1.0, LOCAL_PX / patches.smoothing_px))
+    contrast = amplified * float(linear.model.std() / deviation.mean())
+    trust = local_trust(local, tolerance, contrast, patches.valid)
+    weights = _weigh(linear, trust, patches.smoothing_px)
+    return Fit(trial, linear, weights, _sensitivity(patches, linear, weights, float(trial[2])))
+
+
+def _stepped(fit: Fit, free: slice) -> Floats:
+    """The trial after one Gauss–Newton step of its `free` components, at most 1 px."""
+    score = products(fit.linear.derivatives[free], fit.linear.residual[None], fit.weights)[:, 0]
+    step = np.zeros(3)
+    step[free] = np.linalg.solve(fit.sensitivity[free, free], score)
+    trial = fit.trial + np.clip(step, [-1.0, -1.0, -np.inf], [1.0, 1.0, np.inf])
+    reach = MARGIN_PX - 1.0
+    return np.clip(trial, [-reach, -reach, -np.inf], [reach, reach, np.inf])
+
+
+def fit_patches(patches: Patches, start: Floats) -> Fit:
+    """Gauss–Newton from the shift `start` (2,), as uncertain as `START_UNCERTAINTY_PX`."""
+    gain, trust = _first_guess(sampled_spline(patches.coefficients, start)[2], patches)
+    uncertainty = START_UNCERTAINTY_PX
+    fit = _reweighted(patches, np.array([*start, gain]), trust, uncertainty)
+    for _ in range(GAIN_ONLY_ITERATIONS):
+        fit = _reweighted(patches, _stepped(fit, slice(2, 3)), fit.weights.trust, uncertainty)
+    for _ in range(ITERATIONS):
+        trial = _stepped(fit, slice(0, 3))
+        moved = float(np.abs(trial - fit.trial)[:2].max())
+        uncertainty = min(0.5 * uncertainty, 2.0 * moved)
+        fit = _reweighted(patches, trial, fit.weights.trust, uncertainty)
+        if moved < CONVERGED_PX:
+            break
+    return _reweighted(patches, _stepped(fit, slice(2, 3)), fit.weights.trust, 0.0)
