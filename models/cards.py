@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from models.evaluation import HeldOutRun, Score
+from models.evaluation import HeldOut, Score
 from models.fitting import Epoch
 from models.spec import ModelSpec
 
@@ -29,13 +29,15 @@ class Account:
         command: that made them.
         date: ISO 8601, of the training and the scores.
         settings: of the training, as a plain dictionary.
-        scores: on the held-out runs, by name.
+        held_out: the runs it was scored on.
+        scores: on them, by name.
         histories: epochs of each stage.
     """
 
     command: str
     date: str
     settings: Mapping[str, Any]
+    held_out: HeldOut
     scores: Mapping[str, Score]
     histories: Mapping[str, Sequence[Epoch]]
 
@@ -77,11 +79,11 @@ def _use(spec: ModelSpec) -> str:
 
 
 def _figures(spec: ModelSpec, account: Account) -> str:
-    run = HeldOutRun()
+    run = account.held_out
     rows = "\n".join(_row(name, score, name == spec.name) for name, score in account.scores.items())
     truth = next(iter(account.scores.values())).true_solid_fraction
     return f"""\
-Measured on {account.date} on held-out rendered runs: other structures and seeds than in training
+Measured on {account.date} on {run.runs} held-out rendered runs: other structures and seeds than in training
 (`models.evaluation`), {run.slices} slices of {run.height}×{run.width} px each, {run.pixel_nm} nm pixels,
 slices {run.thickness_nm} ± {run.thickness_sigma_nm} nm, the ends of the runs included. True solid fraction
 {truth:.4f}. k-means has k = 3.

@@ -11,16 +11,17 @@ from algorithms.clustering import brightest_cluster
 from algorithms.instrument import default_instrument
 from algorithms.scores import Confusion, confusion, mean_dice, misplaced_percent, missed_percent
 from algorithms.structures import hierarchical_structure
-from models.scenes import COARSE_SIZE, FINE_SIZE
+from models.scenes import COARSE_SIZE, FINE_SIZE, HELD_OUT_SEEDS
 from models.session import Segmenter, segment
 from models.windows import window_slices
 
 
 @dataclass(frozen=True, slots=True)
-class HeldOutRun:
-    """The published acquisition: 10.16 ± 3.12 nm slices at 3.26 nm pixels of 15 nm in 110 nm ligaments.
+class HeldOut:
+    """Runs as published: 10.16 ± 3.12 nm slices, 3.26 nm pixels, ligaments of 15 nm within ones of 110 nm.
 
     Attributes:
+        runs: how many, each of a structure of its own.
         height, width: px of a face.
         slices: of a run.
         pixel_nm: width of a pixel, and its height with tilt correction.
@@ -28,6 +29,7 @@ class HeldOutRun:
         voltages_kv: of the images.
     """
 
+    runs: int = 6
     height: int = 256
     width: int = 384
     slices: int = 12
@@ -57,16 +59,21 @@ class RenderedRun:
     voltages_kv: tuple[float, ...]
 
 
-def render_run(seed: int, run: HeldOutRun) -> RenderedRun:
+def held_out_runs(held_out: HeldOut) -> list[RenderedRun]:
+    """The first of the runs that no network and no tuning has seen."""
+    return [render_run(seed, held_out) for seed in HELD_OUT_SEEDS[: held_out.runs]]
+
+
+def render_run(seed: int, held_out: HeldOut) -> RenderedRun:
     """A run of the default microscope, somewhere in a sample of its own."""
     rng = np.random.default_rng(seed)
     structure = hierarchical_structure(rng, coarse_size=COARSE_SIZE, fine_size=FINE_SIZE)
-    depths_nm = gamma_depths_nm(run.slices, run.thickness_nm, run.thickness_sigma_nm, rng)
+    depths_nm = gamma_depths_nm(held_out.slices, held_out.thickness_nm, held_out.thickness_sigma_nm, rng)
     y_px, x_px = rng.uniform(0, 1e4, size=2)
-    grid = FaceGrid(run.height, run.width, run.pixel_nm, run.pixel_nm, y_px, x_px)
-    instruments = [default_instrument(voltage) for voltage in run.voltages_kv]
-    images, labels = render_stack(structure, depths_nm, grid, run.voltages_kv, instruments, rng)
-    return RenderedRun(images, labels, run.voltages_kv)
+    grid = FaceGrid(held_out.height, held_out.width, held_out.pixel_nm, held_out.pixel_nm, y_px, x_px)
+    instruments = [default_instrument(voltage) for voltage in held_out.voltages_kv]
+    images, labels = render_stack(structure, depths_nm, grid, held_out.voltages_kv, instruments, rng)
+    return RenderedRun(images, labels, held_out.voltages_kv)
 
 
 def score_segmenter(segmenter: Segmenter, runs: Sequence[RenderedRun]) -> Score:

@@ -1,6 +1,5 @@
 """From settings to files that can be shipped: networks, checksums, learning curves, model cards."""
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -8,19 +7,16 @@ from torch import nn
 
 from models.architectures import LateFusion
 from models.cards import Account, write_card
-from models.evaluation import HeldOutRun, Score, render_run, score_all
+from models.evaluation import HeldOut, held_out_runs, score_all
 from models.export import Provenance, export_network
 from models.learning_curve import draw_learning_curves
-from models.scenes import HELD_OUT_SEEDS
 from models.session import open_segmenter
 from models.spec import ModelSpec
 from models.training import Report, TrainedFusion, TrainingSettings, channel_name, train_late_fusion
 
-HELD_OUT_RUNS = 6
-
 
 def train_and_ship(
-    settings: TrainingSettings, out_dir: Path, command: str, date: str, report: Report
+    settings: TrainingSettings, held_out: HeldOut, out_dir: Path, command: str, date: str, report: Report
 ) -> dict[str, ModelSpec]:
     """Train late fusion and write everything that ships with it to ``out_dir``.
 
@@ -30,6 +26,7 @@ def train_and_ship(
 
     Args:
         settings: of the training.
+        held_out: runs to score the networks on, k-means beside them.
         out_dir: made if it does not exist.
         command: that was typed, for the cards.
         date: of today, ISO 8601, for the cards.
@@ -44,8 +41,9 @@ def train_and_ship(
     draw_learning_curves(trained.histories, out_dir / "learning_curves.png")
     specs = export_all(trained, settings, out_dir)
     report("scoring on held-out runs")
-    scores = score_held_out({name: out_dir / f"{name}.onnx" for name in specs})
-    account = Account(command, date, asdict(settings), scores, trained.histories)
+    segmenters = {name: open_segmenter(out_dir / f"{name}.onnx") for name in specs}
+    scores = score_all(segmenters, held_out_runs(held_out))
+    account = Account(command, date, asdict(settings), held_out, scores, trained.histories)
     for spec in specs.values():
         write_card(out_dir / f"{spec.name}.md", spec, account)
     return specs
@@ -64,12 +62,6 @@ def export_all(trained: TrainedFusion, settings: TrainingSettings, out_dir: Path
         )
         for name, (network, voltages_kv) in networks.items()
     }
-
-
-def score_held_out(paths: Mapping[str, Path], run: HeldOutRun | None = None) -> dict[str, Score]:
-    """Scores by name on HELD_OUT_RUNS runs that no network has seen, k-means beside them."""
-    runs = [render_run(seed, run or HeldOutRun()) for seed in HELD_OUT_SEEDS[:HELD_OUT_RUNS]]
-    return score_all({name: open_segmenter(path) for name, path in paths.items()}, runs)
 
 
 def _branches(network: LateFusion) -> list[nn.Module]:

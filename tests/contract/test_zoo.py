@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.evaluation import (
-    HeldOutRun,
+    HeldOut,
     RenderedRun,
     render_run,
     score_clustering,
@@ -33,10 +33,10 @@ VOLTAGES = {
 @pytest.fixture(scope="module")
 def run():
     """Beyond the seeds that the cards report on."""
-    return render_run(HELD_OUT_SEEDS[100], HELD_OUT_RUN)
+    return render_run(HELD_OUT_SEEDS[100], SHORT)
 
 
-HELD_OUT_RUN = HeldOutRun(height=192, width=256, slices=7)
+SHORT = HeldOut(height=192, width=256, slices=7)
 
 
 @pytest.fixture(scope="module")
