@@ -19,7 +19,7 @@ from scipy.linalg import eigh, toeplitz
 
 Array: TypeAlias = NDArray[np.float64]
 
-_WIDTHS_PX = (0.0, 1.0, 2.0, 4.0, 8.0, 16.0)  # correlation lengths tried, each with both shapes
+_WIDTHS_PX = (0.0, 1.5, 4.0, 8.0, 16.0)  # correlation lengths tried, each with both shapes
 _VARIANCES = np.concatenate([[0.0], np.geomspace(1e-6, 3e-2, 32)])  # relative; 3e-2 is 17 % rms
 EVIDENCE_SHAPE = (2 * len(_WIDTHS_PX) - 1, _VARIANCES.size)
 

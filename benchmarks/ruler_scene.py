@@ -14,6 +14,7 @@ from scipy.special import erf
 
 from algorithms.ruler_marks import RulerMark
 
+GREY_PER_SIGNAL = 200.0
 _OVERSAMPLING = 8
 
 
@@ -32,11 +33,11 @@ class RulerScene:
     dose: float = 150.0
     curtain: float = 0.015
     curtain_columns: float = 2.0
-    seed: int = 0
+    places: tuple[tuple[float, int], ...] = ((100.4, 0), (250.7, 1), (850.2, -1), (1000.9, 0))
 
     def marks(self) -> tuple[RulerMark, ...]:
-        """Two parallel marks outside, two inclined ones between them that move towards each other."""
-        places = ((100.4, 0), (250.7, 1), (850.2, -1), (1000.9, 0))
+        """The marks of ``places``, (x in px, direction): by default two parallel ones outside, and between
+        them two inclined ones that move towards each other."""
         return tuple(
             RulerMark(
                 kind="inclined" if direction else "parallel",
@@ -47,7 +48,7 @@ class RulerScene:
                 angle_deg=self.angle_deg,
                 width_nm=self.mark_width_nm,
             )
-            for x, direction in places
+            for x, direction in self.places
         )
 
     def centres_px(self, depth_nm: float, magnification: float = 0.0) -> NDArray[np.float64]:
@@ -56,13 +57,14 @@ class RulerScene:
         plain = np.array([mark.x_px + mark.slope * depth_nm / self.pixel_size_nm for mark in self.marks()])
         return middle + (plain - middle) * (1.0 + magnification)
 
-    def profile_covariance(self, signal: NDArray[np.float64]) -> NDArray[np.float64]:
-        """True covariance of the row-averaged profile (n, n) in signal units, for the Cramér–Rao bound."""
-        rows = self.rows - 5  # what is left when partial rows and both ends are not used
-        lags = np.exp(-0.5 * (np.arange(signal.size) / self.curtain_columns) ** 2)
-        quantum = 1.0 / 12.0 / 200.0**2
-        shot = signal * (1.0 + self.curtain**2 * signal) / self.dose
-        return np.diag((shot + quantum) / rows) + self.curtain**2 * toeplitz(lags) * np.outer(signal, signal)
+    def shot_variance(self, signal: NDArray[np.float64]) -> NDArray[np.float64]:
+        """True white variance (n,) of the row-averaged profile in signal units: electrons and rounding."""
+        return (signal / self.dose + 1.0 / 12.0 / GREY_PER_SIGNAL**2) / self.rows
+
+    def curtain_covariance(self, signal: NDArray[np.float64]) -> NDArray[np.float64]:
+        """True covariance (n, n) that curtains add to the profile, in signal units."""
+        lags = np.exp(-0.5 * (np.arange(signal.size) / max(self.curtain_columns, 1e-3)) ** 2)
+        return self.curtain**2 * toeplitz(lags) * np.outer(signal, signal)
 
 
 def bar_signal(
@@ -108,4 +110,4 @@ def render(
     face = np.tile(signal, (scene.rows + 30, 1))
     counts = rng.poisson(np.maximum(face, 0.0) * scene.dose) / scene.dose
     lines = 1.0 + 0.01 * rng.standard_normal((face.shape[0], 1))
-    return np.clip(np.rint(200.0 * gain * counts * lines), 0, 255).astype(np.uint8)
+    return np.clip(np.rint(GREY_PER_SIGNAL * gain * counts * lines), 0, 255).astype(np.uint8)

@@ -1,0 +1,213 @@
+"""The drift test against its promise and against the optimal CUSUM: run lengths and delays, by simulation.
+
+Thickness is gamma distributed with the published mean and spread. Thousands of runs are followed at once
+with the arithmetic of :mod:`algorithms.drift`; a few are followed with :func:`algorithms.drift.step` itself,
+and the two must agree on every alarm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.table import Table
+from scipy.special import gammainc, ndtri, stdtr
+from scipy.stats import gamma
+
+from algorithms.drift import SPREAD_GROWTH, DriftState, start_drift, step
+from algorithms.run_length import SCORE_LIMIT, shift_evidence, spread_evidence, threshold_for
+
+MEAN_NM, SIGMA_NM = 10.16, 3.12
+SHAPE = (MEAN_NM / SIGMA_NM) ** 2
+PROMISE = 5000.0
+BASELINES = (0, 20, 50, 100)
+"""Slices the baseline is learned from; 0: it is given."""
+LATEST = 400
+"""A change not found within this many slices counts with this delay."""
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """Simulated runs for run lengths, and their longest; runs for delays."""
+
+    runs: int
+    longest: int
+    delays: int
+
+
+QUICK, FULL = Effort(500, 8000, 2000), Effort(2000, 30000, 20000)
+
+
+def measure(quick: bool) -> tuple[Table, dict[str, float]]:
+    """Mean run length without drift and mean delay after one, for given and learned baselines."""
+    effort = QUICK if quick else FULL
+    columns = ("baseline", "change", "slices", "optimal, two-sided", "optimal, one-sided")
+    table = Table(*columns, title="drift test: run length without a change, delay after one")
+    figures = {"disagreements": float(disagreements())}
+    for warmup in BASELINES:
+        name = f"learned{warmup}" if warmup else "given"
+        length = run_length(warmup, effort, seed=warmup)
+        figures[f"mean_run_length_{name}"] = length
+        table.add_row(name, "none (mean run length)", f"{length:.0f}", f"{PROMISE:.0f}", f"{PROMISE:.0f}")
+        for shift in (0.5, 1.0, 2.0, -0.5, -1.0, -2.0):
+            _delay_row(table, figures, name, warmup, shift, effort)
+    figures["mean_run_length"] = min(value for key, value in figures.items() if key.startswith("mean_run"))
+    for kind in ("ratio_to_optimal", "ratio_to_one_sided_optimal"):
+        figures[kind] = max(figures[f"{kind}_{shift:+.1f}sigma"] for shift in (1.0, -1.0))
+    _add_river(table, figures, effort)
+    return table, figures
+
+
+def _delay_row(
+    table: Table, figures: dict[str, float], name: str, warmup: int, shift: float, effort: Effort
+) -> None:
+    delay = mean_delay(warmup, shift, effort.delays, seed=7)
+    both, single = (optimal_delay(shift, sides, effort.delays, seed=7) for sides in (2, 1))
+    figures[f"delay_{shift:+.1f}sigma_{name}"] = delay
+    if warmup == 0:
+        figures[f"ratio_to_optimal_{shift:+.1f}sigma"] = delay / both
+        figures[f"ratio_to_one_sided_optimal_{shift:+.1f}sigma"] = delay / single
+    table.add_row(name, f"{shift:+.1f} σ", f"{delay:.2f}", f"{both:.2f}", f"{single:.2f}")
+
+
+def milling(rng: np.random.Generator, shape: tuple[int, ...], shift: float = 0.0) -> Array:
+    """Gamma-distributed thickness (nm) whose mean is ``shift`` σ off and whose spread is the usual one."""
+    mean = max(MEAN_NM + shift * SIGMA_NM, 0.2 * MEAN_NM)
+    return rng.gamma((mean / SIGMA_NM) ** 2, SIGMA_NM**2 / mean, shape)
+
+
+def scores(thickness_nm: Array, warmup: int) -> Array:
+    """Normal scores (runs, n - warmup) of thickness (runs, n), as the drift test computes them one by one."""
+    if warmup == 0:
+        normal = ndtri(np.clip(gammainc(SHAPE, thickness_nm * MEAN_NM / SIGMA_NM**2), 1e-12, 1 - 1e-12))
+        return np.clip(normal, -SCORE_LIMIT, SCORE_LIMIT)
+    root = np.cbrt(thickness_nm)
+    count = np.arange(1, root.shape[1])
+    mean = np.cumsum(root, axis=1)[:, :-1] / count
+    centred = root - root[:, :1]  # against cancellation in the sum of squares
+    squares = np.cumsum(centred**2, axis=1)[:, :-1] - count * (mean - root[:, :1]) ** 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        deviation = np.sqrt(np.maximum(squares, 0.0) / (count - 1) * (1.0 + 1.0 / count))
+        student = (root[:, 1:] - mean) / deviation
+    known = np.s_[:, warmup - 1 :]
+    return np.clip(ndtri(stdtr(count[warmup - 1 :] - 1, student[known])), -SCORE_LIMIT, SCORE_LIMIT)
+
+
+def first_alarms(score: Array, state: DriftState) -> NDArray[np.intp]:
+    """Slices to the first sustained alarm (runs,); one more than there are slices when there is none."""
+    rules = state.rules
+    grid = np.linspace(-SCORE_LIMIT, SCORE_LIMIT, 8001)
+    charts = (
+        (shift_evidence(grid, rules.shape, rules.shift_sigma), rules.thicker_threshold),
+        (shift_evidence(grid, rules.shape, -rules.shift_sigma), rules.thinner_threshold),
+        (spread_evidence(grid, SPREAD_GROWTH), rules.spread_threshold),
+    )
+    alarms = [first_crossing(np.interp(score, grid, evidence), limit) for evidence, limit in charts]
+    return np.min(alarms, axis=0)
+
+
+def first_crossing(increments: Array, threshold: float) -> NDArray[np.intp]:
+    """Steps (runs,) until a CUSUM of increments (runs, n) exceeds the threshold, else n + 1."""
+    runs, steps = increments.shape
+    level, crossing = np.zeros(runs), np.full(runs, steps + 1, dtype=np.intp)
+    for number, column in enumerate(increments.T, start=1):
+        level = np.maximum(level + column, 0.0)
+        crossing[(level > threshold) & (crossing > steps)] = number
+    return crossing
+
+
+def _start(warmup: int) -> DriftState:
+    if warmup:
+        return start_drift(warmup_slices=warmup, false_alarm_slices=PROMISE)
+    return start_drift(baseline_nm=(MEAN_NM, SIGMA_NM), false_alarm_slices=PROMISE)
+
+
+def run_length(warmup: int, effort: Effort, seed: int) -> float:
+    """Mean slices to a false alarm after the warm-up: all slices followed, over all alarms seen."""
+    rng, state = np.random.default_rng([seed, 1]), _start(warmup)
+    followed = alarms = 0
+    for _ in range(effort.runs // 100):  # in portions, for the memory
+        found = first_alarms(scores(milling(rng, (100, warmup + effort.longest)), warmup), state)
+        followed += int(np.minimum(found, effort.longest).sum())
+        alarms += int((found <= effort.longest).sum())
+    return followed / max(alarms, 1)
+
+
+def mean_delay(warmup: int, shift: float, runs: int, seed: int) -> float:
+    """Mean slices from a change, right after the warm-up, to the alarm; earlier runs had none."""
+    rng = np.random.default_rng([seed, 2])
+    before, after = milling(rng, (runs, warmup)), milling(rng, (runs, LATEST), shift)
+    found = first_alarms(scores(np.hstack([before, after]), warmup), _start(warmup))
+    return float(np.minimum(found, LATEST).mean())
+
+
+def optimal_delay(shift: float, sides: int, runs: int, seed: int) -> float:
+    """Mean delay of Page's CUSUM that knows both distributions, at the same rate of false alarms.
+
+    Optimal by Moustakides, *Ann. Statist.* 14 (1986) 1379. With ``sides`` = 2 it must watch the other
+    direction too and has half the false alarms for this one, as the drift test; with 1 it is told the direction.
+    """
+    mean = max(MEAN_NM + shift * SIGMA_NM, 0.2 * MEAN_NM)
+    after: Any = gamma((mean / SIGMA_NM) ** 2, scale=SIGMA_NM**2 / mean)
+    before: Any = gamma(SHAPE, scale=MEAN_NM / SHAPE)
+    probability = (np.arange(400_000) + 0.5) / 400_000
+    typical = np.asarray(before.ppf(probability))
+    ratios = np.sort(after.logpdf(typical) - before.logpdf(typical))
+
+    def distribution(value: Array) -> Array:
+        return np.searchsorted(ratios, value) / ratios.size
+
+    series = milling(np.random.default_rng([seed, 2]), (runs, LATEST), shift)
+    increments = np.asarray(after.logpdf(series) - before.logpdf(series))
+    found = first_crossing(increments, threshold_for(distribution, sides * PROMISE))
+    return float(np.minimum(found, LATEST).mean())
+
+
+def disagreements(runs: int = 6, slices: int = 300) -> int:
+    """Alarms on which :func:`algorithms.drift.step` and this benchmark's arithmetic differ; must be 0."""
+    rng, differing = np.random.default_rng(3), 0
+    for warmup in (0, 20):
+        series = np.hstack([milling(rng, (runs, 40 + warmup)), milling(rng, (runs, slices), 0.7)])
+        fast = first_alarms(scores(series, warmup), _start(warmup)) + warmup
+        differing += sum(int(_stepped(row, warmup) != alarm) for row, alarm in zip(series, fast, strict=True))
+    return differing
+
+
+def _stepped(series: Array, warmup: int) -> int:
+    state = _start(warmup)
+    for number, thickness in enumerate(series, start=1):
+        state, verdict = step(state, float(thickness))
+        if set(verdict.active) - {"limit"}:
+            return number
+    return series.size + 1
+
+
+def _add_river(table: Table, figures: dict[str, float], effort: Effort) -> None:
+    """river's detectors on the same kind of series, each with its own defaults: it promises no run length."""
+    if find_spec("river") is None:
+        table.add_row("river", "not installed, so its detectors were not run", "", "", "")
+        return
+    from river import drift as river_drift  # pyright: ignore[reportMissingImports]
+
+    rng = np.random.default_rng(5)
+    runs = min(effort.delays, 40)
+    for name in ("PageHinkley", "ADWIN", "KSWIN"):
+        make: Any = getattr(river_drift, name)
+        length = np.mean([_river_alarm(make(), row) for row in milling(rng, (runs, 2000))])
+        series = np.hstack([milling(rng, (runs, 100)), milling(rng, (runs, LATEST), 1.0)])
+        delay = np.mean([_river_alarm(make(), row, after=100) for row in series])
+        figures |= {f"river_{name}_run_length": float(length), f"river_{name}_delay_+1.0sigma": float(delay)}
+        table.add_row(f"river {name}", "+1.0 σ (run length in 2000)", f"{delay:.1f} ({length:.0f})", "", "")
+
+
+def _river_alarm(detector: Any, series: Array, after: int = 0) -> int:
+    for number, value in enumerate(series):
+        detector.update(float(value))
+        if detector.drift_detected and number >= after:
+            return number - after + 1
+    return series.size - after
