@@ -1,0 +1,111 @@
+"""What was placed on the first image: region of interest, fiducials, ruler marks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from daemon.checks.finding import Finding, fail, ok, warn
+from daemon.checks.images import FirstImages
+from daemon.config import Configuration, FiducialSection, MarkSection, RulerSection
+from daemon.geometry import face_geometry
+from daemon.items import Frame
+
+_UNSEEN = "Check again when there is a first image."
+
+
+def check_region(configuration: Configuration, images: FirstImages) -> Finding:
+    """The region of interest lies inside the image."""
+    frame, roi = images.reference(configuration), configuration.geometry.roi
+    if frame is None:
+        return warn("region", "cannot be compared with an image yet", _UNSEEN)
+    height, width = frame.image.shape
+    right, bottom = roi.x + (roi.width or width - roi.x), roi.y + (roi.height or height - roi.y)
+    if right > width or bottom > height or roi.x >= width or roi.y >= height:
+        text = f"x {roi.x}…{right}, y {roi.y}…{bottom} px leaves the image of {width} × {height} px"
+        return fail("region", text, "Correct geometry.roi; width or height 0 means to the edge.")
+    return ok("region", f"{right - roi.x} × {bottom - roi.y} px of the image's {width} × {height} px")
+
+
+def check_fiducials(configuration: Configuration, images: FirstImages) -> Finding:
+    """Every fiducial lies inside the image, with room to search."""
+    fiducials, frame = configuration.fiducials, images.reference(configuration)
+    if not fiducials:
+        text = "none: images are registered on the face itself, which drifts with the structure"
+        return warn("fiducials", text, "Configure [[fiducials]] if there is a mark beside the face.")
+    if frame is None:
+        return warn("fiducials", f"{len(fiducials)}, not compared with an image yet", _UNSEEN)
+    outside = [number for number, mark in enumerate(fiducials, 1) if not _inside(mark, frame, 0)]
+    if outside:
+        text = f"fiducial {_listed(outside)} leaves the image of {_size(frame)}"
+        return fail("fiducials", text, "Correct x, y, width, height: px in the reference channel's image.")
+    tight = [n for n, mark in enumerate(fiducials, 1) if not _inside(mark, frame, mark.search_px // 2)]
+    if tight:
+        text = (
+            f"fiducial {_listed(tight)} is nearer to the edge than half its search_px: drift may carry it out"
+        )
+        return warn("fiducials", text, "Lower search_px, or choose a mark further inside.")
+    return ok("fiducials", f"{len(fiducials)} inside the image: {', '.join(mark.on for mark in fiducials)}")
+
+
+def check_ruler(configuration: Configuration, images: FirstImages, slices: int) -> Finding:
+    """Every ruler mark lies inside the image, and stays there for ``slices`` slices (0: unknown)."""
+    ruler, frame = configuration.ruler, images.reference(configuration)
+    if ruler is None:
+        target = configuration.geometry.target_thickness_nm
+        text = f"none: thickness is not measured but ASSUMED to be {target:g} nm"
+        return warn("ruler", text, "Configure [ruler] if marks were milled into the protective layer.")
+    if frame is None:
+        return warn("ruler", f"{len(ruler.marks)} marks, not compared with an image yet", _UNSEEN)
+    height, width = frame.image.shape
+    outside = [n for n, m in enumerate(ruler.marks, 1) if m.x >= width or m.y + m.height > height]
+    if outside:
+        text = f"mark {_listed(outside)} leaves the image of {_size(frame)}"
+        return fail("ruler", text, "Correct x, y and height of [[ruler.marks]]: px in the first slice.")
+    reach = _readable_slices(configuration, ruler, frame)
+    if reach < (slices or 1):
+        text = f"an inclined mark reaches the image's edge or another mark after about {reach} slices"
+        return warn("ruler", text, "Thickness is assumed from then on; use a smaller angle or other marks.")
+    end = f", readable for about {reach} slices" if reach < 1_000_000 else ""
+    return ok("ruler", f"{len(ruler.marks)} marks of {ruler.mark_width_nm:g} nm at {ruler.angle_deg:g}°{end}")
+
+
+def _readable_slices(configuration: Configuration, ruler: RulerSection, frame: Frame) -> int:
+    """Slices of the target thickness until an inclined mark meets the edge or the mark it moves towards."""
+    pixel_nm = face_geometry(configuration, frame).pixel_x_nm
+    step_px = configuration.geometry.target_thickness_nm * math.tan(math.radians(ruler.angle_deg)) / pixel_nm
+    width_px = ruler.mark_width_nm / pixel_nm
+    rooms = [
+        _room_px(mark, ruler.marks, frame.image.shape[1], width_px) for mark in ruler.marks if mark.direction
+    ]
+    return int(min(rooms) / step_px)
+
+
+def _room_px(mark: MarkSection, marks: Iterable[MarkSection], width: int, mark_px: float) -> float:
+    """How far a mark travels freely; two marks that move towards each other meet half-way."""
+    rooms = [((width - mark.x) if mark.direction > 0 else mark.x) - mark_px / 2]
+    for other in marks:
+        distance = (other.x - mark.x) * mark.direction
+        closing = mark.direction - other.direction
+        if distance > 0 and closing:
+            rooms.append((distance - mark_px) / abs(closing))
+    return max(0.0, min(rooms))
+
+
+def _inside(mark: FiducialSection, frame: Frame, margin: int) -> bool:
+    height, width = frame.image.shape
+    return (
+        mark.x >= margin
+        and mark.y >= margin
+        and mark.x + mark.width + margin <= width
+        and mark.y + mark.height + margin <= height
+    )
+
+
+def _size(frame: Frame) -> str:
+    height, width = frame.image.shape
+    return f"{width} × {height} px"
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    return ", ".join(map(str, numbers))
