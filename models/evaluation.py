@@ -1,14 +1,14 @@
 """Scores of networks on held-out runs: other structures, other seeds, the published microscope."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.acquisition import FaceGrid, gamma_depths_nm, render_stack
 from algorithms.clustering import brightest_cluster
-from algorithms.instrument import default_instrument
+from algorithms.instrument import Instrument, default_instrument
 from algorithms.scores import Confusion, confusion, mean_dice, misplaced_percent, missed_percent
 from algorithms.structures import hierarchical_structure
 from models.scenes import COARSE_SIZE, FINE_SIZE, HELD_OUT_SEEDS
@@ -27,6 +27,7 @@ class HeldOut:
         pixel_nm: width of a pixel, and its height with tilt correction.
         thickness_nm, thickness_sigma_nm: of the slices, gamma distributed.
         voltages_kv: of the images.
+        noise: of the images over the usual, by its rms.
     """
 
     runs: int = 6
@@ -37,6 +38,7 @@ class HeldOut:
     thickness_nm: float = 10.16
     thickness_sigma_nm: float = 3.12
     voltages_kv: tuple[float, ...] = (1.0, 2.0, 4.0)
+    noise: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def render_run(seed: int, held_out: HeldOut) -> RenderedRun:
     depths_nm = gamma_depths_nm(held_out.slices, held_out.thickness_nm, held_out.thickness_sigma_nm, rng)
     y_px, x_px = rng.uniform(0, 1e4, size=2)
     grid = FaceGrid(held_out.height, held_out.width, held_out.pixel_nm, held_out.pixel_nm, y_px, x_px)
-    instruments = [default_instrument(voltage) for voltage in held_out.voltages_kv]
+    instruments = [_instrument(voltage, held_out.noise) for voltage in held_out.voltages_kv]
     images, labels = render_stack(structure, depths_nm, grid, held_out.voltages_kv, instruments, rng)
     return RenderedRun(images, labels, held_out.voltages_kv)
 
@@ -102,6 +104,16 @@ def score_all(segmenters: Mapping[str, Segmenter], runs: Sequence[RenderedRun]) 
     scores = {name: score_segmenter(segmenter, runs) for name, segmenter in segmenters.items()}
     voltages_kv = runs[0].voltages_kv
     return scores | {f"kmeans_{voltage:g}kv": score_clustering(voltage, runs) for voltage in voltages_kv}
+
+
+def _instrument(voltage_kv: float, noise: float) -> Instrument:
+    usual = default_instrument(voltage_kv)
+    return replace(
+        usual,
+        dose_electrons=usual.dose_electrons / noise**2,
+        pixel_noise=usual.pixel_noise * noise,
+        line_noise=usual.line_noise * noise,
+    )
 
 
 def _cluster_run(voltage_kv: float, run: RenderedRun) -> NDArray[np.uint8]:
