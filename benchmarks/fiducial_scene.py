@@ -38,6 +38,10 @@ class FiducialScene:
     """Standard deviation of vertical stripes, grey values."""
 
 
+def _centred(side_px: int) -> Array:
+    return np.linspace(-(side_px - 1) / 2, (side_px - 1) / 2, side_px)
+
+
 def _bar(u: Array, width: float, blur: float) -> Array:
     scale = blur * np.sqrt(2.0)
     return 0.5 * (erf((u + width / 2) / scale) - erf((u - width / 2) / scale))
@@ -45,7 +49,8 @@ def _bar(u: Array, width: float, blur: float) -> Array:
 
 def signal(scene: FiducialScene, shift: tuple[float, float] = (0.0, 0.0)) -> Array:
     """(side, side) noise-free relative brightness, 0…1, of an image whose registration shift is `shift`."""
-    y, x = (np.arange(scene.side_px) - (scene.side_px - 1) / 2 + s for s in shift)
+    centred = _centred(scene.side_px)
+    y, x = centred + shift[0], centred + shift[1]
     angle = np.deg2rad(scene.angle_deg)
     u = y[:, None] * np.cos(angle) - x[None] * np.sin(angle)
     v = y[:, None] * np.sin(angle) + x[None] * np.cos(angle)
@@ -85,9 +90,13 @@ def picture(scene: FiducialScene, shift: tuple[float, float], rng: np.random.Gen
 def bound_px(reference: FiducialScene, moving: FiducialScene) -> float:
     """Cramér–Rao bound of one component of the shift between two noisy pictures of a known mark, px.
 
-    Fisher information Σ g gᵀ / (v + a²·w) with slope g of the moving picture, variances v and w of both and
-    the contrast a between them; gain and offset are even where slopes are odd and cost nothing.
+    Fisher information Σ g gᵀ / (v + a²·w) over what is intact, with slope g of the moving picture, variances
+    v and w of both and the contrast a between them; gain and offset are even where slopes are odd and cost
+    nothing. Stripes are not counted.
     """
+    centred = _centred(moving.side_px)
+    intact = _intact(moving, centred, centred)
+    moving = replace(moving, eroded=0.0)
     contrast = moving.bright - moving.dark
     step = 0.01
     seen, other = signal(moving), signal(reference)

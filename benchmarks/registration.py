@@ -152,7 +152,7 @@ def _figures(cells: list[Cell]) -> dict[str, float]:
 
 
 def measure(quick: bool) -> tuple[Table, dict[str, float]]:
-    """The table for people and the flat figures; `quick` draws so few pairs that ratios scatter by a fifth."""
+    """The table for people and the flat figures; `quick` draws few pairs: ratios scatter by a fifth."""
     cells = _measured(4 if quick else 24)
     figures = _figures(cells)
     figures["seconds_per_frame"], figures["translate_seconds"] = _seconds_per_frame()
