@@ -29,7 +29,6 @@ from daemon.pipeline_state import PipelineState
 from daemon.project import SliceThickness, read_project, read_thickness
 from daemon.publish import Publisher
 from daemon.records import messages
-from daemon.report import write_report
 from daemon.resume import known_files, load_progress, with_images
 from daemon.runner import Parts, Runner
 from daemon.stages.segmenting import open_model
@@ -157,8 +156,15 @@ def _guarded(runner: Runner, outlet: Outlet, outputs: Outputs) -> FinishReason:
         outlet.fail(str(error))
         raise
     if reason is not FinishReason.STOPPED:
-        _log.info("report.written", path=str(write_report(outputs.folder)))
+        _write_report(outputs)
     return reason
+
+
+def _write_report(outputs: Outputs) -> None:
+    """Matplotlib takes a second to import; a daemon that starts needs none of it."""
+    from daemon.report import write_report
+
+    _log.info("report.written", path=str(write_report(outputs.folder)))
 
 
 def _finished_before(
@@ -166,7 +172,7 @@ def _finished_before(
 ) -> int:
     """A run that is over is not begun again: its tables and report are written anew from the journal."""
     write_tables(outputs, journal, configuration.channel_names)
-    write_report(outputs.folder)
+    _write_report(outputs)
     _log.info("run.was_finished", reason=str(reason), output=str(outputs.folder))
     return EXIT_CODES[reason]
 
