@@ -1,4 +1,4 @@
-"""The shipped networks and k-means on held-out runs: as published, with twice the noise, with a pixel's shift."""
+"""The shipped networks and k-means on held-out runs: as published, with twice the noise, a pixel displaced."""
 
 from __future__ import annotations
 
