@@ -1,18 +1,9 @@
 """Has the milling drifted? A sequential test on slice thickness with a promised rate of false alarms.
 
-Every slice becomes a *score* that is standard normal as long as nothing changes:
-
-- with a given baseline, the normal quantile of its probability under the baseline's gamma distribution;
-- with a learned one, from the slices before it: the cube root of a gamma variable is normal to within a few
-  thousandths (Wilson & Hilferty, *PNAS* 17 (1931) 684), so the new cube root against the mean and the
-  scatter of the earlier ones is Student's t, exactly and independently for every slice, however short the
-  warm-up (Quesenberry, *J. Quality Technology* 23 (1991) 213; Hawkins, *The Statistician* 36 (1987) 299). A
-  baseline from 20 slices therefore keeps the same promise as a known one; it only needs longer to see a
-  change.
-
-Three CUSUMs (Page, *Biometrika* 41 (1954) 100) share the promised rate: mean up, mean down, both with the
-log-likelihood ratio of the gamma distribution, and growth of the spread. Single-slice limits and an
-unreadable ruler are verdicts of their own and no part of the promise.
+Three charts share the promised rate: mean up, mean down, growth of the spread
+(:mod:`algorithms.drift_charts` has their mathematics). The promise holds for gamma-distributed thickness, and
+for a baseline learned from a short warm-up as for a given one; the short one only needs longer to see a
+change. Single-slice limits and an unreadable ruler are verdicts of their own and no part of the promise.
 """
 
 from __future__ import annotations
@@ -21,66 +12,36 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
-from scipy.special import ndtri, stdtr
 
-from algorithms.run_length import (
-    SCORE_LIMIT,
-    gamma_score,
-    shift_evidence,
-    shift_threshold,
-    spread_evidence,
-    spread_threshold,
+from algorithms.change_point import OVERSHOOT
+from algorithms.drift_charts import (
+    SPREAD_GROWTH,
+    Chart,
+    DriftRules,
+    DriftState,
+    baseline_nm,
+    judge_given,
+    judge_learned,
+    learn,
 )
+from algorithms.run_length import shift_threshold, spread_threshold
+
+__all__ = [
+    "DriftKind",
+    "DriftState",
+    "DriftVerdict",
+    "acknowledge",
+    "baseline_nm",
+    "start_drift",
+    "step",
+]
 
 DriftKind: TypeAlias = Literal["warming up", "steady", "thicker", "thinner", "spread", "limit", "unreadable"]
 
 PUBLISHED_SHAPE = (10.16 / 3.12) ** 2  # 316 slices of hierarchical nanoporous gold: mean and σ in nm
-SPREAD_GROWTH = 1.5
-_SPREAD_SHARE = 0.06  # of the false alarms; the two directions of the mean share the rest
-_RELEASE = 0.5  # an alarm ends when its evidence has fallen to this part of its threshold
-_CEILING = 1.5  # evidence beyond this many thresholds is not kept, or an alarm would outlast its cause
+_SPREAD_SHARE = 0.04  # of the false alarms; the two directions of the mean share the rest
+_MARGIN = 1.08  # the mean run length aimed at, over the promised one: binning and approximations err by less
 _SHORTEST_WARMUP = 5
-
-
-@dataclass(frozen=True, slots=True)
-class DriftRules:
-    """What is promised and what is watched for. Thresholds are in units of log-likelihood ratio."""
-
-    warmup_slices: int
-    shift_sigma: float
-    false_alarm_slices: float
-    limits_nm: tuple[float, float]
-    unreadable_slices: int
-    shape: float
-    thicker_threshold: float
-    thinner_threshold: float
-    spread_threshold: float
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """One CUSUM: its evidence, slices since it last was 0, their total thickness (spread: score²), alarm."""
-
-    evidence: float = 0.0
-    slices: int = 0
-    total: float = 0.0
-    alarm: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class DriftState:
-    """Everything the test remembers. ``count``, ``mean``, ``squares``: the learned cube roots."""
-
-    rules: DriftRules
-    given_mean_nm: float
-    given_sigma_nm: float
-    count: int = 0
-    mean: float = 0.0
-    squares: float = 0.0
-    thicker: Chart = Chart()
-    thinner: Chart = Chart()
-    spread: Chart = Chart()
-    unreadable: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +80,13 @@ def start_drift(
     _check(warmup_slices, shift_sigma, false_alarm_slices, limits_nm, baseline_nm)
     mean, sigma = baseline_nm or (float("nan"), float("nan"))
     shape = (mean / sigma) ** 2 if baseline_nm else PUBLISHED_SHAPE
-    one_sided = 2.0 * false_alarm_slices / (1.0 - _SPREAD_SHARE)
+    one_sided = 2.0 * _MARGIN * false_alarm_slices / (1.0 - _SPREAD_SHARE)
+    spread_pairs = 0.5 * _MARGIN * false_alarm_slices / _SPREAD_SHARE
+    shifts = (_root_shift(shape, shift_sigma), _root_shift(shape, -shift_sigma))
+    if baseline_nm:
+        up, down = (shift_threshold(shape, sign * shift_sigma, one_sided) for sign in (1.0, -1.0))
+    else:
+        up, down = (float(np.log(one_sided)) - OVERSHOOT * abs(shift) for shift in shifts)
     rules = DriftRules(
         warmup_slices=warmup_slices,
         shift_sigma=shift_sigma,
@@ -127,11 +94,20 @@ def start_drift(
         limits_nm=limits_nm,
         unreadable_slices=unreadable_slices,
         shape=shape,
-        thicker_threshold=shift_threshold(shape, shift_sigma, one_sided),
-        thinner_threshold=shift_threshold(shape, -shift_sigma, one_sided),
-        spread_threshold=spread_threshold(SPREAD_GROWTH, false_alarm_slices / _SPREAD_SHARE),
+        root_shifts=shifts,
+        thicker_threshold=up,
+        thinner_threshold=down,
+        spread_threshold=spread_threshold(SPREAD_GROWTH, spread_pairs),
     )
-    return DriftState(rules, mean, sigma)
+    return DriftState(rules, mean, sigma, np.empty(0))
+
+
+def _root_shift(shape: float, shift_sigma: float) -> float:
+    """A shift of a gamma mean, spread unchanged, in standard deviations of the cube root."""
+    moved = max(shape + shift_sigma * float(np.sqrt(shape)), 0.2 * shape)
+    before = np.cbrt(shape) * (1.0 - 1.0 / (9.0 * shape))
+    after = np.cbrt(moved) * (1.0 - shape / (9.0 * moved**2))
+    return float((after - before) / (np.cbrt(shape) / (3.0 * np.sqrt(shape))))
 
 
 def _check(
@@ -153,80 +129,26 @@ def _check(
         raise ValueError(f"drift baseline is {baseline}: give mean and σ in nm, 0 < σ < mean")
 
 
-def step(state: DriftState, thickness_nm: float, sigma_nm: float = 0.0) -> tuple[DriftState, DriftVerdict]:
+def step(
+    state: DriftState, thickness_nm: float, sigma_nm: float = 0.0
+) -> tuple[DriftState, DriftVerdict]:
     """Take one slice's thickness ± its standard error (NaN: the ruler could not be read)."""
     if not np.isfinite(thickness_nm):
         return _unreadable(state)
     state = replace(state, unreadable=0)
-    score = _score(state, thickness_nm, sigma_nm)
-    judged = state if score is None else _update(state, score, thickness_nm)
-    learned = judged if _active(judged) or _outside(state, thickness_nm) else _learn(judged, thickness_nm)
-    return learned, _verdict(judged, thickness_nm, sigma_nm, warming=score is None)
+    if not state.warm:
+        wild = _outside(state, thickness_nm)
+        after = state if wild else learn(state, float(np.cbrt(thickness_nm)))
+        return after, _verdict(after, thickness_nm, sigma_nm, warming=True)
+    judge = judge_given if np.isfinite(state.given_mean_nm) else judge_learned
+    after = judge(state, thickness_nm, sigma_nm)
+    return after, _verdict(after, thickness_nm, sigma_nm, warming=False)
 
 
 def acknowledge(state: DriftState) -> DriftState:
     """Forget the evidence, keep the baseline: what an operator's "seen, carry on" means."""
-    return replace(state, thicker=Chart(), thinner=Chart(), spread=Chart(), unreadable=0)
-
-
-def baseline_nm(state: DriftState) -> tuple[float, float]:
-    """Mean and σ (nm) of the baseline; NaN before two slices are learned.
-
-    From the moments of a normal cube root: E y³ = m³ + 3 m v, and the spread to first and second order.
-    """
-    if np.isfinite(state.given_mean_nm):
-        return state.given_mean_nm, state.given_sigma_nm
-    if state.count < 2:
-        return float("nan"), float("nan")
-    m, v = state.mean, state.squares / (state.count - 1)
-    return m**3 + 3.0 * m * v, float(np.sqrt(9.0 * m**4 * v + 36.0 * m**2 * v**2 + 15.0 * v**3))
-
-
-def _score(state: DriftState, thickness_nm: float, sigma_nm: float) -> float | None:
-    """The slice's normal score, or None while there is no baseline.
-
-    An uncertain measurement speaks with a lower voice: it is shrunk by the share of milling in its variance.
-    """
-    mean, spread = baseline_nm(state)
-    if np.isfinite(state.given_mean_nm):
-        score = gamma_score(thickness_nm, mean, spread)
-    elif state.count < state.rules.warmup_slices or state.squares <= 0.0:
-        return None
-    else:
-        deviation = float(np.sqrt(state.squares / (state.count - 1) * (1.0 + 1.0 / state.count)))
-        student = (float(np.cbrt(thickness_nm)) - state.mean) / deviation
-        score = float(np.clip(ndtri(stdtr(state.count - 1, student)), -SCORE_LIMIT, SCORE_LIMIT))
-    return score * spread / float(np.hypot(spread, sigma_nm))
-
-
-def _learn(state: DriftState, thickness_nm: float) -> DriftState:
-    """Welford's update of the cube roots' mean and sum of squares."""
-    root = float(np.cbrt(thickness_nm))
-    count = state.count + 1
-    mean = state.mean + (root - state.mean) / count
-    squares = state.squares + (root - state.mean) * (root - mean)
-    return replace(state, count=count, mean=mean, squares=squares)
-
-
-def _update(state: DriftState, score: float, thickness_nm: float) -> DriftState:
-    rules, at = state.rules, np.array([score])
-    up = float(shift_evidence(at, rules.shape, rules.shift_sigma)[0])
-    down = float(shift_evidence(at, rules.shape, -rules.shift_sigma)[0])
-    wide = float(spread_evidence(at, SPREAD_GROWTH)[0])
-    return replace(
-        state,
-        thicker=_add(state.thicker, up, rules.thicker_threshold, thickness_nm),
-        thinner=_add(state.thinner, down, rules.thinner_threshold, thickness_nm),
-        spread=_add(state.spread, wide, rules.spread_threshold, abs(score) ** 2),
-    )
-
-
-def _add(chart: Chart, increment: float, threshold: float, amount: float) -> Chart:
-    evidence = min(max(chart.evidence + increment, 0.0), _CEILING * threshold)
-    if evidence == 0.0:
-        return Chart()
-    alarm = evidence > threshold or (chart.alarm and evidence > _RELEASE * threshold)
-    return Chart(evidence, chart.slices + 1, chart.total + amount, alarm)
+    quiet = replace(state, thicker=Chart(), thinner=Chart(), spread=Chart(), unreadable=0)
+    return replace(quiet, recent=np.empty(0), unpaired=float("nan"))
 
 
 def _active(state: DriftState) -> tuple[DriftKind, ...]:
@@ -251,7 +173,9 @@ def _unreadable(state: DriftState) -> tuple[DriftState, DriftVerdict]:
     return replace(state, unreadable=missed), verdict
 
 
-def _verdict(state: DriftState, thickness_nm: float, sigma_nm: float, *, warming: bool) -> DriftVerdict:
+def _verdict(
+    state: DriftState, thickness_nm: float, sigma_nm: float, *, warming: bool
+) -> DriftVerdict:
     active = _active(state)
     if _outside(state, thickness_nm):
         return _limit_verdict(state, thickness_nm, sigma_nm, active)
@@ -259,13 +183,14 @@ def _verdict(state: DriftState, thickness_nm: float, sigma_nm: float, *, warming
     if warming:
         return DriftVerdict("warming up", thickness_nm, mean, 0.0, False, state.count, active)
     rules = state.rules
-    strength: dict[DriftKind, tuple[Chart, float]] = {
-        "thicker": (state.thicker, state.thicker.evidence / rules.thicker_threshold),
-        "thinner": (state.thinner, state.thinner.evidence / rules.thinner_threshold),
-        "spread": (state.spread, state.spread.evidence / rules.spread_threshold),
+    charts: dict[DriftKind, tuple[Chart, float]] = {
+        "thicker": (state.thicker, rules.thicker_threshold),
+        "thinner": (state.thinner, rules.thinner_threshold),
+        "spread": (state.spread, rules.spread_threshold),
     }
-    kind = max(active or strength, key=lambda name: strength[name][1])
-    chart, evidence = strength[kind]
+    kind = max(active or charts, key=lambda name: charts[name][0].evidence / charts[name][1])
+    chart, threshold = charts[kind]
+    evidence = chart.evidence / threshold
     if not active:
         return DriftVerdict("steady", thickness_nm, mean, evidence, False, chart.slices, active)
     measured, limit = _measured(kind, chart, mean, spread, rules.shift_sigma)
@@ -275,10 +200,9 @@ def _verdict(state: DriftState, thickness_nm: float, sigma_nm: float, *, warming
 def _measured(
     kind: DriftKind, chart: Chart, mean: float, spread: float, shift_sigma: float
 ) -> tuple[float, float]:
-    average = chart.total / chart.slices
     if kind == "spread":
-        return spread * float(np.sqrt(average)), spread * 0.5 * (1.0 + SPREAD_GROWTH)
-    return average, mean + (0.5 if kind == "thicker" else -0.5) * shift_sigma * spread
+        return spread * float(np.sqrt(chart.average)), spread * 0.5 * (1.0 + SPREAD_GROWTH)
+    return chart.average, mean + (0.5 if kind == "thicker" else -0.5) * shift_sigma * spread
 
 
 def _limit_verdict(

@@ -8,6 +8,7 @@ and the two must agree on every alarm.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any
 
@@ -17,7 +18,9 @@ from rich.table import Table
 from scipy.special import gammainc, ndtri, stdtr
 from scipy.stats import gamma
 
-from algorithms.drift import SPREAD_GROWTH, DriftState, start_drift, step
+from algorithms.change_point import change_ratios
+from algorithms.drift import DriftState, start_drift, step
+from algorithms.drift_charts import SPREAD_GROWTH, WINDOW
 from algorithms.run_length import SCORE_LIMIT, shift_evidence, spread_evidence, threshold_for
 
 MEAN_NM, SIGMA_NM = 10.16, 3.12
@@ -33,14 +36,18 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Effort:
-    """Simulated runs for run lengths, and their longest; runs for delays."""
+    """Simulated runs for run lengths, and their longest with a given and a learned baseline; runs for delays.
+
+    A run that is stopped before its alarm counts with the slices it was followed.
+    """
 
     runs: int
     longest: int
+    longest_learned: int
     delays: int
 
 
-QUICK, FULL = Effort(500, 8000, 2000), Effort(2000, 30000, 20000)
+QUICK, FULL = Effort(500, 8000, 1500, 300), Effort(1000, 30000, 10000, 4000)
 
 
 def measure(quick: bool) -> tuple[Table, dict[str, float]]:
@@ -49,14 +56,17 @@ def measure(quick: bool) -> tuple[Table, dict[str, float]]:
     columns = ("baseline", "change", "slices", "optimal, two-sided", "optimal, one-sided")
     table = Table(*columns, title="drift test: run length without a change, delay after one")
     figures = {"disagreements": float(disagreements())}
+    slices = false = 0
     for warmup in BASELINES:
         name = f"learned{warmup}" if warmup else "given"
-        length = run_length(warmup, effort, seed=warmup)
+        followed, alarms = false_alarms(warmup, effort, seed=warmup)
+        length = followed / max(alarms, 1)
         figures[f"mean_run_length_{name}"] = length
+        slices, false = slices + followed, false + alarms
         table.add_row(name, "none (mean run length)", f"{length:.0f}", f"{PROMISE:.0f}", f"{PROMISE:.0f}")
         for shift in (0.5, 1.0, 2.0, -0.5, -1.0, -2.0):
             _delay_row(table, figures, name, warmup, shift, effort)
-    figures["mean_run_length"] = min(value for key, value in figures.items() if key.startswith("mean_run"))
+    figures["mean_run_length"] = slices / max(false, 1)
     for kind in ("ratio_to_optimal", "ratio_to_one_sided_optimal"):
         figures[kind] = max(figures[f"{kind}_{shift:+.1f}sigma"] for shift in (1.0, -1.0))
     _add_river(table, figures, effort)
@@ -98,17 +108,43 @@ def scores(thickness_nm: Array, warmup: int) -> Array:
     return np.clip(ndtri(stdtr(count[warmup - 1 :] - 1, student[known])), -SCORE_LIMIT, SCORE_LIMIT)
 
 
-def first_alarms(score: Array, state: DriftState) -> NDArray[np.intp]:
-    """Slices to the first sustained alarm (runs,); one more than there are slices when there is none."""
-    rules = state.rules
+def first_alarms(thickness_nm: Array, warmup: int, state: DriftState) -> NDArray[np.intp]:
+    """Slices after the warm-up to the first sustained alarm of thickness (runs, n), (runs,); n + 1: none."""
+    rules, score = state.rules, scores(thickness_nm, warmup)
     grid = np.linspace(-SCORE_LIMIT, SCORE_LIMIT, 8001)
-    charts = (
-        (shift_evidence(grid, rules.shape, rules.shift_sigma), rules.thicker_threshold),
-        (shift_evidence(grid, rules.shape, -rules.shift_sigma), rules.thinner_threshold),
-        (spread_evidence(grid, SPREAD_GROWTH), rules.spread_threshold),
-    )
-    alarms = [first_crossing(np.interp(score, grid, evidence), limit) for evidence, limit in charts]
-    return np.min(alarms, axis=0)
+    even = score.shape[1] // 2 * 2
+    pairs = (score[:, 1:even:2] - score[:, 0:even:2]) / np.sqrt(2.0)
+    wide = first_crossing(spread_evidence(pairs, SPREAD_GROWTH), rules.spread_threshold)
+    spread = np.where(wide > pairs.shape[1], score.shape[1] + 1, 2 * wide)
+    if warmup:
+        return np.minimum(spread, first_changes(np.cbrt(thickness_nm), warmup, state))
+    for sign, threshold in ((1.0, rules.thicker_threshold), (-1.0, rules.thinner_threshold)):
+        evidence = shift_evidence(grid, rules.shape, sign * rules.shift_sigma)
+        spread = np.minimum(spread, first_crossing(np.interp(score, grid, evidence), threshold))
+    return spread
+
+
+def first_changes(root: Array, warmup: int, state: DriftState) -> NDArray[np.intp]:
+    """The same for the two charts of the mean with a learned baseline, from the cube roots (runs, n)."""
+    rules, (runs, slices) = state.rules, root.shape
+    charts = tuple(zip(rules.root_shifts, (rules.thicker_threshold, rules.thinner_threshold), strict=True))
+    learned = root.copy()
+    mean, squares = root[:, :warmup].mean(axis=1), root[:, :warmup].var(axis=1) * warmup
+    found = np.full(runs, slices - warmup + 1, dtype=np.intp)
+    for count in range(warmup, slices):
+        deviation = np.sqrt(squares / (count - 1) * (1.0 + 1.0 / count))
+        value = np.clip(root[:, count], mean - SCORE_LIMIT * deviation, mean + SCORE_LIMIT * deviation)
+        learned[:, count], old = value, mean
+        mean = mean + (value - mean) / (count + 1)
+        squares = squares + (value - old) * (value - mean)
+        recent = learned[:, max(warmup, count + 1 - WINDOW) : count + 1]
+        for shift, threshold in charts:
+            ratios = np.exp(change_ratios(recent, count + 1, mean, squares, shift))
+            new = (np.log1p(ratios.sum(axis=1)) > threshold) & (found > slices - warmup)
+            found[new] = count + 1 - warmup
+        if np.all(found <= slices - warmup):
+            break
+    return found
 
 
 def first_crossing(increments: Array, threshold: float) -> NDArray[np.intp]:
@@ -127,30 +163,32 @@ def _start(warmup: int) -> DriftState:
     return start_drift(baseline_nm=(MEAN_NM, SIGMA_NM), false_alarm_slices=PROMISE)
 
 
-def run_length(warmup: int, effort: Effort, seed: int) -> float:
-    """Mean slices to a false alarm after the warm-up: all slices followed, over all alarms seen."""
+def false_alarms(warmup: int, effort: Effort, seed: int) -> tuple[int, int]:
+    """Slices followed after the warm-up without a change, and alarms; a run ends with its first."""
     rng, state = np.random.default_rng([seed, 1]), _start(warmup)
+    longest = effort.longest_learned if warmup else effort.longest
     followed = alarms = 0
     for _ in range(effort.runs // 100):  # in portions, for the memory
-        found = first_alarms(scores(milling(rng, (100, warmup + effort.longest)), warmup), state)
-        followed += int(np.minimum(found, effort.longest).sum())
-        alarms += int((found <= effort.longest).sum())
-    return followed / max(alarms, 1)
+        found = first_alarms(milling(rng, (100, warmup + longest)), warmup, state)
+        followed += int(np.minimum(found, longest).sum())
+        alarms += int((found <= longest).sum())
+    return followed, alarms
 
 
 def mean_delay(warmup: int, shift: float, runs: int, seed: int) -> float:
     """Mean slices from a change, right after the warm-up, to the alarm; earlier runs had none."""
     rng = np.random.default_rng([seed, 2])
     before, after = milling(rng, (runs, warmup)), milling(rng, (runs, LATEST), shift)
-    found = first_alarms(scores(np.hstack([before, after]), warmup), _start(warmup))
+    found = first_alarms(np.hstack([before, after]), warmup, _start(warmup))
     return float(np.minimum(found, LATEST).mean())
 
 
+@lru_cache(maxsize=32)
 def optimal_delay(shift: float, sides: int, runs: int, seed: int) -> float:
     """Mean delay of Page's CUSUM that knows both distributions, at the same rate of false alarms.
 
     Optimal by Moustakides, *Ann. Statist.* 14 (1986) 1379. With ``sides`` = 2 it must watch the other
-    direction too and has half the false alarms for this one, as the drift test; with 1 it is told the direction.
+    direction too and has half the false alarms for this one, as the drift test; with 1 it is told which.
     """
     mean = max(MEAN_NM + shift * SIGMA_NM, 0.2 * MEAN_NM)
     after: Any = gamma((mean / SIGMA_NM) ** 2, scale=SIGMA_NM**2 / mean)
@@ -173,7 +211,7 @@ def disagreements(runs: int = 6, slices: int = 300) -> int:
     rng, differing = np.random.default_rng(3), 0
     for warmup in (0, 20):
         series = np.hstack([milling(rng, (runs, 40 + warmup)), milling(rng, (runs, slices), 0.7)])
-        fast = first_alarms(scores(series, warmup), _start(warmup)) + warmup
+        fast = first_alarms(series, warmup, _start(warmup)) + warmup
         differing += sum(int(_stepped(row, warmup) != alarm) for row, alarm in zip(series, fast, strict=True))
     return differing
 

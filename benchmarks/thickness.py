@@ -162,7 +162,8 @@ def measure(quick: bool) -> tuple[Table, dict[str, float]]:
         outcomes = [follow(scenario, SLICES, seed) for seed in range(runs)]
         rmse = float(np.sqrt(np.mean([outcome.thickness_error() ** 2 for outcome in outcomes])))
         chi2 = float(np.mean([outcome.squared_deviations() for outcome in outcomes]))
-        seconds, bound = float(np.mean([outcome.seconds_per_image for outcome in outcomes])), bound_nm(scenario)
+        seconds = float(np.mean([outcome.seconds_per_image for outcome in outcomes]))
+        bound = bound_nm(scenario)
         figures |= {f"rmse_nm_{name}": rmse, f"ratio_to_crb_{name}": rmse / bound, f"chi2_dof_{name}": chi2}
         figures["seconds_per_image"] = seconds
         cells = (f"{rmse:.3f}", f"{bound:.3f}", f"{rmse / bound:.2f}", f"{chi2:.2f}", f"{1e3 * seconds:.0f}")

@@ -125,3 +125,25 @@ def test_a_promise_that_cannot_be_kept_is_refused(wrong: dict[str, object], name
     """The error names the key."""
     with pytest.raises(ValueError, match=name):
         start_drift(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_shift_right_after_a_short_warm_up_is_not_learned_as_normal() -> None:
+    """The shifted slices do not spoil the baseline: 1.5 σ thicker from the 21st slice on is still found."""
+    found = 0
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        series = [*milling(rng, 20), *milling(rng, 60, MEAN + 1.5 * SIGMA)]
+        _, verdicts = run(start_drift(warmup_slices=20, limits_nm=(0.0, 60.0)), series)
+        found += any("thicker" in verdict.active for verdict in verdicts)
+    assert found >= 9
+
+
+def test_an_operator_can_carry_on() -> None:
+    """Acknowledging forgets the evidence and keeps the baseline; usual slices then raise no alarm."""
+    rng = np.random.default_rng(8)
+    state, _ = run(start_drift(limits_nm=(0.0, 60.0)), [*milling(rng, 60), *milling(rng, 15, 20.0)])
+    assert state.thicker.alarm
+    carried_on = acknowledge(state)
+    assert baseline_nm(carried_on) == baseline_nm(state)
+    _, verdicts = run(carried_on, milling(rng, 20))
+    assert not any(verdict.alarm for verdict in verdicts)
