@@ -45,6 +45,14 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _print_faults(wanted: bool) -> None:
+    if wanted:
+        from daemon.demo import fault_lines
+
+        typer.echo("\n".join(fault_lines()))
+        raise typer.Exit
+
+
 @app.callback()
 def main(
     _version: Annotated[
@@ -106,14 +114,16 @@ def emulate(
     config: Annotated[
         Path | None, typer.Option(metavar="FILE.toml", help="Where to write a fitting configuration.")
     ] = None,
-    list_faults: Annotated[bool, typer.Option("--list-faults", help="List the faults and exit.")] = False,
+    _list_faults: Annotated[
+        bool,
+        typer.Option(
+            "--list-faults", callback=_print_faults, is_eager=True, help="List the faults and exit."
+        ),
+    ] = False,
 ) -> None:
     """Write an Auto Slice & View project as a microscope would."""
-    from daemon.demo import emulate_project, fault_lines
+    from daemon.demo import emulate_project
 
-    if list_faults:
-        typer.echo("\n".join(fault_lines()))
-        raise typer.Exit
     emulate_project(
         folder,
         slices=slices,

@@ -269,6 +269,8 @@ class Runner:
             state.growth, self._configuration.volume, face.index, face.depth_nm, probabilities
         )
         self._outlet.final_face(state.faces_done, segmented, placed, face.shifts)
+        if face is state.open_faces[-1]:
+            self._outlet.preview(state.geometry, self._faces[face.index], segmented)
         growth = self._grown(growth, planes)
         return replace(state, growth=growth, open_faces=state.open_faces[1:], faces_done=state.faces_done + 1)
 
