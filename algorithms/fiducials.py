@@ -13,22 +13,19 @@ found within its search window is sought in the whole image; if none is left the
 says so.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.correlation_peak import find_patch
-from algorithms.face_registration import binned, face_shift, start_face, updated_face
+from algorithms.face_registration import face_shift, start_face, updated_face
+from algorithms.fiducial_search import FoundMark, believable, find_marks, largest_agreement
 from algorithms.maintained_reference import (
     aligned,
-    as_reference,
     start_reference,
     updated_reference,
 )
-from algorithms.patch_fit import Reference
-from algorithms.registration import ShiftEstimate, estimate_shift
 from algorithms.registration_state import (
     ChannelFace,
     FiducialRegion,
@@ -38,6 +35,7 @@ from algorithms.registration_state import (
     RegistrationState,
     Shift,
     in_registration_order,
+    recession_of,
     start_registration,
 )
 
@@ -51,95 +49,11 @@ __all__ = [
     "start_registration",
 ]
 
-RECOGNISED = 0.3
-"""Quality from which a mark is believed; an eroded half of a mark still reaches 0.4."""
-REACQUIRED = 0.5
-"""The same for a mark found anywhere in the image: more places, more chances to be wrong."""
-AGREEMENT_SIGMA = 5.0
-AGREEMENT_PX = 0.3
-"""Marks are said to agree within so many standard errors, or so many px: they deform."""
 FACE_LOST = 0.15
-SEARCH_TEMPLATE_PX = 48
-"""Size to which a mark may be binned for the search over the whole image."""
+"""Quality below which the face is not recognised: unlike faces reach half of it."""
 
 
-def _recession(region: FiducialRegion, recession_px: float) -> float:
-    return recession_px if region.surface else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A mark found in an image; `own`: against this channel's own reference."""
-
-    region: int
-    estimate: ShiftEstimate
-    correction: tuple[float, float, float]
-    """(dy, dx, sigma) from the reference to the face's frame."""
-    own: bool
-    reacquired: bool
-
-    @property
-    def shift(self) -> Shift:
-        return self.estimate.dy_px + self.correction[0], self.estimate.dx_px + self.correction[1]
-
-    @property
-    def sigma_px(self) -> float:
-        return float(np.hypot(self.estimate.sigma_px, self.correction[2]))
-
-
-def _reference_for(state: RegistrationState, channel: str, region: int) -> RegionReference | None:
-    """This channel's own reference of a region, else the reference channel's, else any other's."""
-    kept = [r for r in state.references if r.region == region]
-    order = {channel: 0, state.reference_channel: 1}
-    return min(kept, key=lambda r: order.get(r.channel, 2), default=None)
-
-
-def _anywhere(reference: Reference, image: NDArray[Any], origin: tuple[int, int]) -> tuple[Shift, int]:
-    """Shift of a mark sought in the whole image, and how exactly it is known, px."""
-    step = max(1, min(reference.picture.shape) // SEARCH_TEMPLATE_PX)
-    patch, window = binned(reference.picture, step), binned(image, step)
-    pad = [(n // 2, n // 2) for n in patch.shape]
-    peak = find_patch(np.pad(window, pad, mode="reflect"), patch, any_polarity=True)
-    row, column = (peak.row_px - pad[0][0]) * step, (peak.column_px - pad[1][0]) * step
-    return (origin[0] - row, origin[1] - column), 2 * step + 2
-
-
-def _find(
-    state: RegistrationState, kept: RegionReference, channel: str, image: NDArray[Any], recession_px: float
-) -> _Found:
-    """The mark in its search window, or, if it is not recognised there, anywhere in the image."""
-    region, reference = state.regions[kept.region], as_reference(kept.reference)
-    recession, own = _recession(region, recession_px), kept.channel == channel
-    expected = (state.last_shift_px[0] - recession - kept.reference.correction_px[0], state.last_shift_px[1])
-    estimate = estimate_shift(
-        reference, image, region.origin, expected=expected, search_px=region.search_px, any_polarity=not own
-    )
-    reacquired = False
-    if estimate.quality < RECOGNISED:
-        elsewhere, reach = _anywhere(reference, image, region.origin)
-        wide = estimate_shift(
-            reference, image, region.origin, expected=elsewhere, search_px=reach, any_polarity=not own
-        )
-        if wide.coherence * wide.trusted >= REACQUIRED and wide.quality > estimate.quality:
-            estimate, reacquired = wide, True
-    dy, dx = kept.reference.correction_px
-    return _Found(
-        kept.region, estimate, (dy + recession, dx, kept.reference.correction_sigma_px), own, reacquired
-    )
-
-
-def _agree(one: _Found, other: _Found) -> bool:
-    distance = float(np.hypot(one.shift[0] - other.shift[0], one.shift[1] - other.shift[1]))
-    return distance <= AGREEMENT_PX + AGREEMENT_SIGMA * float(np.hypot(one.sigma_px, other.sigma_px))
-
-
-def _largest_agreement(found: list[_Found]) -> list[_Found]:
-    """The marks that agree with one of them, for the one with the most agreement."""
-    groups = [[other for other in found if _agree(one, other)] for one in found]
-    return max(groups, key=lambda group: sum(f.estimate.quality for f in group), default=[])
-
-
-def _combined(used: list[_Found]) -> tuple[Shift, float]:
+def _combined(used: list[FoundMark]) -> tuple[Shift, float]:
     """Weighted mean shift and its standard error, widened by the marks' own disagreement."""
     weights = np.array([1.0 / f.sigma_px**2 for f in used])
     shifts = np.array([f.shift for f in used])
@@ -150,12 +64,12 @@ def _combined(used: list[_Found]) -> tuple[Shift, float]:
     return (float(mean[0]), float(mean[1])), float(np.sqrt(widening / weights.sum()))
 
 
-def _by_marks(found: list[_Found], used: list[_Found]) -> Registration:
+def _by_marks(found: list[FoundMark], used: list[FoundMark]) -> Registration:
     shift, sigma = _combined(used)
-    notes = [f"fiducial {f.region} sought in the whole image and found" for f in used if f.reacquired]
+    notes = [f"fiducial {f.region} found beyond its search window" for f in used if f.reacquired]
     for f in found:
         if f not in used:
-            reason = "not recognised" if f.estimate.quality < RECOGNISED and not f.reacquired else "disagrees"
+            reason = "disagrees" if believable(f) else "not recognised"
             notes.append(f"fiducial {f.region} {reason} (quality {f.estimate.quality:.2f}): left out")
     quality = float(np.mean([f.estimate.quality for f in used])) * (0.5 + 0.5 * len(used) / len(found))
     marks = tuple(
@@ -166,7 +80,7 @@ def _by_marks(found: list[_Found], used: list[_Found]) -> Registration:
 
 
 def _by_face(
-    state: RegistrationState, channel: str, image: NDArray[Any], found: list[_Found]
+    state: RegistrationState, channel: str, image: NDArray[Any], found: list[FoundMark]
 ) -> Registration:
     """The face's answer, or the last known shift with an error of the search window when that fails too."""
     order = {channel: 0, state.reference_channel: 1}
@@ -193,7 +107,7 @@ def _learn_marks(
     channel: str,
     image: NDArray[Any],
     result: Registration,
-    found: list[_Found],
+    found: list[FoundMark],
     recession_px: float,
 ) -> RegistrationState:
     """References renewed from the marks that were used; new ones for a channel that has none."""
@@ -212,7 +126,7 @@ def _learn_marks(
     owned = {kept.region for kept in references if kept.channel == channel}
     for number, region in enumerate(state.regions):
         if number not in owned and result.source == "fiducial":
-            shift = (result.dy_px - _recession(region, recession_px), result.dx_px)
+            shift = (result.dy_px - recession_of(region, recession_px), result.dx_px)
             picture, valid = aligned(image, region.origin, region.shape, shift)
             if valid.mean() > 0.9:
                 references.append(RegionReference(channel, number, start_reference(picture, result.sigma_px)))
@@ -262,20 +176,21 @@ def register_image(
     Raises
     ------
     ValueError
-        If the channel is unknown or a fiducial region lies outside the first image.
+        If the channel is unknown, a fiducial region lies outside the first image, or the image is of another
+        size than those before it.
     """
     if channel not in state.channel_names:
         raise ValueError(
             f"channel {channel!r} is not one of {state.channel_names}: name it in the configuration"
         )
-    found: list[_Found] = []
+    found: list[FoundMark] = []
     if not state.faces:
         _check_regions(state, image)
         result = _first(state, channel)
     else:
-        kept = [_reference_for(state, channel, number) for number in range(len(state.regions))]
-        found = [_find(state, k, channel, image, expected_recession_px) for k in kept if k is not None]
-        used = _largest_agreement([f for f in found if f.reacquired or f.estimate.quality >= RECOGNISED])
+        _check_size(state, image)
+        found = find_marks(state, channel, image, expected_recession_px)
+        used = largest_agreement(found)
         result = _by_marks(found, used) if used else _by_face(state, channel, image, found)
     if result.lost:
         return state, result
@@ -292,3 +207,13 @@ def _check_regions(state: RegistrationState, image: NDArray[Any]) -> None:
                 f"fiducial {number} (x {region.x_px}…{right}, y {region.y_px}…{bottom}) leaves the image of "
                 f"{image.shape[1]}×{image.shape[0]} px: move it inside"
             )
+
+
+def _check_size(state: RegistrationState, image: NDArray[Any]) -> None:
+    known = state.faces[0].reference
+    if tuple(n // known.binning for n in image.shape) != known.picture.shape:
+        h, w = (n * known.binning for n in known.picture.shape)
+        raise ValueError(
+            f"an image of {image.shape[1]}×{image.shape[0]} px follows images of about {w}×{h} px: "
+            "leave the scanned area as it is during a run"
+        )

@@ -112,3 +112,8 @@ def start_registration(
 def in_registration_order(channels: tuple[str, ...], reference_channel: str) -> tuple[str, ...]:
     """`channels` of one slice with the reference channel first."""
     return tuple(sorted(channels, key=lambda name: name != reference_channel))
+
+
+def recession_of(region: FiducialRegion, recession_px: float) -> float:
+    """What the face's recession adds to this mark's shift to give the face's."""
+    return recession_px if region.surface else 0.0

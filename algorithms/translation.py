@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 TAPS = 6
+NEGLIGIBLE_PX = 1e-6
 
 
 def cubic_taps(fraction: float) -> NDArray[np.float64]:
@@ -40,6 +41,13 @@ def _move_axis(image: NDArray[np.float32], fraction: float, axis: int) -> NDArra
     moved: NDArray[np.float32] = np.empty_like(image)
     ndimage.correlate1d(image, cubic_taps(fraction), axis=axis, output=moved, mode="mirror")
     return moved
+
+
+def _split(shift_px: float) -> tuple[int, float]:
+    """Whole pixels and the fraction in [0, 1) left; what is below `NEGLIGIBLE_PX` of a pixel is nothing."""
+    whole = int(np.floor(shift_px + NEGLIGIBLE_PX))
+    fraction = shift_px - whole
+    return whole, fraction if fraction > NEGLIGIBLE_PX else 0.0
 
 
 def _overlap(size: int, whole: int) -> tuple[slice, slice]:
@@ -75,9 +83,9 @@ def translate(image: NDArray[Any], dy_px: float, dx_px: float, fill: float = 0.0
             f"cannot translate an array of shape {image.shape} by ({dy_px}, {dx_px}) px: "
             "pass one (y, x) image and a finite shift"
         )
-    whole_y, whole_x = int(np.floor(dy_px)), int(np.floor(dx_px))
+    (whole_y, part_y), (whole_x, part_x) = _split(dy_px), _split(dx_px)
     moved = image.astype(np.float32, copy=False)
-    moved = _move_axis(_move_axis(moved, dy_px - whole_y, 0), dx_px - whole_x, 1)
+    moved = _move_axis(_move_axis(moved, part_y, 0), part_x, 1)
     result = np.full(image.shape, fill, dtype=np.float32)
     to_y, from_y = _overlap(image.shape[0], whole_y)
     to_x, from_x = _overlap(image.shape[1], whole_x)
@@ -95,6 +103,11 @@ def as_dtype(values: NDArray[np.float32], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 def covered(shape: tuple[int, int], dy_px: float, dx_px: float) -> tuple[slice, slice]:
     """Row and column slices of the pixels that an image of `shape`, moved by the shift, covers completely."""
-    low_y, high_y = max(0, int(np.ceil(dy_px))), min(shape[0], int(np.floor(shape[0] + dy_px)))
-    low_x, high_x = max(0, int(np.ceil(dx_px))), min(shape[1], int(np.floor(shape[1] + dx_px)))
-    return slice(low_y, max(low_y, high_y)), slice(low_x, max(low_x, high_x))
+    rows, columns = (_covered_axis(n, d) for n, d in zip(shape, (dy_px, dx_px), strict=True))
+    return rows, columns
+
+
+def _covered_axis(size: int, shift_px: float) -> slice:
+    whole, fraction = _split(shift_px)
+    low = min(max(whole + (fraction > 0), 0), size)
+    return slice(low, max(low, min(size, size + whole)))
