@@ -12,28 +12,34 @@ import zarr
 from numpy.typing import NDArray
 
 from daemon.errors import FolderError
+from daemon.items import Status
 from daemon.journal import read_records
+from daemon.outputs import Outputs
 from daemon.tables import read_table
 
 Numbers = NDArray[np.float64]
+Row = dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Contents:
-    """The tables, summary, alarms and cuts of a run.
+    """The tables, summary, verdicts, alarms and pictures of a run.
 
-    ``slices`` and ``metrics`` are rows of text as in the CSV files; ``cuts`` are label planes (rows, columns)
-    through the middle of the volume, keyed by their axes; ``face`` is the last final face in native pixels.
+    ``slices`` and ``metrics`` are rows of text as in the CSV files, ``drift`` and ``alarms`` bodies of the
+    journal's records; ``cuts`` are label planes (rows, columns) through the middle of the volume, keyed by
+    their axes; ``shape`` is the volume's (z, y, x); ``examples`` are the last slice's registered images by
+    channel name and its ``labels``, in native pixels.
     """
 
     folder: Path
     summary: dict[str, Any]
-    slices: list[dict[str, str]]
-    metrics: list[dict[str, str]]
+    slices: list[Row]
+    metrics: list[Row]
+    drift: list[dict[str, Any]]
     alarms: list[dict[str, Any]]
     configuration: dict[str, Any]
     cuts: dict[str, NDArray[np.uint8]]
-    shape: tuple[int, ...]
+    shape: tuple[int, int, int]
     examples: dict[str, NDArray[np.uint8]]
 
     @property
@@ -46,6 +52,31 @@ class Contents:
         """Channel names in order."""
         return [channel["name"] for channel in self.configuration["channels"]]
 
+    @property
+    def gaps(self) -> list[Row]:
+        """Slice indices without a slice."""
+        return [row for row in self.slices if row["status"] == Status.GAP]
+
+    @property
+    def kept(self) -> list[Row]:
+        """Slice indices with a slice."""
+        return [row for row in self.slices if row["status"] != Status.GAP]
+
+    @property
+    def face_pixel_nm(self) -> tuple[float, float] | None:
+        """Size (y, x) of a native pixel on the face, from the face's size in pixels and in voxels.
+
+        The volume spans the centres of the face's pixels, so this is right to a voxel in the face's length.
+        """
+        labels = self.examples.get("labels")
+        if labels is None or not self.shape[0] or min(labels.shape) < 2:
+            return None
+        y, x = (
+            (voxels - 1) * self.grid_nm / (pixels - 1)
+            for voxels, pixels in zip(self.shape[1:], labels.shape, strict=True)
+        )
+        return y, x
+
 
 def read_contents(folder: Path) -> Contents:
     """Read everything a report shows.
@@ -54,42 +85,51 @@ def read_contents(folder: Path) -> Contents:
     ------
     FolderError
         The folder is not the output of a run.
+    JournalError
+        Its journal is damaged.
     """
-    journal, summary = folder / "journal.sqlite", folder / "summary.json"
-    if not journal.exists():
+    outputs = Outputs(folder)
+    if not outputs.journal.exists():
         raise FolderError(
             "this is not the output folder of a run: it has no journal.sqlite",
             where=str(folder),
             remedy="Give the folder that run.output names in the configuration.",
         )
-    configuration, alarms = read_records(journal, "alarm")
-    shape, cuts = _cuts(folder / "volume.ome.zarr")
+    configuration, alarms = read_records(outputs.journal, "alarm")
+    _, drift = read_records(outputs.journal, "drift")
+    shape, cuts = _cuts(outputs.volume)
     return Contents(
         folder=folder,
-        summary=json.loads(summary.read_text(encoding="utf-8")) if summary.exists() else {},
-        slices=read_table(folder / "slices.csv"),
-        metrics=read_table(folder / "metrics.csv"),
+        summary=_summary(outputs.summary),
+        slices=read_table(outputs.slices),
+        metrics=read_table(outputs.metrics),
+        drift=drift,
         alarms=alarms,
         configuration=configuration,
         cuts=cuts,
         shape=shape,
-        examples=_examples(folder / "examples.npz"),
+        examples=_examples(outputs.examples),
     )
 
 
-def column(rows: list[dict[str, str]], name: str) -> Numbers:
+def column(rows: list[Row], name: str) -> Numbers:
     """A column as float64, NaN where the field is empty."""
     return np.array([float(row[name]) if row.get(name) else np.nan for row in rows])
 
 
-def _cuts(path: Path) -> tuple[tuple[int, ...], dict[str, NDArray[np.uint8]]]:
+def _summary(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+
+
+def _cuts(path: Path) -> tuple[tuple[int, int, int], dict[str, NDArray[np.uint8]]]:
     if not (path / "0" / "zarr.json").exists():
         return (0, 0, 0), {}
     volume: Any = zarr.open_array(str(path / "0"), mode="r")
-    z, y, x = (side // 2 for side in volume.shape)
-    if volume.shape[0] == 0:
+    shape: tuple[int, int, int] = tuple(volume.shape)
+    if not shape[0]:
         return (0, 0, 0), {}
-    return tuple(volume.shape), {
+    z, y, x = (side // 2 for side in shape)
+    return shape, {
         "xy": np.asarray(volume[z]),
         "xz": np.asarray(volume[:, y]),
         "yz": np.asarray(volume[:, :, x]),

@@ -1,0 +1,130 @@
+"""The charts of a report: thickness, drift, registration, metrics; units on every axis."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from scipy import stats
+
+from daemon.items import ThicknessSource
+from daemon.report.contents import Contents, Numbers, column
+from daemon.report.style import BLUE, GREEN, GREY, RED, SERIES, SOURCES, WIDTH_IN, legend_above, mark_gaps
+
+# Anisotropy of real hierarchical nanoporous gold after late fusion (Sardhara et al. 2024, table 4).
+PUBLISHED: Final = {"e_tpcf": 0.1206, "e_lpf": 0.0489, "e_d": 0.0119}
+_ENOUGH_FOR_A_FIT: Final = 30
+
+
+def thickness(contents: Contents) -> Figure | None:
+    """Thickness with its error per slice, told apart by its source, beside its distribution."""
+    rows = contents.kept
+    values = column(rows, "thickness_nm")
+    if not np.isfinite(values).any():
+        return None
+    figure = Figure(figsize=(WIDTH_IN, 3.3))
+    series, histogram = figure.subplots(1, 2, width_ratios=(4, 1), sharey=True)
+    _thickness_points(series, rows)
+    target = contents.configuration["geometry"]["target_thickness_nm"]
+    low, high = contents.configuration["drift"]["limits_nm"]
+    series.axhline(target, color=GREEN, lw=1.2, label=f"target {target:g} nm")
+    for limit, label in ((low, f"limits {low:g} and {high:g} nm"), (high, None)):
+        series.axhline(limit, color=RED, lw=1, ls="--", label=label)
+    mark_gaps(series, [int(row["slice"]) for row in contents.gaps])
+    for alarm in contents.alarms:
+        if alarm["kind"].startswith("drift"):
+            series.axvline(alarm["slice_index"], color=RED, lw=1.2)
+    series.set(xlabel="slice", ylabel="slice thickness (nm)", ylim=(0, None))
+    legend_above(series, 5)
+    _distribution(histogram, values[np.isfinite(values)])
+    return figure
+
+
+def _thickness_points(panel: Axes, rows: list[dict[str, str]]) -> None:
+    for source, (colour, marker, words) in SOURCES.items():
+        chosen = [row for row in rows if row["thickness_source"] == source and row["thickness_nm"]]
+        if not chosen:
+            continue
+        sigma = np.nan_to_num(column(chosen, "thickness_sigma_nm"))
+        panel.errorbar(
+            column(chosen, "slice"),
+            column(chosen, "thickness_nm"),
+            yerr=sigma if source is not ThicknessSource.TARGET else None,
+            fmt=marker,
+            ms=3.5,
+            lw=1,
+            color=colour,
+            label=words,
+        )
+
+
+def _distribution(panel: Axes, values: Numbers) -> None:
+    """Histogram, with the gamma distribution of the same mean and spread where there are enough slices."""
+    panel.hist(values, bins="auto", orientation="horizontal", color=BLUE, alpha=0.6, density=True)
+    mean, sigma = float(values.mean()), float(values.std())
+    if values.size >= _ENOUGH_FOR_A_FIT and sigma > 0.0:
+        heights = np.linspace(0.0, values.max() * 1.05, 200)
+        gamma: Any = stats.gamma((mean / sigma) ** 2, scale=sigma**2 / mean)
+        panel.plot(gamma.pdf(heights), heights, color=GREY, label="gamma")
+        legend_above(panel)
+    panel.set(xlabel="density (1/nm)")
+
+
+def drift(contents: Contents) -> Figure | None:
+    """Evidence of the three sequential tests after every slice; at 1 they alarm."""
+    told = [body for body in contents.drift if body["statistics"]]
+    if not told:
+        return None
+    index = [body["index"] for body in told]
+    figure = Figure(figsize=(WIDTH_IN, 2.4))
+    panel = figure.subplots()
+    for name, colour in zip(told[-1]["statistics"], SERIES, strict=False):
+        share = [body["statistics"].get(name, np.nan) / body["threshold"] for body in told]
+        panel.plot(index, share, color=colour, label=name)
+    panel.axhline(1.0, color=RED, lw=1, ls="--", label="alarm")
+    panel.set(xlabel="slice", ylabel="evidence / threshold", ylim=(0, None))
+    legend_above(panel, 5)
+    return figure
+
+
+def registration(contents: Contents) -> Figure | None:
+    """Shift of every channel along y and x."""
+    rows = contents.kept
+    if not rows:
+        return None
+    index = column(rows, "slice")
+    figure = Figure(figsize=(WIDTH_IN, 3.0))
+    panels = figure.subplots(1, 2)
+    for axis, panel in zip("yx", panels, strict=True):
+        for name, colour in zip(contents.channels, SERIES, strict=False):
+            shift = column(rows, f"shift_{axis}_px_{name}")
+            panel.plot(index, shift, "o-", ms=2, lw=0.9, color=colour, label=name)
+        mark_gaps(panel, [int(row["slice"]) for row in contents.gaps])
+        panel.set(xlabel="slice", ylabel=f"shift along {axis} (px)")
+    legend_above(panels[0], 4)
+    return figure
+
+
+def metrics(contents: Contents) -> Figure | None:
+    """Solid fraction, anisotropy errors and mean ligament diameters as the volume grows."""
+    if not contents.metrics:
+        return None
+    depth = column(contents.metrics, "plane") * contents.grid_nm
+    figure = Figure(figsize=(WIDTH_IN, 3.0))
+    fraction, errors, diameters = figure.subplots(1, 3)
+    fraction.plot(depth, column(contents.metrics, "solid_fraction"), color=BLUE)
+    fraction.set(title="solid fraction", xlabel="depth (nm)")
+    for (name, published), colour in zip(PUBLISHED.items(), SERIES, strict=False):
+        label = f"e {name.removeprefix('e_').upper()}"
+        errors.plot(depth, column(contents.metrics, name), color=colour, label=label)
+        errors.axhline(published, color=colour, lw=0.9, ls=":")
+    errors.set(title="anisotropy error", xlabel="depth (nm)", ylim=(0, None))
+    for plane, colour in zip(("xy", "xz", "yz"), SERIES, strict=False):
+        diameter = column(contents.metrics, f"d_{plane}_nm")
+        diameters.plot(depth, diameter, color=colour, label=plane)
+    diameters.set(title="mean ligament diameter (nm)", xlabel="depth (nm)", ylim=(0, None))
+    for panel in (errors, diameters):
+        panel.legend(loc="best")
+    return figure

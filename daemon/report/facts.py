@@ -1,0 +1,214 @@
+"""What a report says in words and numbers, in the order of its page."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+
+from daemon.items import FinishReason, ThicknessSource
+from daemon.report.charts import PUBLISHED
+from daemon.report.contents import Contents, Row, column
+from daemon.report.style import SOURCES
+
+Facts = dict[str, str]
+UNKNOWN: Final = "not known"
+_CPU: Final = "CPUExecutionProvider"
+_TRUTHS: Final = {
+    "thickness_rmse_nm": ("Thickness, RMS error", "nm"),
+    "registration_rmse_px": ("Registration, RMS error", "px"),
+    "mp_percent": ("Misplaced pixels of faces", "%"),
+    "mgp_percent": ("Misplaced pixels of the solid", "%"),
+    "mean_dice": ("Mean Dice score of faces", ""),
+    "volume_mp_percent": ("Misplaced voxels of the volume", "%"),
+    "volume_mean_dice": ("Mean Dice score of the volume", ""),
+}
+
+
+def headline(contents: Contents) -> str:
+    """How the run ended."""
+    reason = contents.summary.get("finish_reason")
+    words = {
+        FinishReason.COMPLETED: "Completed",
+        FinishReason.STOPPED: "Stopped by a person; it can go on",
+        FinishReason.DRIFT_ABORT: "ABORTED because the milling drifted",
+        FinishReason.ERRORED: "Ended by an ERROR",
+    }
+    return words[FinishReason(reason)] if reason else "Not finished: this page shows the run so far"
+
+
+def key_figures(contents: Contents) -> Facts:
+    """The numbers one asks for first."""
+    values = column(contents.kept, "thickness_nm")
+    last: dict[str, Any] = dict(contents.metrics[-1]) if contents.metrics else {}
+    return {
+        "slices": str(len(contents.kept)),
+        "gaps": str(len(contents.gaps)),
+        "milled depth": number(_largest(contents, "depth_nm") / 1e3, "µm"),
+        "mean thickness": _mean_sigma(values),
+        "solid fraction": number(float(last.get("solid_fraction") or np.nan), ""),
+        "alarms": str(len(contents.alarms)),
+    }
+
+
+def cautions(contents: Contents) -> list[str]:
+    """What must be known before anything on the page is used, the gravest first."""
+    found = [*_assumptions(contents), *_losses(contents)]
+    drifting = sorted({a["kind"] for a in contents.alarms if a["kind"].startswith("drift")})
+    if drifting:
+        found.insert(0, f"The milling drifted: {', '.join(drifting)} (see the alarms).")
+    elif contents.alarms:
+        found.append(f"{len(contents.alarms)} alarms were raised (see below).")
+    wanted = contents.configuration["segmentation"]["providers"][0]
+    if contents.summary.get("provider") == _CPU and wanted != _CPU:
+        found.append(f"The network ran on the CPU: {wanted} did not work. Results are the same, only later.")
+    return found
+
+
+def _assumptions(contents: Contents) -> list[str]:
+    """Thickness that nothing has measured, and slices registered without a fiducial."""
+    told = [row for row in contents.kept if row["thickness_nm"]]
+    found: list[str] = []
+    for source in (ThicknessSource.TARGET, ThicknessSource.ASV, ThicknessSource.SIMILARITY):
+        count = sum(row["thickness_source"] == source for row in told)
+        if count:
+            what = (
+                "ASSUMED, not measured" if source is ThicknessSource.TARGET else f"only {SOURCES[source][2]}"
+            )
+            found.append(
+                f"The thickness of {count} of {len(told)} slices is {what}: depths, the volume's z axis and "
+                "its anisotropy rest on it."
+            )
+    for source, words in (("face", "on the face itself"), ("lost", "NOT AT ALL: the last shift was kept")):
+        count = sum(source in row.get("shift_source", "") for row in contents.kept)
+        if count:
+            found.append(f"{count} of {len(contents.kept)} slices were registered {words}.")
+    return found
+
+
+def _losses(contents: Contents) -> list[str]:
+    """Slices that are missing, and files that were kept out."""
+    found: list[str] = []
+    if contents.gaps:
+        found.append(
+            f"{len(contents.gaps)} slice indices have no slice: {gap_list(contents.gaps)}. The volume is "
+            "interpolated across them."
+        )
+    quarantined = [a for a in contents.alarms if a["kind"].startswith("file quarantined")]
+    if quarantined:
+        found.append(f"{len(quarantined)} image files were kept out of the volume (see the alarms).")
+    return found
+
+
+def gap_list(gaps: list[Row]) -> str:
+    """Gaps as ranges with their reasons: ``7–9 (missing), 12 (unreadable)``."""
+    if not gaps:
+        return ""
+    ordered = sorted((int(row["slice"]), row["reason"]) for row in gaps)
+    breaks = [n for n, (a, b) in enumerate(pairwise(ordered), 1) if b != (a[0] + 1, a[1])]
+    runs = [ordered[i:j] for i, j in pairwise([0, *breaks, len(ordered)])]
+    return ", ".join(
+        f"{run[0][0]}{f'–{run[-1][0]}' if len(run) > 1 else ''} ({run[0][1] or 'no reason given'})"
+        for run in runs
+    )
+
+
+def slice_facts(contents: Contents) -> Facts:
+    """Thickness in numbers."""
+    sources = [row["thickness_source"] for row in contents.kept if row["thickness_nm"]]
+    counts = {source: sources.count(source) for source in SOURCES if source in sources}
+    sigma = column(contents.kept, "thickness_sigma_nm")
+    depth_sigma = column(contents.kept, "depth_sigma_nm")
+    return {
+        "Slice indices": f"{len(contents.slices)}, of which {len(contents.gaps)} gaps",
+        "Gaps": gap_list(contents.gaps) or "none",
+        "Thickness from": ", ".join(f"{SOURCES[s][2]}: {n}" for s, n in counts.items()) or UNKNOWN,
+        "Thickness, mean and standard deviation": _mean_sigma(column(contents.kept, "thickness_nm")),
+        "Standard error of a thickness": number(_median(sigma), "nm (median)"),
+        "Standard error of a depth": number(_median(depth_sigma), "nm (median)"),
+    }
+
+
+def volume_facts(contents: Contents) -> Facts:
+    """The volume in numbers."""
+    z, y, x = contents.shape
+    grid = contents.grid_nm
+    facts = {
+        "Voxels (z, y, x)": f"{z} × {y} × {x}",
+        "Voxel": f"{grid:g} nm, isotropic",
+        "Extent (z, y, x)": f"{z * grid / 1e3:.3f} × {y * grid / 1e3:.3f} × {x * grid / 1e3:.3f} µm",
+        "Interpolation between slices": contents.configuration["volume"]["interpolation"],
+    }
+    if contents.face_pixel_nm:
+        facts["Pixel on the face (y, x)"] = (
+            " × ".join(f"{size:.3g}" for size in contents.face_pixel_nm) + " nm"
+        )
+    return facts
+
+
+def anisotropy_rows(contents: Contents) -> list[tuple[str, str, str, str]]:
+    """Figure, this run, the emulator's truth on the same grid, published value."""
+    last = contents.metrics[-1] if contents.metrics else {}
+    names = {"solid_fraction": "Solid fraction", "e_tpcf": "e TPCF", "e_lpf": "e LPF", "e_d": "e D"}
+    return [
+        (
+            label,
+            number(float(last.get(name) or np.nan), ""),
+            number(_float(contents.summary.get(f"true_{name}")), ""),
+            f"{PUBLISHED[name]:g}" if name in PUBLISHED else "",
+        )
+        for name, label in names.items()
+    ]
+
+
+def truth_facts(contents: Contents) -> Facts:
+    """Errors against the truth of an emulated run; empty for a real one."""
+    return {
+        label: number(_float(contents.summary[key]), unit)
+        for key, (label, unit) in _TRUTHS.items()
+        if contents.summary.get(key) is not None
+    }
+
+
+def provenance(contents: Contents) -> Facts:
+    """What made these results."""
+    names = {
+        "version": "slicewatch",
+        "python": "Python",
+        "run": "Run",
+        "model": "Network",
+        "model_sha256": "Network's sha256",
+        "provider": "Ran on",
+        "seconds_per_slice": "Seconds per slice",
+        "peak_rss_mib": "Peak memory (MiB)",
+    }
+    told = {label: contents.summary.get(key) for key, label in names.items()}
+    return {
+        label: f"{value:.4g}" if isinstance(value, float) else str(value)
+        for label, value in told.items()
+        if value is not None
+    }
+
+
+def number(value: float, unit: str) -> str:
+    """Three significant digits with a unit."""
+    return f"{value:.3g} {unit}".strip() if np.isfinite(value) else UNKNOWN
+
+
+def _mean_sigma(values: np.ndarray[Any, Any]) -> str:
+    known = values[np.isfinite(values)]
+    return f"{known.mean():.2f} ± {known.std():.2f} nm" if known.size else UNKNOWN
+
+
+def _largest(contents: Contents, name: str) -> float:
+    values = column(contents.kept, name)
+    return float(np.nanmax(values)) if np.isfinite(values).any() else np.nan
+
+
+def _median(values: np.ndarray[Any, Any]) -> float:
+    return float(np.nanmedian(values)) if np.isfinite(values).any() else np.nan
+
+
+def _float(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else np.nan

@@ -1,0 +1,166 @@
+"""``slicewatch train``: from the command line to ``models.shipping``, with progress a person can wait by.
+
+Torch is imported here and nowhere else in ``daemon``, and only when a training starts.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Console
+
+from daemon.errors import ConfigurationError, SlicewatchError, StoreError
+
+if TYPE_CHECKING:
+    from models.evaluation import HeldOut
+    from models.training import TrainingSettings
+
+LIBRARIES: Final = ("torch", "onnx", "onnxscript")
+
+
+class LibraryMissingError(SlicewatchError):
+    """A library that only training needs is not installed."""
+
+
+def train_network(network: str, out: Path, *, quick: bool) -> None:
+    """Train ``network`` into ``out`` and print where the files lie; started again, it goes on.
+
+    ``quick`` takes minutes and is for trying out the way, not for use.
+
+    Raises
+    ------
+    LibraryMissingError
+        Torch, or what the export needs, is not installed.
+    ConfigurationError
+        There is no such network.
+    StoreError
+        ``out`` cannot be written.
+    ModelError
+        ``out`` holds a training with other settings, or the export differs from the trained network.
+    """
+    if network != "late-fusion":
+        raise ConfigurationError(
+            f"there is no network {network!r} to train", where="slicewatch train", remedy="Use late-fusion."
+        )
+    require(*LIBRARIES)
+    _make(out)
+    console = Console(highlight=False, soft_wrap=True)
+    command = f"slicewatch train {network} --out {out}{' --quick' if quick else ''}"
+    with console.status("training") as status:
+        specs = _train(out, command, _reporter(console, status.update), quick=quick)
+    for name, spec in specs.items():
+        console.print(f"{out / f'{name}.onnx'}  sha256 {spec[:16]}…")
+    console.print(f"cards and learning curves: {out}")
+
+
+def require(*libraries: str) -> None:
+    """Make sure that libraries are installed, without importing them.
+
+    Raises
+    ------
+    LibraryMissingError
+        One is not.
+    """
+    missing = [name for name in libraries if importlib.util.find_spec(name) is None]
+    if missing:
+        raise LibraryMissingError(
+            f"training needs {', '.join(missing)}, which the daemon itself does without",
+            where="slicewatch train",
+            remedy='Run `pip install "slicewatch[train]"`, or `make test`, which installs everything.',
+        )
+
+
+def shipped_settings() -> TrainingSettings:
+    """How the networks in ``models/zoo`` were trained; their cards hold the same settings.
+
+    About two hours on two cores.
+    """
+    from models.fitting import Recipe
+    from models.schedules import Cosine
+    from models.training import TrainingSettings
+
+    recipe = Recipe(
+        steps=50,
+        epochs=24,
+        learning_rate=2e-3,
+        schedule=Cosine(),
+        patience_epochs=24,
+        cross_entropy_weight=1.0,
+        bfloat16=True,
+    )
+    return TrainingSettings(
+        recipe=recipe, scenes=260, validation_scenes=10, ensemble_scenes=16, threads=_cores()
+    )
+
+
+def quick_settings() -> TrainingSettings:
+    """The same way with few scenes, narrow networks and few steps: a poor network within minutes."""
+    from models.fitting import Recipe
+    from models.schedules import Cosine
+    from models.training import TrainingSettings
+
+    recipe = Recipe(
+        batch=32, steps=20, epochs=4, learning_rate=4e-3, schedule=Cosine(), cross_entropy_weight=1.0
+    )
+    return TrainingSettings(
+        filters=8,
+        recipe=recipe,
+        scenes=16,
+        validation_scenes=2,
+        ensemble_scenes=4,
+        threads=_cores(),
+    )
+
+
+def quick_held_out() -> HeldOut:
+    """Enough held-out faces to see that something was learned."""
+    from models.evaluation import HeldOut
+
+    return HeldOut(runs=2, height=128, width=192, slices=6)
+
+
+def _train(out: Path, command: str, report: Callable[[str], None], *, quick: bool) -> dict[str, str]:
+    """Train, and return the checksum of each network by name."""
+    from models.evaluation import HeldOut
+    from models.shipping import train_and_ship
+
+    settings, held_out = (quick_settings(), quick_held_out()) if quick else (shipped_settings(), HeldOut())
+    scenes = settings.scenes + settings.validation_scenes + settings.ensemble_scenes
+    report(
+        f"{scenes} scenes are rendered, then {len(settings.voltages_kv)} branches and their fusion trained"
+    )
+    today = datetime.now(UTC).date().isoformat()
+    specs = train_and_ship(settings, held_out, out, command, today, report)
+    return {name: spec.sha256 for name, spec in specs.items()}
+
+
+def _reporter(console: Console, update: Callable[[str], None]) -> Callable[[str], None]:
+    """Each line with the time since the start; the newest one stays beside the spinner on a terminal."""
+    started = time.monotonic()
+
+    def report(line: str) -> None:
+        update(line)
+        console.print(f"{timedelta(seconds=round(time.monotonic() - started))}  {line}", markup=False)
+
+    return report
+
+
+def _make(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"the folder cannot be made: {error.strerror or error}",
+            where=str(out),
+            remedy="Choose a folder that this user may write to with --out.",
+        ) from error
+
+
+def _cores() -> int:
+    return os.cpu_count() or 1
