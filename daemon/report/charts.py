@@ -73,8 +73,8 @@ def _distribution(panel: Axes, values: Numbers) -> None:
 
 
 def drift(contents: Contents) -> Figure | None:
-    """Evidence of the three sequential tests after every slice; at 1 they alarm."""
-    told = [body for body in contents.drift if body["statistics"]]
+    """Evidence of the sequential tests after every slice, once they have learned the run; at 1 they alarm."""
+    told = [body for body in contents.drift if np.isfinite([*body["statistics"].values()]).any()]
     if not told:
         return None
     index = [body["index"] for body in told]

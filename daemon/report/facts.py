@@ -46,7 +46,7 @@ def key_figures(contents: Contents) -> Facts:
         "slices": str(len(contents.kept)),
         "gaps": str(len(contents.gaps)),
         "milled depth": number(_largest(contents, "depth_nm") / 1e3, "µm"),
-        "mean thickness": _mean_sigma(values),
+        f"mean thickness, σ {number(_spread(values), 'nm')}": number(_mean(values), "nm"),
         "solid fraction": number(float(last.get("solid_fraction") or np.nan), ""),
         "alarms": str(len(contents.alarms)),
     }
@@ -60,9 +60,6 @@ def cautions(contents: Contents) -> list[str]:
         found.insert(0, f"The milling drifted: {', '.join(drifting)} (see the alarms).")
     elif contents.alarms:
         found.append(f"{len(contents.alarms)} alarms were raised (see below).")
-    wanted = contents.configuration["segmentation"]["providers"][0]
-    if contents.summary.get("provider") == _CPU and wanted != _CPU:
-        found.append(f"The network ran on the CPU: {wanted} did not work. Results are the same, only later.")
     return found
 
 
@@ -105,7 +102,7 @@ def gap_list(gaps: list[Row]) -> str:
     """Gaps as ranges with their reasons: ``7–9 (missing), 12 (unreadable)``."""
     if not gaps:
         return ""
-    ordered = sorted((int(row["slice"]), row["reason"]) for row in gaps)
+    ordered = sorted((int(row["slice"]), row["reason"].partition(":")[0]) for row in gaps)
     breaks = [n for n, (a, b) in enumerate(pairwise(ordered), 1) if b != (a[0] + 1, a[1])]
     runs = [ordered[i:j] for i, j in pairwise([0, *breaks, len(ordered)])]
     return ", ".join(
@@ -184,6 +181,9 @@ def provenance(contents: Contents) -> Facts:
         "peak_rss_mib": "Peak memory (MiB)",
     }
     told = {label: contents.summary.get(key) for key, label in names.items()}
+    wanted = contents.configuration["segmentation"]["providers"][0]
+    if told["Ran on"] == _CPU and wanted != _CPU:
+        told["Ran on"] = f"{_CPU}; {wanted} was asked for in vain"
     return {
         label: f"{value:.4g}" if isinstance(value, float) else str(value)
         for label, value in told.items()
@@ -197,8 +197,18 @@ def number(value: float, unit: str) -> str:
 
 
 def _mean_sigma(values: np.ndarray[Any, Any]) -> str:
+    mean, sigma = _mean(values), _spread(values)
+    return f"{mean:.2f} ± {sigma:.2f} nm" if np.isfinite(mean) else UNKNOWN
+
+
+def _mean(values: np.ndarray[Any, Any]) -> float:
     known = values[np.isfinite(values)]
-    return f"{known.mean():.2f} ± {known.std():.2f} nm" if known.size else UNKNOWN
+    return float(known.mean()) if known.size else np.nan
+
+
+def _spread(values: np.ndarray[Any, Any]) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.std()) if known.size else np.nan
 
 
 def _largest(contents: Contents, name: str) -> float:

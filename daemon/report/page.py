@@ -55,7 +55,7 @@ def render(contents: Contents, images: dict[str, bytes]) -> str:
     sections = [
         _headline(contents),
         _tiles(facts.key_figures(contents)),
-        _section("Slice thickness", _figure("thickness", images), _figures(["drift"], images)),
+        _section("Slice thickness", _figure("thickness", images), _drift(contents, images)),
         _table(facts.slice_facts(contents)),
         _section("Alarms", _alarms(contents.alarms)),
         _section("Segmentation", _figure("faces", images)),
@@ -109,6 +109,13 @@ def _alarm(alarm: dict[str, Any]) -> str:
         f"<td>{escape(alarm['message'])}{remedy}</td>"
         f"<td>{escape(alarm['acknowledged_by']) or 'nobody'}</td></tr>"
     )
+
+
+def _drift(contents: Contents, images: dict[str, bytes]) -> str:
+    if "drift" in images or not contents.drift:
+        return _figures(["drift"], images)
+    slices = contents.configuration["drift"]["warmup_slices"]
+    return f"<p>Drift could not be judged yet: the first {slices} slices teach what is usual in this run.</p>"
 
 
 def _anisotropy(contents: Contents) -> str:

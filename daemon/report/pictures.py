@@ -31,7 +31,7 @@ def faces(contents: Contents) -> Figure | None:
     columns = 2
     rows = math.ceil((len(images) + 1) / columns)
     height, width = labels.shape[0] * pixel_nm[0], labels.shape[1] * pixel_nm[1]
-    figure = Figure(figsize=_size(width * columns, height * rows, extra_in=0.25 * rows))
+    figure = Figure(figsize=_size(width * columns, height * rows, extra_in=0.25 * rows), layout="compressed")
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for panel, (name, image) in zip(panels, images.items(), strict=False):
         _show(panel, image, pixel_nm, name)
@@ -51,7 +51,7 @@ def cuts(contents: Contents) -> Figure | None:
     if not contents.cuts:
         return None
     z, y, x = (side * contents.grid_nm for side in contents.shape)
-    figure = Figure(figsize=_size(x + z, y + z, extra_in=0.9))
+    figure = Figure(figsize=_size(x + z, y + z, extra_in=0.9), layout="compressed")
     grid = figure.add_gridspec(2, 2, width_ratios=(x, z), height_ratios=(y, z))
     places = {"xy": grid[0, 0], "xz": grid[1, 0], "yz": grid[0, 1]}
     for name, labels in contents.cuts.items():
@@ -105,7 +105,13 @@ def _scale_bar(panel: Axes, width_nm: float, height_nm: float) -> None:
     y, thick = 0.94 * height_nm, 0.012 * height_nm
     panel.add_patch(Rectangle((0.03 * width_nm, y), length, thick, color="white", zorder=3))
     panel.text(
-        0.03 * width_nm + length / 2, y - thick, f"{length:g} nm", color="white", ha="center", va="bottom"
+        0.03 * width_nm + length / 2,
+        y - thick,
+        f"{length:g} nm",
+        color="white",
+        ha="center",
+        va="bottom",
+        bbox={"color": "black", "alpha": 0.6, "pad": 1.5},
     )
 
 

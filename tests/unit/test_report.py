@@ -1,0 +1,282 @@
+"""The report of a run that went wrong in every way: one page, nothing from elsewhere, nothing hushed up."""
+
+from __future__ import annotations
+
+import base64
+import re
+import shutil
+from contextlib import closing
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from daemon.config import as_toml_table, parse
+from daemon.errors import FolderError, JournalError, StoreError
+from daemon.items import FinishReason, Status, ThicknessSource
+from daemon.journal import Journal, Record, open_journal
+from daemon.messages import (
+    AlarmMessage,
+    ChannelPlacement,
+    DriftMessage,
+    Message,
+    MetricsMessage,
+    SliceMessage,
+    ThicknessMessage,
+)
+from daemon.outputs import Outputs, write_examples, write_tables
+from daemon.records import as_record
+from daemon.report import write_report
+from daemon.report.contents import read_contents
+from daemon.report.facts import gap_list
+from daemon.summary import run_summary
+from daemon.tables import write_summary
+from daemon.volume_store import open_volume
+
+GAPS = (9, 10, 11, 30)
+ASSUMED = range(36, 41)
+SLICES = 40
+GRID_NM = 2.5
+CONFIGURATION = {
+    "run": {"folder": "/data/Kurs & <Übung>", "output": "unused"},
+    "channels": [
+        {"name": "1kV", "voltage_kv": 1.0},
+        {"name": "2kV", "voltage_kv": 2.0, "reference": True},
+    ],
+}
+FIGURES = ("thickness", "drift", "registration", "faces", "cuts", "metrics")
+
+
+def now() -> datetime:
+    return datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def placement(index: int, offset: float) -> ChannelPlacement:
+    return ChannelPlacement(
+        0.1 * index + offset, -0.05 * index, 0.02, 0.97, "fiducial" if index < 38 else "face"
+    )
+
+
+def slice_messages() -> list[Message]:
+    """Forty slice indices: four gaps, five slices whose thickness was only assumed, drift from 31 on."""
+    rng = np.random.default_rng(3)
+    told: list[Message] = []
+    depth = 0.0
+    for index in range(1, SLICES + 1):
+        step = float(rng.normal(10.0 if index <= 30 else 14.0, 1.0))
+        depth += step if index > 1 else 0.0
+        if index in GAPS:
+            told.append(SliceMessage(index=index, status=Status.GAP, reason="missing: no image came"))
+            continue
+        shifts = {"1kV": placement(index, 2.0), "2kV": placement(index, 0.0)}
+        z_plane = round(depth / GRID_NM)
+        told.append(SliceMessage(index=index, status=Status.FINAL, channels=shifts, z_plane=z_plane))
+        assumed = index in ASSUMED
+        told.append(
+            ThicknessMessage(
+                index=index,
+                depth_nm=depth,
+                thickness_nm=10.0 if assumed else step if index > 1 else np.nan,
+                thickness_sigma_nm=np.nan if assumed else 0.2,
+                depth_sigma_nm=0.15,
+                source=ThicknessSource.TARGET if assumed else ThicknessSource.RULER,
+            )
+        )
+        grown = 0.02 * index if index > 20 else np.nan
+        told.append(
+            DriftMessage(
+                index=index, statistics={"thicker": grown, "thinner": 0.1}, threshold=1.0, alarm=False
+            )
+        )
+    return told
+
+
+def other_messages() -> list[Message]:
+    fractions = np.linspace(0.12, 0.13, 60).tolist()
+    metrics: list[Message] = [
+        MetricsMessage(plane=plane, solid_fraction=fraction, e_tpcf=0.2, e_lpf=0.1, e_d=0.05, d_xy_nm=20.0)
+        for plane, fraction in enumerate(fractions)
+    ]
+    alarms: list[Message] = [
+        AlarmMessage(
+            id="1",
+            kind="drift thicker",
+            slice_index=34,
+            message="slices have become thicker: <14 nm>",
+            remedy="Check the ion beam.",
+            acknowledged_by="A. Keller",
+        ),
+        AlarmMessage(id="2", kind="slice gap", slice_index=30, message="slice 30 is a gap", remedy=""),
+    ]
+    return metrics + alarms
+
+
+def fill(journal: Journal) -> None:
+    with journal.transaction():
+        for message in [*slice_messages(), *other_messages()]:
+            journal.append(as_record(message))
+        journal.append(Record("finished", 0, {"reason": str(FinishReason.DRIFT_ABORT)}))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """The output folder of a run, written by the very functions that a daemon writes it with."""
+    outputs = Outputs(tmp_path_factory.mktemp("output"))
+    configuration = parse(CONFIGURATION, where=Path("/nowhere/config.toml"))
+    with closing(open_journal(outputs.journal, as_toml_table(configuration), now)) as journal:
+        fill(journal)
+        write_tables(outputs, journal, configuration.channel_names)
+    rng = np.random.default_rng(0)
+    store = open_volume(outputs.volume, (50, 80), GRID_NM, 2, {})
+    store.append(0, (rng.random((60, 50, 80)) < 0.3).astype(np.uint8))
+    store.close()
+    images = {name: rng.integers(0, 255, (31, 61), dtype=np.uint8) for name in configuration.channel_names}
+    write_examples(outputs, {**images, "labels": (rng.random((31, 61)) < 0.3).astype(np.uint8)})
+    summary = run_summary(
+        slices=SLICES - len(GAPS),
+        gaps=len(GAPS),
+        alarms=2,
+        reason=FinishReason.DRIFT_ABORT,
+        last_metrics={"solid_fraction": 0.13, "e_tpcf": 0.2},
+        seconds=72.0,
+        output=str(outputs.folder),
+        provenance={"version": "0.1.0", "model": "unet", "provider": "CPUExecutionProvider"},
+    )
+    write_summary(outputs.summary, summary)
+    return outputs.folder
+
+
+@pytest.fixture(scope="module")
+def page(finished) -> str:
+    return write_report(finished).read_text(encoding="utf-8")
+
+
+class Seen(HTMLParser):
+    """Text and every address in a page; fails on elements that are not closed in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.text = ""
+        self.addresses: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag, attrs) -> None:
+        self.addresses += [
+            value for name, value in attrs if name in ("src", "href", "srcset", "data", "action")
+        ]
+        if tag not in ("meta", "br", "img"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data) -> None:
+        if "style" not in self.open:
+            self.text += f"{data} "
+
+
+def seen(page: str) -> Seen:
+    parser = Seen()
+    parser.feed(page)
+    parser.close()
+    assert parser.open == []
+    return parser
+
+
+def test_the_page_needs_nothing_from_anywhere_else(page):
+    """Microscopes have no internet and pages are mailed: every address in it is inline data."""
+    parser = seen(page)
+    assert len(parser.addresses) == len(FIGURES)
+    assert all(address.startswith("data:image/png;base64,") for address in parser.addresses)
+    assert not re.search(r"https?://|url\(|@import|<script|<link", page)
+
+
+def test_every_figure_is_on_the_page_and_beside_it(finished, page):
+    """As PNG files that hold exactly the picture that the page shows."""
+    shown = [base64.b64decode(address.partition(",")[2]) for address in seen(page).addresses]
+    for name in FIGURES:
+        picture = (finished / f"report-{name}.png").read_bytes()
+        assert picture.startswith(b"\x89PNG")
+        assert picture in shown
+
+
+def test_what_must_not_be_overlooked_is_said_first(page):
+    """Drift, assumed thickness, gaps and lost fiducials stand in the verdict, before any figure."""
+    verdict = page[: page.index("<figure>")]
+    assert 'class="verdict bad"' in verdict
+    assert "ABORTED because the milling drifted" in verdict
+    assert "5 of 35 slices is ASSUMED, not measured" in verdict
+    assert "4 slice indices have no slice: 9–11 (missing), 30 (missing)" in verdict
+    assert "3 of 36 slices were registered on the face itself" in verdict
+
+
+def test_numbers_of_the_page_are_those_of_the_run(finished, page):
+    """Key figures, alarms with who has seen them, provenance."""
+    text = seen(page).text
+    rows = read_contents(finished).kept
+    mean = np.mean([float(row["thickness_nm"]) for row in rows if row["thickness_nm"]])
+    assert f"{mean:.2f} ±" in text
+    assert "60 × 50 × 80" in text
+    assert "0.13" in text
+    assert "A. Keller" in text
+    assert "nobody" in text
+    assert "TensorrtExecutionProvider was asked for in vain" in text
+
+
+def test_foreign_text_cannot_become_markup(page):
+    """Names of folders and messages are shown as they are."""
+    assert "<Übung>" not in page
+    assert "<14 nm>" not in page
+    text = seen(page).text
+    assert "Kurs & <Übung>" in text
+    assert "<14 nm>" in text
+
+
+def test_pixels_of_a_face_get_their_true_proportions(finished):
+    """Foreshortened rows: 50 voxels over 31 rows, 80 over 61 columns."""
+    pixel_y, pixel_x = read_contents(finished).face_pixel_nm or (0.0, 0.0)
+    assert pixel_y == pytest.approx(49 * GRID_NM / 30)
+    assert pixel_x == pytest.approx(79 * GRID_NM / 60)
+
+
+def test_a_run_that_has_only_begun_has_a_page_too(tmp_path):
+    """No slice, no plane, no summary: said so, and no figure pretends otherwise."""
+    configuration = parse(CONFIGURATION, where=Path("/nowhere/config.toml"))
+    open_journal(Outputs(tmp_path).journal, as_toml_table(configuration), now).close()
+    text = write_report(tmp_path).read_text(encoding="utf-8")
+    assert "Not finished" in text
+    assert "No plane of the volume is final yet" in text
+    assert "<figure>" not in text
+    assert not list(tmp_path.glob("*.png"))
+
+
+def test_a_wrong_folder_is_refused(tmp_path):
+    """With the remedy, and nothing is written into it."""
+    with pytest.raises(FolderError, match=r"journal\.sqlite.*run\.output"):
+        write_report(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_journal_is_refused(tmp_path):
+    """A file of that name is not yet a journal."""
+    (tmp_path / "journal.sqlite").write_bytes(b"not a database" * 100)
+    with pytest.raises(JournalError):
+        write_report(tmp_path)
+
+
+def test_a_folder_that_cannot_take_the_page_is_named(finished, tmp_path):
+    """Something else is in the way of a figure."""
+    copy = shutil.copytree(finished, tmp_path / "copy", ignore=shutil.ignore_patterns("report*"))
+    (copy / "report-thickness.png").mkdir()
+    with pytest.raises(StoreError, match=r"report-thickness\.png"):
+        write_report(copy)
+
+
+def test_gaps_are_listed_as_ranges_with_their_reasons():
+    """Consecutive gaps of one reason are one entry, whatever their details say."""
+    reasons = {4: "missing: a", 5: "missing: b", 6: "unreadable: c", 8: "unreadable: d", 9: ""}
+    rows = [{"slice": str(index), "reason": reason} for index, reason in reasons.items()]
+    assert gap_list(rows) == "4–5 (missing), 6 (unreadable), 8 (unreadable), 9 (no reason given)"
+    assert gap_list([]) == ""
