@@ -1,4 +1,4 @@
-"""The shipped networks and k-means on held-out runs: as published, with twice the noise, a pixel displaced."""
+"""The shipped networks and k-means on held-out runs: as published, with twice the noise, and a pixel off."""
 
 from __future__ import annotations
 
