@@ -80,3 +80,9 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def free_ports() -> tuple[int, int]:
+    """Two of them, for events and control."""
+    return free_port(), free_port()

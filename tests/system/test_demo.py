@@ -1,0 +1,73 @@
+"""The demo as a user meets it: real processes, a real terminal, a real page."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+CONTRACT = (
+    "slices", "finish_reason", "thickness_rmse_nm", "registration_rmse_px", "mp_percent", "mgp_percent",
+    "mean_dice", "e_tpcf", "e_lpf", "e_d", "solid_fraction", "seconds_per_slice", "peak_rss_mib", "output",
+)  # fmt: skip
+DEMO = [sys.executable, "-m", "daemon", "demo", "--slices", "3", "--size", "256", "320", "--workdir"]
+# A monitor that finds pytest's variables thinks that it is being tested by NiceGUI's own plugin.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+
+
+def test_headless_demo_prints_the_summary_last(tmp_path):
+    """The last line of standard output is the summary object, every key of it a measured value."""
+    done = subprocess.run(
+        [*DEMO, str(tmp_path), "--headless", "--json"], capture_output=True, text=True, env=ENVIRONMENT
+    )
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout.splitlines()[-1])
+    assert all(summary[key] is not None for key in CONTRACT)
+    assert summary["finish_reason"] == "COMPLETED"
+    assert summary["slices"] == 3
+    assert Path(summary["output"], "report.html").exists()
+    assert "report" in done.stderr
+
+
+def test_on_a_terminal_the_monitor_stays_until_ctrl_c(tmp_path):
+    """On a terminal the page is served until Ctrl-C; then everything ends, with code 0."""
+    master, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [*DEMO, str(tmp_path)], stdin=terminal, stdout=terminal, stderr=terminal, env=ENVIRONMENT
+    )
+    os.close(terminal)
+    text = read_until(master, "until you press Ctrl-C")
+    url = re.search(r"http://127\.0\.0\.1:\d+", text)
+    assert url is not None
+    with urllib.request.urlopen(url[0], timeout=20) as page:
+        assert page.status == 200
+        assert b"slicewatch" in page.read()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 0
+    os.close(master)
+
+
+def read_until(master: int, wanted: str) -> str:
+    """What the terminal has shown when ``wanted`` is on it."""
+    shown = b""
+    end = time.monotonic() + 240
+    while wanted.encode() not in shown:
+        assert time.monotonic() < end, shown.decode(errors="replace")
+        try:
+            shown += os.read(master, 65536)
+        except OSError:
+            break
+    plain = re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]", b"", shown).decode(errors="replace")
+    assert wanted in plain.replace("\r\n", " "), plain
+    return plain
