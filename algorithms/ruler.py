@@ -51,6 +51,7 @@ __all__ = [
     "combine_readings",
     "expected_depth_nm",
     "read_depth",
+    "read_depth_profile",
     "start_ruler",
 ]
 
@@ -107,6 +108,31 @@ def read_depth(
     memory = state.stripes[state.channels.index(channel)] if known else np.zeros(EVIDENCE_SHAPE)
     fits, stripes = locate_marks(image, state.marks, shift[0], prediction, state.polarity, memory)
     return _solve(state, (ImageMarks(channel, shift, fits, stripes),))
+
+
+def read_depth_profile(
+    state: RulerState,
+    image: NDArray[np.generic],
+    channel: str,
+    shift: tuple[float, float],
+    bands: int,
+    expected_nm: float | None = None,
+) -> tuple[tuple[float, DepthReading], ...]:
+    """Depth along y: the marks cut into ``bands`` of rows, top to bottom, as (mean row px, reading) pairs.
+
+    A face that is not parallel to the one before (taper) shows as a thickness that differs between the bands;
+    take differences of the same band in two slices, so that a slanted mark cancels.
+    """
+    profile: list[tuple[float, DepthReading]] = []
+    for band in range(bands):
+        marks = tuple(
+            replace(mark, y_px=mark.y_px + band * mark.height_px / bands, height_px=mark.height_px / bands)
+            for mark in state.marks
+        )
+        row = float(np.mean([mark.y_px + 0.5 * mark.height_px for mark in marks]))
+        reading = read_depth(replace(state, marks=marks), image, channel, shift, expected_nm)
+        profile.append((row, reading))
+    return tuple(profile)
 
 
 def combine_readings(state: RulerState, readings: tuple[DepthReading, ...]) -> DepthReading:

@@ -10,6 +10,7 @@ from algorithms.ruler import (
     combine_readings,
     expected_depth_nm,
     read_depth,
+    read_depth_profile,
     start_ruler,
 )
 from algorithms.ruler_marks import RulerMark
@@ -206,3 +207,17 @@ def test_marks_that_all_move_alike_are_refused() -> None:
     marks = tuple(mark for mark in SCENE.marks() if mark.kind == "parallel")
     with pytest.raises(ValueError, match="one parallel and one inclined"):
         start_ruler(marks, 3.26)
+
+
+def test_a_tapered_slice_shows_as_thickness_that_grows_along_y() -> None:
+    """Upper half milled 8 nm, lower half 14 nm: two row bands measure both."""
+    scene = RulerScene(curtain=0.0, rows=80)
+    rng = np.random.default_rng(15)
+    state = start_ruler(scene.marks(), scene.pixel_size_nm)
+    before = render(scene, 0.0, rng)
+    state = advance(state, read_depth(state, before, "2kV"))
+    after = np.vstack([render(scene, 8.0, rng)[:52], render(scene, 14.0, rng)[52:]])
+    profiles = [read_depth_profile(state, image, "2kV", (0.0, 0.0), 2) for image in (before, after)]
+    thickness = [new.depth_nm - old.depth_nm for (_, old), (_, new) in zip(*profiles, strict=True)]
+    assert thickness == pytest.approx([8.0, 14.0], abs=0.8)
+    assert [row for row, _ in profiles[0]] == [32.0, 72.0]
