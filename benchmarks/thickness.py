@@ -154,7 +154,7 @@ def _centre_information(scene: RulerScene, channels: tuple[str, ...], x_px: floa
 
 def measure(quick: bool) -> tuple[Table, dict[str, float]]:
     """RMSE (nm), ratio to the bound and χ²/dof of every scenario, and the depth error after 500 slices."""
-    runs = 1 if quick else 8
+    runs = 2 if quick else 8
     title = f"thickness, {runs} × {SLICES} slices a condition"
     table = Table("condition", "RMSE nm", "bound nm", "ratio", "χ²/dof", "ms an image", title=title)
     figures: dict[str, float] = {}
