@@ -94,13 +94,14 @@ def _run_all(console: Console, *, quick: bool) -> dict[str, float]:
             failures.append(f"{name}: {done.stderr.strip().splitlines()[-1:]}")
             continue
         console.print("\n".join(shown), markup=False)
-        figures |= {f"{name}.{key}": _number(value) for key, value in json.loads(last).items()}
+        figures |= {f"{name}.{key}": number(value) for key, value in json.loads(last).items()}
     if failures:
         raise CannotMeasureError("; ".join(failures))
     return figures
 
 
-def _number(value: float | None) -> float:
+def number(value: float | None) -> float:
+    """A figure as read from JSON, where an unknown one is null."""
     return math.nan if value is None else value
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import zmq
 
@@ -21,16 +20,14 @@ _ANSWER_WITHIN_S = 1.0
 def check_endpoint(configuration: Configuration, name: str, endpoint: str) -> Finding:
     """An endpoint of [publish] can be bound now."""
     line = f"publish.{name}"
-    context = zmq.Context[zmq.Socket[Any]]()
     try:
-        bind(context.socket(zmq.PUB), endpoint)
+        with zmq.Context() as context, context.socket(zmq.PUB) as probe:
+            bind(probe, endpoint)
     except WireError as error:
         if _daemon_answers(configuration.publish.control):
             text = f"{endpoint} is in use: a daemon is running already"
             return fail(line, text, "'slicewatch status' says what it does; stop it, or choose other ports.")
         return fail(line, f"{endpoint}: {error.what}", error.remedy)
-    finally:
-        context.destroy(linger=0)
     return ok(line, f"{endpoint} is free")
 
 

@@ -38,7 +38,7 @@ def thickness(contents: Contents) -> Figure | None:
             series.axvline(alarm["slice_index"], color=RED, lw=1.2)
     series.set(xlabel="slice", ylabel="slice thickness (nm)", ylim=(0, None))
     legend_above(series, 5)
-    _distribution(histogram, values[np.isfinite(values)])
+    _distribution(histogram, contents.thickness_nm)
     return figure
 
 
@@ -62,6 +62,9 @@ def _thickness_points(panel: Axes, rows: list[dict[str, str]]) -> None:
 
 def _distribution(panel: Axes, values: Numbers) -> None:
     """Histogram, with the gamma distribution of the same mean and spread where there are enough slices."""
+    if not values.size:
+        panel.set_visible(False)
+        return
     panel.hist(values, bins="auto", orientation="horizontal", color=BLUE, alpha=0.6, density=True)
     mean, sigma = float(values.mean()), float(values.std())
     if values.size >= _ENOUGH_FOR_A_FIT and sigma > 0.0:
@@ -73,8 +76,8 @@ def _distribution(panel: Axes, values: Numbers) -> None:
 
 
 def drift(contents: Contents) -> Figure | None:
-    """Evidence of the sequential tests after every slice, once they have learned the run; at 1 they alarm."""
-    told = [body for body in contents.drift if np.isfinite([*body["statistics"].values()]).any()]
+    """Evidence of the sequential tests from the first slice that gives any; at 1 they alarm."""
+    told = [body for body in contents.drift if np.nansum([*body["statistics"].values()]) > 0.0]
     if not told:
         return None
     index = [body["index"] for body in told]

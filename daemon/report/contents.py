@@ -12,7 +12,7 @@ import zarr
 from numpy.typing import NDArray
 
 from daemon.errors import FolderError
-from daemon.items import Status
+from daemon.items import Status, ThicknessSource
 from daemon.journal import read_records
 from daemon.outputs import Outputs
 from daemon.tables import read_table
@@ -61,6 +61,14 @@ class Contents:
     def kept(self) -> list[Row]:
         """Slice indices with a slice."""
         return [row for row in self.slices if row["status"] != Status.GAP]
+
+    @property
+    def thickness_nm(self) -> Numbers:
+        """Thicknesses that were measured or estimated; what was only assumed tells nothing of the milling."""
+        values = column(
+            [r for r in self.kept if r["thickness_source"] != ThicknessSource.TARGET], "thickness_nm"
+        )
+        return values[np.isfinite(values)]
 
     @property
     def face_pixel_nm(self) -> tuple[float, float] | None:

@@ -40,7 +40,7 @@ def headline(contents: Contents) -> str:
 
 def key_figures(contents: Contents) -> Facts:
     """The numbers one asks for first."""
-    values = column(contents.kept, "thickness_nm")
+    values = contents.thickness_nm
     last: dict[str, Any] = dict(contents.metrics[-1]) if contents.metrics else {}
     return {
         "slices": str(len(contents.kept)),
@@ -121,7 +121,7 @@ def slice_facts(contents: Contents) -> Facts:
         "Slice indices": f"{len(contents.slices)}, of which {len(contents.gaps)} gaps",
         "Gaps": gap_list(contents.gaps) or "none",
         "Thickness from": ", ".join(f"{SOURCES[s][2]}: {n}" for s, n in counts.items()) or UNKNOWN,
-        "Thickness, mean and standard deviation": _mean_sigma(column(contents.kept, "thickness_nm")),
+        "Thickness, mean and standard deviation": _mean_sigma(contents.thickness_nm),
         "Standard error of a thickness": number(_median(sigma), "nm (median)"),
         "Standard error of a depth": number(_median(depth_sigma), "nm (median)"),
     }
@@ -202,13 +202,11 @@ def _mean_sigma(values: np.ndarray[Any, Any]) -> str:
 
 
 def _mean(values: np.ndarray[Any, Any]) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if known.size else np.nan
+    return float(values.mean()) if values.size else np.nan
 
 
 def _spread(values: np.ndarray[Any, Any]) -> float:
-    known = values[np.isfinite(values)]
-    return float(known.std()) if known.size else np.nan
+    return float(values.std()) if values.size else np.nan
 
 
 def _largest(contents: Contents, name: str) -> float:
