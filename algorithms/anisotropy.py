@@ -25,8 +25,11 @@ def e_l2(curves: Floats) -> Floats:
 
 
 def e_d(diameters: Floats) -> Floats:
-    """Anisotropy of mean ligament diameters ``(…, 3)`` in the xy, xz and yz planes; result ``(…)``."""
-    in_face = diameters[..., :1]
+    """Anisotropy of mean ligament diameters ``(…, 3)`` in the xy, xz and yz planes; result ``(…)``.
+
+    NaN where there is no ligament in the face.
+    """
+    in_face = np.where(diameters[..., :1] > 0.0, diameters[..., :1], np.nan)
     return np.mean(np.abs(diameters[..., 1:] - in_face) / in_face, axis=-1)
 
 

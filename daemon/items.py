@@ -57,6 +57,17 @@ class RunState(StrEnum):
     FINISHED = "finished"
 
 
+class PlaneKind(StrEnum):
+    """Where a plane comes from; the ``kind`` column of ``metrics.csv``.
+
+    A bridged plane lies between faces too far apart to say what is between them: it is shown, not counted.
+    """
+
+    MEASURED = "measured"
+    INTERPOLATED = "interpolated"
+    BRIDGED = "bridged"
+
+
 class FinishReason(StrEnum):
     """Why a run ended."""
 
@@ -203,15 +214,25 @@ class PlacedSlice:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Planes:
-    """Consecutive final planes of the isotropic volume, (z, y, x) uint8, the first at index ``first``."""
+    """Consecutive final planes of the isotropic volume, (z, y, x) uint8, the first at index ``first``.
+
+    ``kinds`` says of each plane where it comes from.
+    """
 
     first: int
     labels: NDArray[np.uint8]
+    kinds: tuple[PlaneKind, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """A row of ``metrics.csv``: the state of the volume after ``plane``."""
+    """A row of ``metrics.csv``: the state of the volume after ``plane``.
+
+    ``…_sigma`` are standard errors, in the figure's unit; ``ligament_nm`` the diameter of the ligaments and
+    ``local_thickness_nm`` its mean from inscribed discs on measured faces; ``euler_per_um3`` is negative for
+    a network; ``largest_share`` is the share of the solid that hangs together in one piece.
+    ``representative`` says whether the volume is large enough, or what is missing.
+    """
 
     plane: int
     solid_fraction: float
@@ -221,6 +242,18 @@ class Metrics:
     d_xy_nm: float
     d_xz_nm: float
     d_yz_nm: float
+    kind: PlaneKind
+    solid_fraction_sigma: float
+    e_tpcf_sigma: float
+    e_lpf_sigma: float
+    e_d_sigma: float
+    ligament_nm: float
+    ligament_sigma_nm: float
+    local_thickness_nm: float
+    surface_per_um: float
+    euler_per_um3: float
+    largest_share: float
+    representative: str
 
 
 @dataclass(frozen=True, slots=True)

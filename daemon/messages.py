@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -17,7 +18,7 @@ import msgspec
 import numpy as np
 
 from daemon import items
-from daemon.items import FinishReason, RunState, Status, ThicknessSource
+from daemon.items import FinishReason, PlaneKind, RunState, Status, ThicknessSource
 
 NAN = math.nan
 Array = np.ndarray[Any, Any]
@@ -172,7 +173,10 @@ class PlanesMessage(Message, frozen=True, kw_only=True):
 
 
 class MetricsMessage(Message, frozen=True, kw_only=True):
-    """The volume's figures after ``plane``; arrays, where given, are curves against ``lag_nm``."""
+    """The volume's figures after ``plane``, as in ``daemon.items.Metrics``.
+
+    Arrays, where given: correlation curves against ``lag_nm``, ``ligament_share`` against ``ligament_nm``.
+    """
 
     topic: ClassVar[str] = "metrics"
     plane: int
@@ -183,6 +187,18 @@ class MetricsMessage(Message, frozen=True, kw_only=True):
     d_xy_nm: float = NAN
     d_xz_nm: float = NAN
     d_yz_nm: float = NAN
+    kind: PlaneKind = PlaneKind.MEASURED
+    solid_fraction_sigma: float = NAN
+    e_tpcf_sigma: float = NAN
+    e_lpf_sigma: float = NAN
+    e_d_sigma: float = NAN
+    ligament_nm: float = NAN
+    ligament_sigma_nm: float = NAN
+    local_thickness_nm: float = NAN
+    surface_per_um: float = NAN
+    euler_per_um3: float = NAN
+    largest_share: float = NAN
+    representative: str = ""
 
     @property
     def key(self) -> Hashable:
@@ -262,17 +278,7 @@ def placements(shifts: Mapping[str, items.ChannelShift]) -> dict[str, ChannelPla
 
 def metrics_message(metrics: items.Metrics, curves: Mapping[str, Array] | None = None) -> MetricsMessage:
     """The message that tells the figures after a plane, with their curves if given."""
-    return MetricsMessage(
-        plane=metrics.plane,
-        solid_fraction=metrics.solid_fraction,
-        e_tpcf=metrics.e_tpcf,
-        e_lpf=metrics.e_lpf,
-        e_d=metrics.e_d,
-        d_xy_nm=metrics.d_xy_nm,
-        d_xz_nm=metrics.d_xz_nm,
-        d_yz_nm=metrics.d_yz_nm,
-        arrays=dict(curves or {}),
-    )
+    return MetricsMessage(**asdict(metrics), arrays=dict(curves or {}))
 
 
 def alarm_message(identifier: str, alarm: items.Alarm, acknowledged_by: str = "") -> AlarmMessage:

@@ -44,7 +44,7 @@ from daemon.ledger import Ledger
 from daemon.outputs import Outputs, open_faces, write_examples, write_tables
 from daemon.pipeline_state import Counts, PipelineState
 from daemon.publish import Publisher
-from daemon.records import as_record, faces_record, metric_rows
+from daemon.records import as_record, faces_record, ligaments_record, metric_rows
 from daemon.requests import Command
 from daemon.stages.growing import stored
 from daemon.stages.judging import JudgingState, statistics
@@ -156,6 +156,7 @@ class Outlet:
             self._say(say.metrics_message(row))
         for row in rows[-1:]:
             self._say(say.metrics_message(row, curves))
+            self._records.append(ligaments_record(curves))
 
     def preview(self, geometry: FaceGeometry, face: FaceStack, segmented: SegmentedSlice) -> None:
         """Small pictures of the newest face and of the volume."""

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from daemon.errors import ConfigurationError, StoreError
 from daemon.journal import Journal
-from daemon.records import metric_rows, slice_rows
-from daemon.tables import write_metrics, write_slices
+from daemon.records import ligament_rows, metric_rows, slice_rows
+from daemon.tables import write_ligaments, write_metrics, write_slices
 from daemon.volume_store import GrowingArray, open_growing_array
 
 FACE_CHUNK = (1, 512, 512)
@@ -50,6 +50,11 @@ class Outputs:
     def metrics(self) -> Path:
         """The table of planes."""
         return self.folder / "metrics.csv"
+
+    @property
+    def ligaments(self) -> Path:
+        """The distribution of local thickness."""
+        return self.folder / "ligaments.csv"
 
     @property
     def summary(self) -> Path:
@@ -106,7 +111,7 @@ def open_faces(outputs: Outputs, shape_yx: tuple[int, int]) -> GrowingArray:
 
 
 def write_tables(outputs: Outputs, journal: Journal, channels: tuple[str, ...]) -> None:
-    """Project the journal onto ``slices.csv`` and ``metrics.csv``.
+    """Project the journal onto ``slices.csv``, ``metrics.csv`` and ``ligaments.csv``.
 
     Raises
     ------
@@ -115,6 +120,7 @@ def write_tables(outputs: Outputs, journal: Journal, channels: tuple[str, ...]) 
     """
     write_slices(outputs.slices, slice_rows(journal), channels)
     write_metrics(outputs.metrics, metric_rows(journal))
+    write_ligaments(outputs.ligaments, ligament_rows(journal))
 
 
 def write_examples(outputs: Outputs, pictures: Mapping[str, NDArray[Any]]) -> None:

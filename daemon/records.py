@@ -6,10 +6,12 @@ writes exactly what the killed one would have.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from daemon.items import RegisteredSlice, Status
 from daemon.journal import Journal, Record
@@ -43,6 +45,18 @@ def slice_rows(journal: Journal) -> list[dict[str, Any]]:
 def metric_rows(journal: Journal) -> list[dict[str, Any]]:
     """The rows of ``metrics.csv``: one per final plane, in order."""
     return list(journal.latest("metrics").values())
+
+
+def ligaments_record(curves: Mapping[str, NDArray[np.float64]]) -> Record:
+    """The distribution of local thickness so far; each replaces the last."""
+    return Record("ligaments", 0, {name: curves[name].tolist() for name in ("ligament_nm", "ligament_share")})
+
+
+def ligament_rows(journal: Journal) -> list[dict[str, float]]:
+    """The rows of ``ligaments.csv``: one per diameter; none before the first face."""
+    told = journal.latest("ligaments").get(0, {"ligament_nm": [], "ligament_share": []})
+    pairs = zip(told["ligament_nm"], told["ligament_share"], strict=True)
+    return [{"diameter_nm": diameter, "share_of_solid": share} for diameter, share in pairs]
 
 
 def _slice_row(index: int, told: dict[str, Any], thickness: dict[str, Any]) -> dict[str, Any]:

@@ -75,8 +75,8 @@ def with_images(
         return progress
     told = journal.latest("face")
     faces = {index: _face(index, told[index], configuration, shelf) for index in pipeline.window}
-    planes = pipeline.growth.metrics.planes
-    kept = min(planes, pipeline.growth.metrics.lags)
+    planes = pipeline.growth.material.planes
+    kept = min(planes, pipeline.growth.material.lags)
     first: Sequence[NDArray[np.uint8]] = list(store.read(0, 0, kept)) if store and kept else []
     last: Sequence[NDArray[np.uint8]] = list(store.read(0, planes - kept, planes)) if store and kept else []
     pipeline = replace(pipeline, growth=restored(pipeline.growth, first, last))

@@ -193,7 +193,7 @@ def _stored_volume(
     outputs: Outputs, pipeline: PipelineState | None, segmenter: Segmenter
 ) -> VolumeStore | None:
     """The volume of an earlier start, if it had planes."""
-    if pipeline is None or pipeline.growth.metrics.planes == 0:
+    if pipeline is None or pipeline.growth.material.planes == 0:
         return None
     grid = pipeline.growth.grid
     return reopen_volume(outputs.volume, (grid.height, grid.width), segmenter.spec.classes)

@@ -19,6 +19,18 @@ TRUTH_KEYS: Final = (
     "mean_dice",
 )
 METRIC_KEYS: Final = ("e_tpcf", "e_lpf", "e_d", "solid_fraction")
+MATERIAL_KEYS: Final = (
+    "solid_fraction_sigma",
+    "e_tpcf_sigma",
+    "e_lpf_sigma",
+    "e_d_sigma",
+    "ligament_nm",
+    "local_thickness_nm",
+    "surface_per_um",
+    "euler_per_um3",
+    "largest_share",
+    "representative",
+)
 
 
 def run_summary(
@@ -43,6 +55,7 @@ def run_summary(
         "output": output,
         "gaps": gaps,
         "alarms": alarms,
+        **{key: last_metrics.get(key) for key in MATERIAL_KEYS},
         **provenance,
     }
 

@@ -1,4 +1,5 @@
-"""The tables of a run (**contract**, DESIGN §4): ``slices.csv``, ``metrics.csv`` and ``summary.json``.
+"""The tables of a run (**contract**, DESIGN §4): ``slices.csv``, ``metrics.csv``, ``ligaments.csv``,
+``summary.json``.
 
 They are projections of the journal, rewritten whole and atomically: a reader never sees half a table, and a
 restart writes the same bytes again. An unknown number is an empty field, never 0.
@@ -38,7 +39,20 @@ METRIC_COLUMNS: Final = (
     "d_xy_nm",
     "d_xz_nm",
     "d_yz_nm",
+    "kind",
+    "solid_fraction_sigma",
+    "e_tpcf_sigma",
+    "e_lpf_sigma",
+    "e_d_sigma",
+    "ligament_nm",
+    "ligament_sigma_nm",
+    "local_thickness_nm",
+    "surface_per_um",
+    "euler_per_um3",
+    "largest_share",
+    "representative",
 )
+LIGAMENT_COLUMNS: Final = ("diameter_nm", "share_of_solid")
 
 
 def slice_columns(channels: Sequence[str]) -> tuple[str, ...]:
@@ -67,6 +81,17 @@ def write_metrics(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
         The disk is full or read-only.
     """
     write_atomically(path, _csv(METRIC_COLUMNS, rows))
+
+
+def write_ligaments(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write ``ligaments.csv``, the distribution of local thickness.
+
+    Raises
+    ------
+    StoreError
+        The disk is full or read-only.
+    """
+    write_atomically(path, _csv(LIGAMENT_COLUMNS, rows))
 
 
 def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
