@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from daemon.abort import ActionResult
 from daemon.assembly import Quarantined, Renumbered
 from daemon.items import Alarm, SliceGap
+from daemon.ledger import Ledger
 
 
 def gap(what: SliceGap) -> Alarm:
@@ -36,6 +37,21 @@ def renumbered(outcome: Renumbered) -> Alarm:
         outcome.first_index,
         f"the acquisition counts again from {outcome.first_index} ({outcome.path.name})",
         remedy="Start another run with a new output folder for the restarted acquisition.",
+    )
+
+
+def unbalanced(books: Ledger) -> Alarm:
+    """Files that are neither in the volume, nor waiting, nor quarantined: a defect of this program."""
+    return Alarm(
+        "ledger does not balance",
+        0,
+        f"{books.imbalance:+d} of {books.seen} file versions are unaccounted for: "
+        f"{books.processed} processed, {books.quarantined} quarantined, {books.ignored} ignored, "
+        f"{books.waiting} waiting",
+        measurement=float(books.imbalance),
+        limit=0.0,
+        remedy="Compare the acquisition folder with slices.csv, run `slicewatch reprocess` into a new output "
+        "folder afterwards, and report this with the journal.",
     )
 
 

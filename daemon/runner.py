@@ -17,10 +17,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from math import isfinite, isnan
+from math import isnan
 from typing import Final
 
 from daemon import alarms, assemble
+from daemon.arrivals import Arrivals
 from daemon.assembly import (
     Event,
     Finish,
@@ -48,7 +49,6 @@ from daemon.items import (
     Thickness,
 )
 from daemon.journal import FileVersion
-from daemon.ledger import ledger
 from daemon.operator import Operator
 from daemon.outlet import Outlet
 from daemon.pipeline_state import Counts, OpenFace, PipelineState, begin_pipeline
@@ -94,7 +94,8 @@ class Runner:
         self._faces: dict[int, FaceStack] = dict(progress.faces)
         self._counts: Counts = progress.counts
         self._operator = Operator(parts.outlet, self._configuration.abort, self._alarm)
-        self._in_hand = 0
+        self._arrivals = Arrivals(parts.watcher, parts.shelf)
+        self._balanced = True
         self._reason: FinishReason | None = None
 
     def run(self) -> FinishReason:
@@ -109,6 +110,8 @@ class Runner:
         while self._reason is None:
             self._turn()
         self._outlet.enter(RunState.FINISHING, self._counts)
+        if self._reason is FinishReason.COMPLETED:
+            self._drain()
         if self._reason is not FinishReason.STOPPED:
             self._close()
         self._outlet.finish(self._reason, self._counts)
@@ -124,42 +127,40 @@ class Runner:
         """One turn: requests first, then at most one file, else the passing of time."""
         wish = self._operator.obey(self._parts.inbox.drain())
         self._reason = self._reason or wish
-        shelf, watcher = self._parts.shelf, self._parts.watcher
-        arrivals = [shelf.give_up(given_up) for given_up in watcher.take_given_up()]
-        arrivals += [shelf.read(ready) for ready in watcher.take(_PATIENCE_S, 1)]
-        for taken, (event, version) in enumerate(arrivals, start=1):
-            self._in_hand = len(arrivals) - taken
+        came = False
+        for event, version in self._arrivals.next(_PATIENCE_S):
             self._advance(event, version)
-        if not arrivals:
-            self._pass_time()
-        if self._assembly.over:
+            came = True
+        if not came:
+            self._advance(Tick(self._parts.watcher.unread), None)
+        if self._assembly.over or (not came and not self._parts.follow and self._arrivals.exhausted):
             self._reason = self._reason or FinishReason.COMPLETED
 
-    def _pass_time(self) -> None:
-        unread = self._parts.watcher.unread
-        self._advance(Tick(unread), None)
-        has_looked = isfinite(self._parts.watcher.health.scanned_s_ago)
-        if not self._parts.follow and not unread and has_looked:
-            self._parts.watcher.stop()
-            self._parts.watcher.give_up_unfinished()
-            for given_up in self._parts.watcher.take_given_up():
-                self._advance(*self._parts.shelf.give_up(given_up))
-            self._advance(Finish(), None)
-            self._reason = self._reason or FinishReason.COMPLETED
+    def _drain(self) -> None:
+        """The acquisition is over: whatever else lies in the folder gets its place in the books."""
+        for event, version in self._arrivals.last():
+            self._advance(event, version)
+        self._advance(Finish(), None)
 
     def _advance(self, event: Event, version: FileVersion | None) -> None:
         """Let the assembly decide, follow what comes of it, and make all of it durable together."""
-        state = self._state
+        state, told = self._state, self._counts
         self._assembly, outcomes = assemble.step(self._assembly, event, self._parts.clock())
         for outcome in outcomes:
             self._follow(outcome)
-        watcher = self._parts.watcher
-        books = ledger(watcher.seen, watcher.waiting, self._in_hand, self._assembly.tally)
-        self._outlet.count(books, arrived=isinstance(event, FrameArrived))
-        if version is not None or outcomes:
+        self._keep_books(arrived=isinstance(event, FrameArrived))
+        if version is not None or outcomes or self._counts != told:
             changed = self._state if self._state is not state else None
             self._outlet.commit(self._assembly, changed, self._counts, version)
         self._parts.shelf.forget_decided(self._assembly)
+
+    def _keep_books(self, *, arrived: bool) -> None:
+        """Publish the ledger; an alarm, once, when files are unaccounted for."""
+        books = self._arrivals.books(self._assembly.tally)
+        self._outlet.count(books, arrived=arrived)
+        if books.imbalance and self._balanced:
+            self._alarm(alarms.unbalanced(books))
+        self._balanced = not books.imbalance
 
     def _follow(self, outcome: Outcome) -> None:
         match outcome:

@@ -133,6 +133,11 @@ class FolderScan:
         ]
 
     @property
+    def paths(self) -> list[str]:
+        """Every file that has been found."""
+        return list(self._watched)
+
+    @property
     def waiting(self) -> tuple[WaitingFile, ...]:
         """Versions that are neither complete nor given up."""
         entries = ((path, self._watched[path]) for path in self._unfinished)

@@ -185,6 +185,7 @@ def _watcher(configuration: Configuration, journal: Journal) -> Watcher:
         observer=section.observer,
         scan_interval_s=section.scan_interval_s,
         sentinel=section.sentinel,
+        stall_s=section.stalled_after_s,
         known=known_files(journal),
     )
 

@@ -112,9 +112,22 @@ class Watcher:
             given_up, self._given_up = self._given_up, []
             return given_up
 
-    def give_up_unfinished(self) -> None:
-        """After ``stop``: nothing will be written any more, so unfinished files are given up."""
-        self._publish(self._scan.give_up_all())
+    def look_at_all(self) -> None:
+        """After ``stop``: every file is asked once more, and what is unfinished then is given up."""
+        findings: list[Finding] = []
+        try:
+            findings += self._scan.look(self._clock(), self._scan.paths)
+            threading.Event().wait(self._scan.settle_s)
+            findings += self._scan.look_at_unfinished(self._clock())
+        except OSError as error:
+            self._trouble = f"the folder cannot be listed: {error.strerror or error}"
+        self._publish([*findings, *self._scan.give_up_all()])
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """``seen`` and ``waiting`` at one moment."""
+        with self._changed:
+            return self._seen, len(self._waiting) + len(self._ready) + len(self._given_up)
 
     @property
     def seen(self) -> int:
@@ -125,8 +138,7 @@ class Watcher:
     @property
     def waiting(self) -> int:
         """Versions that nobody has taken yet, complete or not."""
-        with self._changed:
-            return len(self._waiting) + len(self._ready) + len(self._given_up)
+        return self.counts[1]
 
     @property
     def unread(self) -> int:
