@@ -1,0 +1,98 @@
+"""The guide and the reference of outputs are held to the code: what is there is described."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from daemon import alarms
+from daemon.abort import ActionResult
+from daemon.assembly import Quarantined, Refusal
+from daemon.config import Configuration, parse
+from daemon.items import Alarm, FinishReason, GapReason, SliceGap, Status, ThicknessSource
+from daemon.stages.judging import SUSTAINED
+from daemon.summary import run_summary
+from daemon.tables import METRIC_COLUMNS, slice_columns
+
+ROOT = Path(__file__).parents[2]
+OUTPUTS = (ROOT / "docs" / "outputs.md").read_text(encoding="utf-8")
+GUIDE = (ROOT / "docs" / "guide.md").read_text(encoding="utf-8")
+
+
+def section(title: str) -> str:
+    return OUTPUTS.partition(f"## `{title}`")[2].partition("\n## ")[0]
+
+
+def test_every_column_is_described():
+    """Of both tables, with the channel's name as NAME."""
+    for column in slice_columns(("NAME",)):
+        assert f"`{column}`" in section("slices.csv")
+    for column in METRIC_COLUMNS:
+        assert f"`{column}`" in section("metrics.csv")
+
+
+@pytest.mark.parametrize("words", [Status, ThicknessSource, GapReason])
+def test_every_word_in_the_table_of_slices_is_described(words):
+    """Whatever can stand in a field."""
+    assert all(f"`{word}`" in section("slices.csv") for word in words)
+
+
+def test_every_key_of_the_summary_is_described():
+    """Or is a figure of the table of planes, which the summary repeats."""
+    summary = run_summary(
+        slices=1,
+        gaps=0,
+        alarms=0,
+        reason=FinishReason.COMPLETED,
+        last_metrics={},
+        seconds=1.0,
+        output="",
+        provenance={"run": "", "version": "", "python": "", "model": "", "model_sha256": "", "provider": ""},
+    )
+    for key in summary.keys() - set(METRIC_COLUMNS):
+        assert f"`{key}`" in section("summary.json"), key
+    assert all(f"`{reason}`" in section("summary.json") for reason in FinishReason)
+
+
+def test_every_alarm_is_explained():
+    """By the kind that it has on the monitor and in the report."""
+    explained = GUIDE.partition("## What the alarms mean")[2].partition("\n## ")[0]
+    cause = Alarm("x", 1, "x")
+    raised = [
+        alarms.gap(SliceGap(1, GapReason.MISSING)),
+        alarms.asked_to_abort("a", "b"),
+        alarms.aborted(cause, []),
+        alarms.aborted(cause, [ActionResult("file", "STOP", confirmed=True, detail="written")]),
+    ]
+    kinds = {alarm.kind for alarm in raised} | {f"drift {kind}" for kind in SUSTAINED}
+    kinds |= {"thickness limit", "thickness unreadable", "registration lost", "acquisition renumbered"}
+    for kind in kinds:
+        assert f"`{kind}`" in explained
+    file = Quarantined(Path("a/b.tif"), 1, Refusal.UNREADABLE, "cut off")
+    assert alarms.quarantine(file).kind.startswith("file quarantined")
+    assert "`file quarantined: …`" in explained
+
+
+def test_the_configurations_of_the_guide_are_valid(tmp_path):
+    """The smallest one is a configuration, and every other block of TOML fits into it."""
+    first, *others = [tomllib.loads(block) for block in re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL)]
+    assert len(others) == 3
+    whole = parse(
+        first | {key: value for table in others for key, value in table.items()}, where=tmp_path / "c"
+    )
+    assert isinstance(whole, Configuration)
+    assert whole.abort.armed
+    assert whole.ruler is not None
+    assert len(whole.fiducials) == 1
+
+
+def test_links_between_documents_lead_somewhere():
+    """Relative links of all our documents, decisions included."""
+    pages = [*(ROOT / "docs").rglob("*.md"), ROOT / "CHANGELOG.md"]
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#\s]+)\)", page.read_text(encoding="utf-8")):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page.name}: {target}"
