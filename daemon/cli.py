@@ -166,6 +166,30 @@ def check(config: ConfigPath) -> None:
 
 
 @app.command()
+def calibrate(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Project folder with the first slices.")],
+    draw: Annotated[
+        Path | None, typer.Option(metavar="PNG", help="The first image with all that was found.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="OUT.toml", help="Where to write it; default: shown only.")
+    ] = None,
+    reference: Annotated[
+        float | None, typer.Option(metavar="KV", help="Reference voltage; default: the middle one.")
+    ] = None,
+    target_thickness: Annotated[
+        float | None, typer.Option(metavar="NM", min=0.1, help="Default: as the project says, else 10 nm.")
+    ] = None,
+) -> None:
+    """Propose channels, fiducials, ruler and region of interest from the first slices."""
+    from daemon.calibrate import calibrate as look
+    from daemon.calibrate import print_proposal
+
+    found = look(folder, picture=draw, config=config, reference_kv=reference, target_nm=target_thickness)
+    print_proposal(found, with_table=config is None)
+
+
+@app.command()
 def report(
     output: Annotated[Path, typer.Argument(metavar="OUTPUT_DIR", help="run.output of a run.")],
 ) -> None:

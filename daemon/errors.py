@@ -31,6 +31,10 @@ class FolderError(ConfigurationError):
     """The acquisition folder is missing, unreadable, or not an acquisition."""
 
 
+class CalibrationError(SlicewatchError):
+    """The first images show nothing that a configuration could be made of."""
+
+
 class FileUnreadableError(SlicewatchError):
     """One image file is damaged or foreign: it is quarantined and the run goes on."""
 

@@ -1,0 +1,64 @@
+"""``slicewatch calibrate``: look, propose, say what is missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rich.console import Console
+
+from daemon.calibrate.drawing import draw
+from daemon.calibrate.first_images import first_images
+from daemon.calibrate.proposal import Proposal, propose
+from daemon.errors import CalibrationError
+from daemon.toml_text import toml_text
+from daemon.volume_store import write_atomically
+
+
+def calibrate(
+    folder: Path,
+    *,
+    picture: Path | None = None,
+    config: Path | None = None,
+    reference_kv: float | None = None,
+    target_nm: float | None = None,
+) -> Proposal:
+    """Propose a configuration for the acquisition in ``folder``; write it and a picture where asked to.
+
+    Raises
+    ------
+    CalibrationError
+        Neither a ruler nor a fiducial was found; the picture is written all the same.
+    ConfigurationError
+        The folder holds no usable images, or the reference voltage is not among them.
+    StoreError
+        A file cannot be written.
+    """
+    output = folder.absolute().parent / f"{folder.absolute().name}-slicewatch"
+    proposal = propose(folder, output, first_images(folder), reference_kv, target_nm)
+    if picture is not None:
+        draw(proposal, picture)
+    if proposal.ruler is None and not proposal.fiducials:
+        what = "; ".join(lack.what for lack in proposal.lacks)
+        remedy = " ".join(lack.remedy for lack in proposal.lacks)
+        raise CalibrationError(what, where=str(proposal.first.path), remedy=remedy)
+    if config is not None:
+        write_atomically(config, _text(proposal))
+    return proposal
+
+
+def print_proposal(proposal: Proposal, *, with_table: bool) -> None:
+    """Say what was found and what was not; the configuration too when it went to no file."""
+    console = Console(highlight=False, soft_wrap=True)
+    for words in proposal.found:
+        console.print(f"[green]found[/]    {words}")
+    for lack in proposal.lacks:
+        console.print(f"[yellow]missing[/]  {lack.what}\n         [dim]→ {lack.remedy}[/]")
+    if with_table:
+        console.print(_text(proposal), markup=False)
+
+
+def _text(proposal: Proposal) -> str:
+    """The configuration with its reasons as comments."""
+    said = [*proposal.found, *(f"MISSING {lack.what}. {lack.remedy}" for lack in proposal.lacks)]
+    head = "".join(f"# {line}\n" for line in ("Proposed by slicewatch calibrate:", *said))
+    return f"{head}\n{toml_text(proposal.table)}"
