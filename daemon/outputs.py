@@ -12,12 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daemon.errors import ConfigurationError, StoreError
+from daemon.growing_array import GrowingArray, open_growing_array
 from daemon.journal import Journal
 from daemon.records import ligament_rows, metric_rows, slice_rows
 from daemon.tables import write_ligaments, write_metrics, write_slices
-from daemon.volume_store import GrowingArray, open_growing_array
-
-FACE_CHUNK = (1, 512, 512)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +105,7 @@ def open_faces(outputs: Outputs, shape_yx: tuple[int, int]) -> GrowingArray:
     StoreError
         It cannot be written or belongs to another run.
     """
-    return open_growing_array(outputs.faces, shape_yx, FACE_CHUNK)
+    return open_growing_array(outputs.faces, shape_yx)
 
 
 def write_tables(outputs: Outputs, journal: Journal, channels: tuple[str, ...]) -> None:

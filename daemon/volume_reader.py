@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daemon.errors import WireError
-from daemon.preview import Cuts
+from daemon.preview import LONGEST_PX, Cuts
 from daemon.volume_store import VolumeStore
 
 
@@ -49,15 +49,21 @@ class StoredVolume:
         return self.store
 
 
-def middle_cuts(store: VolumeStore, voxel_nm: float) -> Cuts | None:
-    """The newest face and two cuts through the middle of it; None while there is no plane."""
-    z, y, x = store.shape(0)
-    if z == 0:
+def middle_cuts(store: VolumeStore, voxel_nm: float, longest_px: int = LONGEST_PX) -> Cuts | None:
+    """The newest face and two cuts through the middle of it; None while there is no plane.
+
+    They come from the coarsest pyramid level that still fills a picture of ``longest_px``, so that a preview
+    of a tall volume costs no more than that of a young one.
+    """
+    levels = [level for level in range(store.levels) if store.shape(level)[0]]
+    if not levels:
         return None
+    level = max((one for one in levels if max(store.shape(one)) >= longest_px), default=0)
+    z, y, x = store.shape(level)
     at = {"xy": z - 1, "xz": y // 2, "yz": x // 2}
     planes = {
-        "xy": store.block(0, (slice(z - 1, z), slice(0, y), slice(0, x)))[0],
-        "xz": store.block(0, (slice(0, z), slice(y // 2, y // 2 + 1), slice(0, x)))[:, 0],
-        "yz": store.block(0, (slice(0, z), slice(0, y), slice(x // 2, x // 2 + 1)))[:, :, 0],
+        "xy": store.block(level, (slice(z - 1, z), slice(0, y), slice(0, x)))[0],
+        "xz": store.block(level, (slice(0, z), slice(y // 2, y // 2 + 1), slice(0, x)))[:, 0],
+        "yz": store.block(level, (slice(0, z), slice(0, y), slice(x // 2, x // 2 + 1)))[:, :, 0],
     }
-    return Cuts(planes, at, voxel_nm)
+    return Cuts(planes, {name: index * 2**level for name, index in at.items()}, voxel_nm * 2**level)

@@ -1,7 +1,6 @@
 """The growing volume on disk: an OME-Zarr 0.5 image that any reader can open while it grows.
 
-Planes are written first and the shape is enlarged after them, so a reader never sees a plane that is not
-there. Pyramid levels are computed from the level below as soon as a pair of planes is complete, so they need
+Pyramid levels are computed from the level below as soon as a pair of planes is complete, so they need
 no state of their own: after a restart the same planes are written again with the same bytes.
 """
 
@@ -11,109 +10,18 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import tensorstore as ts
 from numpy.typing import NDArray
 
-from daemon.errors import StoreError
+from daemon.growing_array import GrowingArray, open_growing_array, unwritable
+from daemon.ome import Voxel, image_group
 
-CHUNK: Final = (16, 256, 256)
 _SMALLEST_LEVEL_PX: Final = 256
 _MOST_LEVELS: Final = 6
-_CAPACITY: Final = 2**24  # planes that a run can never reach
-
-
-@dataclass(frozen=True, slots=True)
-class GrowingArray:
-    """A (z, y, x) uint8 Zarr 3 array on disk that gets longer along z.
-
-    ``visible`` has the shape that readers see; ``chunks`` writes beyond it without touching the metadata.
-    """
-
-    visible: Any
-    chunks: Any
-    path: Path
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """(z, y, x) that a reader sees."""
-        z, y, x = self.visible.resolve().result().shape
-        return int(z), int(y), int(x)
-
-    @property
-    def length(self) -> int:
-        """Planes that a reader sees."""
-        return self.shape[0]
-
-    def write(self, first: int, planes: NDArray[np.uint8]) -> None:
-        """Write planes at ``first``, then make them visible.
-
-        Raises
-        ------
-        StoreError
-            The disk is full or gone.
-        """
-        end = first + len(planes)
-        try:
-            self.chunks[first:end].write(planes).result()
-            if end > self.length:
-                grown = [end, *planes.shape[1:]]
-                self.visible.resize(exclusive_max=grown, resize_metadata_only=True, expand_only=True).result()
-        except (ValueError, OSError) as error:
-            raise _unwritable(self.path, error) from error
-
-    def read(self, first: int, end: int) -> NDArray[np.uint8]:
-        """Planes ``first`` to ``end`` (exclusive)."""
-        return self.block((slice(first, end), slice(None), slice(None)))
-
-    def block(self, region: tuple[slice, slice, slice]) -> NDArray[np.uint8]:
-        """A block (z, y, x) of what a reader sees."""
-        return np.asarray(self.visible.resolve().result()[region].read().result())
-
-
-def open_growing_array(path: Path, shape_yx: tuple[int, int], chunk: tuple[int, int, int]) -> GrowingArray:
-    """Open the array at ``path``, or create it with no planes.
-
-    Raises
-    ------
-    StoreError
-        The folder cannot be written, or holds an array of another shape.
-    """
-    metadata = _array_metadata(shape_yx, chunk)
-    store = {"driver": "zarr3", "kvstore": {"driver": "file", "path": str(path)}}
-    try:
-        is_there = (path / "zarr.json").exists()
-        visible = ts.open(
-            store if is_there else {**store, "metadata": metadata}, create=not is_there
-        ).result()
-        beyond = {**metadata, "shape": [_CAPACITY, *shape_yx]}
-        chunks = ts.open({**store, "metadata": beyond}, open=True, assume_metadata=True).result()
-    except (ValueError, OSError) as error:
-        raise _unwritable(path, error) from error
-    if tuple(visible.shape[1:]) != tuple(shape_yx):
-        raise StoreError(
-            f"the array has planes of {visible.shape[1:]}, this run needs {shape_yx}",
-            where=str(path),
-            remedy="Choose another run.output; this one belongs to another run.",
-        )
-    return GrowingArray(visible, chunks, path)
-
-
-def _array_metadata(shape_yx: tuple[int, int], chunk: tuple[int, int, int]) -> dict[str, Any]:
-    chunk_shape = [chunk[0], *(min(size, side) for size, side in zip(chunk[1:], shape_yx, strict=True))]
-    return {
-        "data_type": "uint8",
-        "shape": [0, *shape_yx],
-        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": chunk_shape}},
-        "codecs": [{"name": "bytes"}, {"name": "zstd", "configuration": {"level": 3}}],
-        "dimension_names": ["z", "y", "x"],
-        "fill_value": 0,
-    }
 
 
 class VolumeStore:
@@ -173,7 +81,7 @@ def open_volume(
         The folder cannot be written or belongs to another run.
     """
     store = reopen_volume(path, shape_yx, phases)
-    group = _group(level_count(shape_yx), grid_nm, provenance)
+    group = image_group("phases", _voxels(level_count(shape_yx), grid_nm), provenance, "majority")
     write_atomically(path / "zarr.json", json.dumps(group, indent=2))
     return store
 
@@ -188,10 +96,14 @@ def reopen_volume(path: Path, shape_yx: tuple[int, int], phases: int) -> VolumeS
     """
     shapes = [[-(-side // 2**level) for side in shape_yx] for level in range(level_count(shape_yx))]
     levels = (
-        open_growing_array(path / str(level), (height, width), CHUNK)
-        for level, (height, width) in enumerate(shapes)
+        open_growing_array(path / str(level), (height, width)) for level, (height, width) in enumerate(shapes)
     )
     return VolumeStore(tuple(levels), phases)
+
+
+def _voxels(levels: int, grid_nm: float) -> list[Voxel]:
+    """Size of each level's voxels and the centre of their first, which lies between those it was made of."""
+    return [Voxel((grid_nm * 2**level,) * 3, grid_nm * (2**level - 1) / 2) for level in range(levels)]
 
 
 def level_count(shape_yx: tuple[int, int]) -> int:
@@ -241,36 +153,4 @@ def write_atomically(path: Path, text: str) -> None:
             Path(temporary).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise _unwritable(path, error) from error
-
-
-def _group(levels: int, grid_nm: float, provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """Group metadata: https://ngff.openmicroscopy.org/0.5/ (axes, scales, centres of coarser voxels)."""
-    datasets = [
-        {
-            "path": str(level),
-            "coordinateTransformations": [
-                {"type": "scale", "scale": [grid_nm * 2**level] * 3},
-                {"type": "translation", "translation": [grid_nm * (2**level - 1) / 2] * 3},
-            ],
-        }
-        for level in range(levels)
-    ]
-    axes = [{"name": name, "type": "space", "unit": "nanometer"} for name in "zyx"]
-    multiscale = {"name": "phases", "axes": axes, "datasets": datasets, "type": "majority"}
-    return {
-        "zarr_format": 3,
-        "node_type": "group",
-        "attributes": {
-            "ome": {"version": "0.5", "multiscales": [multiscale]},
-            "slicewatch": dict(provenance),
-        },
-    }
-
-
-def _unwritable(path: Path, error: Exception) -> StoreError:
-    return StoreError(
-        f"the output cannot be written: {error}",
-        where=str(path),
-        remedy="Check free space and rights of run.output, then start again: the run goes on where it was.",
-    )
+        raise unwritable(path, error) from error

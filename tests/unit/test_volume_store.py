@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from daemon.errors import StoreError
+from daemon.volume_reader import middle_cuts
 from daemon.volume_store import halved, level_count, open_volume, write_atomically
 
 
@@ -107,6 +108,72 @@ def test_other_peoples_readers_open_it_while_it_grows(tmp_path):
     assert f"planes (3, 300, 300) {truth[:3].sum()}" in seen.stdout
     store.append(3, truth[3:])
     np.testing.assert_array_equal(zarr.open_group(str(path), mode="r")["0"][:], truth)
+
+
+WRITER = """
+import sys, numpy as np
+from pathlib import Path
+from daemon.volume_store import open_volume
+truth = np.load(sys.argv[2])
+store = open_volume(Path(sys.argv[1]), truth.shape[1:], 2.5, 2, {})
+print("begun", flush=True)
+for first in range(0, len(truth), 3):
+    store.append(first, truth[first : first + 3])
+"""
+
+
+def test_plain_zarr_never_sees_a_torn_plane(tmp_path):
+    """A reader that looks up index and pieces in separate openings of a shard being replaced reads the truth.
+
+    The writer is another process at full speed; the reader takes whatever is visible, again and again.
+    """
+    truth = labels(240, 300, 300)
+    np.save(tmp_path / "truth.npy", truth)
+    path = tmp_path / "v.ome.zarr"
+    command = [sys.executable, "-c", WRITER, str(path), str(tmp_path / "truth.npy")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "begun\n"
+        heights = set()
+        while writer.poll() is None:
+            array = zarr.open_array(str(path / "0"), mode="r")
+            seen = array.shape[0]
+            heights.add(seen)
+            np.testing.assert_array_equal(
+                array[max(0, seen - 9) :, 100:200, 200:], truth[max(0, seen - 9) : seen, 100:200, 200:]
+            )
+    assert writer.returncode == 0
+    assert len(heights) > 3
+    assert zarr.open_array(str(path / "0"), mode="r").shape[0] == 240
+
+
+def test_a_shard_keeps_its_beginning(tmp_path):
+    """Pieces of finished planes stay where they are in their file while the shard grows."""
+    truth = labels(12)
+    store = open_volume(tmp_path, (40, 70), 2.5, 2, {})
+    index_bytes = 16 * 64 + 4
+    store.append(0, truth[:5])
+    before = (tmp_path / "0/c/0/0/0").read_bytes()
+    store.append(5, truth[5:])
+    grown = (tmp_path / "0/c/0/0/0").read_bytes()
+    assert grown.startswith(before[:-index_bytes])
+    assert len(grown) > len(before)
+
+
+def test_cuts_of_a_tall_volume_come_from_its_pyramid(tmp_path):
+    """A preview reads the coarsest level that fills its picture, at the place and scale of that level."""
+    truth = labels(8, 300, 610)
+    store = open_volume(tmp_path, (300, 610), 2.5, 2, {})
+    assert middle_cuts(store, 2.5) is None
+    store.append(0, truth)
+    cuts = middle_cuts(store, 2.5, longest_px=300)
+    assert cuts is not None
+    assert cuts.voxel_nm == 5.0
+    assert cuts.at == {"xy": 6, "xz": 150, "yz": 304}
+    np.testing.assert_array_equal(cuts.planes["xz"], halved(truth, 2)[:, 75])
+    whole = middle_cuts(store, 2.5, longest_px=4000)
+    assert whole is not None
+    np.testing.assert_array_equal(whole.planes["yz"], truth[:, :, 305])
 
 
 def test_another_runs_volume_is_refused(tmp_path):
