@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -107,6 +108,22 @@ def registration(contents: Contents) -> Figure | None:
         mark_gaps(panel, [int(row["slice"]) for row in contents.gaps])
         panel.set(xlabel="slice", ylabel=f"shift along {axis} (px)")
     legend_above(panels[0], 4)
+    return figure
+
+
+def ligaments(contents: Contents) -> Figure | None:
+    """How much of the solid belongs to ligaments of each diameter; the last class holds what is thicker."""
+    share = column(contents.ligaments, "share_of_solid")
+    if not share.any():
+        return None
+    edges = column(contents.ligaments, "diameter_nm")
+    names = [f"{low:g}–{high:g}" for low, high in pairwise(edges)] + [f"> {edges[-1]:g}"]
+    figure = Figure(figsize=(WIDTH_IN, 2.6))
+    panel = figure.subplots()
+    panel.bar(names, share, color=BLUE, alpha=0.75)
+    panel.tick_params(axis="x", rotation=45)
+    panel.set(xlabel="ligament diameter, local thickness (nm)", ylabel="share of the solid")
+    panel.grid(visible=False, axis="x")
     return figure
 
 

@@ -25,16 +25,17 @@ Row = dict[str, str]
 class Contents:
     """The tables, summary, verdicts, alarms and pictures of a run.
 
-    ``slices`` and ``metrics`` are rows of text as in the CSV files, ``drift`` and ``alarms`` bodies of the
-    journal's records; ``cuts`` are label planes (rows, columns) through the middle of the volume, keyed by
-    their axes; ``shape`` is the volume's (z, y, x); ``examples`` are the last slice's registered images by
-    channel name and its ``labels``, in native pixels.
+    ``slices``, ``metrics`` and ``ligaments`` are rows of text as in the CSV files, ``drift`` and ``alarms``
+    bodies of the journal's records; ``cuts`` are label planes (rows, columns) through the middle of the
+    volume, keyed by their axes; ``shape`` is the volume's (z, y, x); ``examples`` are the last slice's
+    registered images by channel name and its ``labels``, in native pixels.
     """
 
     folder: Path
     summary: dict[str, Any]
     slices: list[Row]
     metrics: list[Row]
+    ligaments: list[Row]
     drift: list[dict[str, Any]]
     alarms: list[dict[str, Any]]
     configuration: dict[str, Any]
@@ -111,6 +112,7 @@ def read_contents(folder: Path) -> Contents:
         summary=_summary(outputs.summary),
         slices=read_table(outputs.slices),
         metrics=read_table(outputs.metrics),
+        ligaments=read_table(outputs.ligaments),
         drift=drift,
         alarms=alarms,
         configuration=configuration,

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from daemon.items import FinishReason, ThicknessSource
+from daemon.items import FinishReason, PlaneKind, ThicknessSource
 from daemon.report.charts import PUBLISHED
 from daemon.report.contents import Contents, Row, column
 from daemon.report.style import SOURCES
@@ -54,7 +54,7 @@ def key_figures(contents: Contents) -> Facts:
 
 def cautions(contents: Contents) -> list[str]:
     """What must be known before anything on the page is used, the gravest first."""
-    found = [*_assumptions(contents), *_losses(contents)]
+    found = [*_assumptions(contents), *_losses(contents), *_limits(contents)]
     drifting = sorted({a["kind"] for a in contents.alarms if a["kind"].startswith("drift")})
     if drifting:
         found.insert(0, f"The milling drifted: {', '.join(drifting)} (see the alarms).")
@@ -95,6 +95,18 @@ def _losses(contents: Contents) -> list[str]:
     quarantined = [a for a in contents.alarms if a["kind"].startswith("file quarantined")]
     if quarantined:
         found.append(f"{len(quarantined)} image files were kept out of the volume (see the alarms).")
+    return found
+
+
+def _limits(contents: Contents) -> list[str]:
+    """What the volume cannot tell: planes nobody has seen, and figures that are still too uncertain."""
+    found: list[str] = []
+    bridged = sum(row.get("kind") == PlaneKind.BRIDGED for row in contents.metrics)
+    if bridged:
+        found.append(f"{bridged} of {len(contents.metrics)} planes are bridged: shown, but not counted.")
+    told = contents.metrics[-1].get("representative") if contents.metrics else ""
+    if told and told != "yes":
+        found.append(f"The volume is too small to stand for the material: {told}.")
     return found
 
 
@@ -151,12 +163,25 @@ def anisotropy_rows(contents: Contents) -> list[tuple[str, str, str, str]]:
     return [
         (
             label,
-            number(float(last.get(name) or np.nan), ""),
+            _with_sigma(last, name, ""),
             number(_float(contents.summary.get(f"true_{name}")), ""),
             f"{PUBLISHED[name]:g}" if name in PUBLISHED else "",
         )
         for name, label in names.items()
     ]
+
+
+def structure_facts(contents: Contents) -> Facts:
+    """Sizes and connectivity of the solid."""
+    last = contents.metrics[-1] if contents.metrics else {}
+    return {
+        "Ligament diameter, in three dimensions": _with_sigma(last, "ligament", "nm"),
+        "Mean local thickness on faces": _with_sigma(last, "local_thickness_nm", "nm"),
+        "Surface per volume": _with_sigma(last, "surface_per_um", "1/µm"),
+        "Euler number per volume": _with_sigma(last, "euler_per_um3", "1/µm³"),
+        "Share of the solid in the largest piece": _with_sigma(last, "largest_share", ""),
+        "Large enough to stand for the material": last.get("representative") or UNKNOWN,
+    }
 
 
 def truth_facts(contents: Contents) -> Facts:
@@ -194,6 +219,16 @@ def provenance(contents: Contents) -> Facts:
 def number(value: float, unit: str) -> str:
     """Three significant digits with a unit."""
     return f"{value:.3g} {unit}".strip() if np.isfinite(value) else UNKNOWN
+
+
+def _with_sigma(row: Row, name: str, unit: str) -> str:
+    """A figure with its standard error where the table has one; ``ligament`` is ``ligament_nm`` there."""
+    value = row.get(name) or row.get(f"{name}_{unit}")
+    sigma = row.get(f"{name}_sigma") or row.get(f"{name}_sigma_{unit}")
+    if not value:
+        return UNKNOWN
+    error = f" ± {float(sigma):.2g}" if sigma else ""
+    return f"{float(value):.3g}{error} {unit}".strip()
 
 
 def _mean_sigma(values: np.ndarray[Any, Any]) -> str:

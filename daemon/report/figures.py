@@ -20,6 +20,7 @@ MAKERS: Final[dict[str, Callable[[Contents], Figure | None]]] = {
     "faces": pictures.faces,
     "cuts": pictures.cuts,
     "metrics": charts.metrics,
+    "ligaments": charts.ligaments,
 }
 
 

@@ -23,6 +23,7 @@ CAPTIONS: Final = {
     "registration": "Shift of every image: added to its coordinates it gives those of the first slice.",
     "faces": "The last slice: registered images with the contrast of each stretched, and the segmentation.",
     "cuts": "Three orthogonal cuts through the middle of the isotropic volume; z is depth into the sample.",
+    "ligaments": "Share of the solid by local thickness: the largest disc inside it, on measured faces.",
     "metrics": "Solid fraction, anisotropy errors and mean ligament diameters in three planes as the volume "
     "grows. Dotted: published for real hierarchical nanoporous gold (Sardhara et al. 2024, late fusion).",
 }
@@ -60,7 +61,7 @@ def render(contents: Contents, images: dict[str, bytes]) -> str:
         _section("Alarms", _alarms(contents.alarms)),
         _section("Segmentation", _figure("faces", images)),
         _section("Volume", _figure("cuts", images), _table(facts.volume_facts(contents))),
-        _section("Structure", _figure("metrics", images), _anisotropy(contents)),
+        _section("Structure", _figure("metrics", images), _structure(contents, images)),
         _section("Registration", _figure("registration", images)),
         _truth(contents),
         _section("Provenance", _table(facts.provenance(contents)), _configuration(contents)),
@@ -118,9 +119,13 @@ def _drift(contents: Contents, images: dict[str, bytes]) -> str:
     return f"<p>Drift could not be judged yet: the first {slices} slices teach what is usual in this run.</p>"
 
 
-def _anisotropy(contents: Contents) -> str:
+def _structure(contents: Contents, images: dict[str, bytes]) -> str:
     if not contents.metrics:
         return "<p>No plane of the volume is final yet.</p>"
+    return _anisotropy(contents) + _figures(["ligaments"], images) + _table(facts.structure_facts(contents))
+
+
+def _anisotropy(contents: Contents) -> str:
     rows = facts.anisotropy_rows(contents)
     has_truth = any(np.isfinite(_or_nan(truth)) for _, _, truth, _ in rows)
     heads = ["", "this volume", *(["true structure"] if has_truth else []), "published, real sample"]

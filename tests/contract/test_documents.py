@@ -12,10 +12,10 @@ from daemon import alarms
 from daemon.abort import ActionResult
 from daemon.assembly import Quarantined, Refusal
 from daemon.config import Configuration, parse
-from daemon.items import Alarm, FinishReason, GapReason, SliceGap, Status, ThicknessSource
+from daemon.items import Alarm, FinishReason, GapReason, PlaneKind, SliceGap, Status, ThicknessSource
 from daemon.stages.judging import SUSTAINED
 from daemon.summary import run_summary
-from daemon.tables import METRIC_COLUMNS, slice_columns
+from daemon.tables import LIGAMENT_COLUMNS, METRIC_COLUMNS, slice_columns
 
 ROOT = Path(__file__).parents[2]
 OUTPUTS = (ROOT / "docs" / "outputs.md").read_text(encoding="utf-8")
@@ -27,17 +27,24 @@ def section(title: str) -> str:
 
 
 def test_every_column_is_described():
-    """Of both tables, with the channel's name as NAME."""
+    """Of all tables, with the channel's name as NAME."""
     for column in slice_columns(("NAME",)):
         assert f"`{column}`" in section("slices.csv")
     for column in METRIC_COLUMNS:
         assert f"`{column}`" in section("metrics.csv")
+    for column in LIGAMENT_COLUMNS:
+        assert f"`{column}`" in section("ligaments.csv")
 
 
 @pytest.mark.parametrize("words", [Status, ThicknessSource, GapReason])
 def test_every_word_in_the_table_of_slices_is_described(words):
     """Whatever can stand in a field."""
     assert all(f"`{word}`" in section("slices.csv") for word in words)
+
+
+def test_every_kind_of_plane_is_described():
+    """Measured, interpolated, bridged."""
+    assert all(f"`{kind}`" in section("metrics.csv") for kind in PlaneKind)
 
 
 def test_every_key_of_the_summary_is_described():

@@ -15,7 +15,7 @@ import pytest
 
 from daemon.config import as_toml_table, parse
 from daemon.errors import FolderError, JournalError, StoreError
-from daemon.items import FinishReason, Status, ThicknessSource
+from daemon.items import FinishReason, PlaneKind, Status, ThicknessSource
 from daemon.journal import Journal, Record, open_journal
 from daemon.messages import (
     AlarmMessage,
@@ -39,6 +39,7 @@ GAPS = (9, 10, 11, 30)
 ASSUMED = range(36, 41)
 SLICES = 40
 GRID_NM = 2.5
+VERDICT = "not yet: e_d 3.0 times too uncertain"
 CONFIGURATION = {
     "run": {"folder": "/data/Kurs & <Übung>", "output": "unused"},
     "channels": [
@@ -46,7 +47,7 @@ CONFIGURATION = {
         {"name": "2kV", "voltage_kv": 2.0, "reference": True},
     ],
 }
-FIGURES = ("thickness", "drift", "registration", "faces", "cuts", "metrics")
+FIGURES = ("thickness", "drift", "registration", "faces", "cuts", "metrics", "ligaments")
 
 
 def now() -> datetime:
@@ -96,7 +97,19 @@ def slice_messages() -> list[Message]:
 def other_messages() -> list[Message]:
     fractions = np.linspace(0.12, 0.13, 60).tolist()
     metrics: list[Message] = [
-        MetricsMessage(plane=plane, solid_fraction=fraction, e_tpcf=0.2, e_lpf=0.1, e_d=0.05, d_xy_nm=20.0)
+        MetricsMessage(
+            plane=plane,
+            solid_fraction=fraction,
+            e_tpcf=0.2,
+            e_lpf=0.1,
+            e_d=0.05,
+            d_xy_nm=20.0,
+            solid_fraction_sigma=0.004,
+            ligament_nm=17.3,
+            ligament_sigma_nm=0.6,
+            representative=VERDICT,
+            kind=PlaneKind.BRIDGED if 20 <= plane < 23 else PlaneKind.MEASURED,
+        )
         for plane, fraction in enumerate(fractions)
     ]
     alarms: list[Message] = [
@@ -117,6 +130,8 @@ def fill(journal: Journal) -> None:
     with journal.transaction():
         for message in [*slice_messages(), *other_messages()]:
             journal.append(as_record(message))
+        sizes = {"ligament_nm": [0.0, 5.0, 7.5], "ligament_share": [0.2, 0.5, 0.3]}
+        journal.append(Record("ligaments", 0, sizes))
         journal.append(Record("finished", 0, {"reason": str(FinishReason.DRIFT_ABORT)}))
 
 
@@ -210,6 +225,8 @@ def test_what_must_not_be_overlooked_is_said_first(page):
     assert "5 of 35 slices is ASSUMED, not measured" in verdict
     assert "4 slice indices have no slice: 9–11 (missing), 30 (missing)" in verdict
     assert "3 of 36 slices were registered on the face itself" in verdict
+    assert "3 of 60 planes are bridged" in verdict
+    assert f"too small to stand for the material: {VERDICT}" in verdict
 
 
 def test_numbers_of_the_page_are_those_of_the_run(finished, page):
@@ -219,7 +236,8 @@ def test_numbers_of_the_page_are_those_of_the_run(finished, page):
     mean = np.mean([float(r["thickness_nm"]) for r in rows if r["thickness_nm"] and r["thickness_sigma_nm"]])
     assert f"{mean:.2f} ±" in text
     assert "60 × 50 × 80" in text
-    assert "0.13" in text
+    assert "0.13 ± 0.004" in text
+    assert "17.3 ± 0.6 nm" in text
     assert "A. Keller" in text
     assert "nobody" in text
     assert "TensorrtExecutionProvider was asked for in vain" in text
