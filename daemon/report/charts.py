@@ -12,7 +12,18 @@ from scipy import stats
 
 from daemon.items import ThicknessSource
 from daemon.report.contents import Contents, Numbers, column
-from daemon.report.style import BLUE, GREEN, GREY, RED, SERIES, SOURCES, WIDTH_IN, legend_above, mark_gaps
+from daemon.report.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    RED,
+    SERIES,
+    SOURCES,
+    WIDTH_IN,
+    along_slices,
+    legend_above,
+    mark_gaps,
+)
 
 # Anisotropy of real hierarchical nanoporous gold after late fusion (Sardhara et al. 2024, table 4).
 PUBLISHED: Final = {"e_tpcf": 0.1206, "e_lpf": 0.0489, "e_d": 0.0119}
@@ -37,7 +48,8 @@ def thickness(contents: Contents) -> Figure | None:
     for alarm in contents.alarms:
         if alarm["kind"].startswith("drift"):
             series.axvline(alarm["slice_index"], color=RED, lw=1.2)
-    series.set(xlabel="slice", ylabel="slice thickness (nm)", ylim=(0, None))
+    series.set(ylabel="slice thickness (nm)", ylim=(0, None))
+    along_slices(series, contents.slices)
     legend_above(series, 5)
     _distribution(histogram, contents.thickness_nm)
     return figure
@@ -88,7 +100,8 @@ def drift(contents: Contents) -> Figure | None:
         share = [body["statistics"].get(name, np.nan) / body["threshold"] for body in told]
         panel.plot(index, share, color=colour, label=name)
     panel.axhline(1.0, color=RED, lw=1, ls="--", label="alarm")
-    panel.set(xlabel="slice", ylabel="evidence / threshold", ylim=(0, None))
+    panel.set(ylabel="evidence / threshold", ylim=(0, None))
+    along_slices(panel, contents.slices)
     legend_above(panel, 5)
     return figure
 
@@ -106,7 +119,8 @@ def registration(contents: Contents) -> Figure | None:
             shift = column(rows, f"shift_{axis}_px_{name}")
             panel.plot(index, shift, "o-", ms=2, lw=0.9, color=colour, label=name)
         mark_gaps(panel, [int(row["slice"]) for row in contents.gaps])
-        panel.set(xlabel="slice", ylabel=f"shift along {axis} (px)")
+        panel.set(ylabel=f"shift along {axis} (px)")
+        along_slices(panel, contents.slices)
     legend_above(panels[0], 4)
     return figure
 

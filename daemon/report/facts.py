@@ -106,7 +106,7 @@ def _limits(contents: Contents) -> list[str]:
         found.append(f"{bridged} of {len(contents.metrics)} planes are bridged: shown, but not counted.")
     told = contents.metrics[-1].get("representative") if contents.metrics else ""
     if told and told != "yes":
-        found.append(f"The volume is too small to stand for the material: {told}.")
+        found.append(f"The volume is too small to stand for the material: {told.removeprefix('not yet: ')}.")
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from daemon.items import ThicknessSource
 
@@ -47,6 +48,13 @@ RC: Final[Any] = {
 def legend_above(panel: Axes, columns: int = 4) -> None:
     """A legend outside of the data, above the right end of the axes."""
     panel.legend(ncols=columns, loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2)
+
+
+def along_slices(panel: Axes, rows: list[dict[str, str]]) -> None:
+    """The same slices along x in every chart, with whole numbers."""
+    first, last = int(rows[0]["slice"]), int(rows[-1]["slice"])
+    panel.set(xlabel="slice", xlim=(first - 0.6, last + 0.6))
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def mark_gaps(panel: Axes, gaps: list[int]) -> None:
