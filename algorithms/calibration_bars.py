@@ -51,12 +51,22 @@ class Bar:
 def find_bars(image: NDArray[Any]) -> tuple[Bar, ...]:
     """The family of at least two like bars in ``image`` (h, w), left to right; empty if there is none."""
     values = np.asarray(image, dtype=np.float32)
-    families = [_family(seed, pairs) for pairs in [bar_candidates(values)] for seed in pairs]
-    best = max(families, key=_weight, default=())
-    if len(best) < 2:
+    pairs = bar_candidates(values)
+    return _aligned(values, max((_family(seed, pairs) for seed in pairs), key=_weight, default=()))
+
+
+def find_bars_like(image: NDArray[Any], known: Bar) -> tuple[Bar, ...]:
+    """The bars in ``image`` (h, w) like one of another slice, left to right; empty if fewer than two."""
+    values = np.asarray(image, dtype=np.float32)
+    return _aligned(values, _family(known, bar_candidates(values)))
+
+
+def _aligned(image: Floats, bars: tuple[Bar, ...]) -> tuple[Bar, ...]:
+    """The bars with their common upper and lower end; none if there are fewer than two."""
+    if len(bars) < 2:
         return ()
-    top, bottom = _common_rows(values, best)
-    return tuple(Bar(b.x_px, top, bottom, b.width_px, b.contrast) for b in best)
+    top, bottom = _common_rows(image, bars)
+    return tuple(Bar(b.x_px, top, bottom, b.width_px, b.contrast) for b in bars)
 
 
 def bar_candidates(image: Floats) -> tuple[Bar, ...]:
@@ -163,9 +173,10 @@ def _alike(one: Bar, other: Bar) -> bool:
     )
 
 
-def _weight(family: tuple[Bar, ...]) -> tuple[int, float]:
-    """Larger families first, then the equality of their widths."""
-    return len(family), -float(np.std([bar.width_px for bar in family]))
+def _weight(family: tuple[Bar, ...]) -> float:
+    """The evidence for a family: tall straight edges are much rarer by chance than short ones."""
+    several = len(family) > 1
+    return several * sum(abs(bar.contrast) * (bar.y1_px - bar.y0_px) ** 2 for bar in family)
 
 
 def _common_rows(image: Floats, bars: tuple[Bar, ...]) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -50,10 +51,17 @@ class Angle:
 def track(slices: Sequence[tuple[Bar, ...]]) -> tuple[NDArray[np.int64], Array]:
     """Follow the bars of the first slice: the slices where all are seen (n,), their centres (n, bars) px.
 
-    Marks of a readable ruler never meet, so their order identifies them.
+    Marks of a readable ruler never meet, so their order identifies them; a slice where one has jumped by more
+    than half their distance shows something else.
     """
-    count = len(slices[0])
-    seen = [number for number, bars in enumerate(slices) if len(bars) == count]
+    last, reach = slices[0], min(b.x_px - a.x_px for a, b in pairwise(slices[0])) / 2
+    seen: list[int] = []
+    for number, bars in enumerate(slices):
+        if len(bars) == len(last) and all(
+            abs(b.x_px - a.x_px) < reach for a, b in zip(last, bars, strict=True)
+        ):
+            seen.append(number)
+            last = bars
     return np.array(seen, dtype=np.int64), np.array([[bar.x_px for bar in slices[n]] for n in seen])
 
 

@@ -22,6 +22,7 @@ _NOISE_FREE_PX = 1.5
 _ROUGH = 0.4  # of the way from the layer's roughness to the sample's
 _COLUMNS_AVERAGED = 15
 _SMALLEST_PX = 32
+_SAME_GREY = 0.1  # of the sample's range of grey values
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +78,25 @@ def _between_bars(smooth: NDArray[np.float32], bars: tuple[Bar, ...]) -> float:
 
 
 def _sample_columns(below: NDArray[np.float32], bars: tuple[Bar, ...]) -> tuple[int, int] | None:
-    """First and last column of the rough part under the bars: wall and pad have few changes along y."""
+    """First and last column of the sample under the bars: wall and pad have few changes along y.
+
+    So have wide pores, but they are as dark as the pores elsewhere.
+    """
     change = np.percentile(np.abs(np.diff(below, axis=0)), 80, axis=0)
     change = ndimage.uniform_filter1d(change, _COLUMNS_AVERAGED, mode="nearest")
     inside = change[round(bars[0].x_px) : round(bars[-1].x_px) + 1]
     quiet, typical = float(change.min()), float(np.median(inside))
-    rough = change > quiet + 0.35 * (typical - quiet)
-    gap = np.ones(2 * _COLUMNS_AVERAGED + 1, bool)
-    closed = np.asarray(ndimage.binary_closing(rough, gap), dtype=np.bool_)
-    labels = labelled(rough | closed)
+    sample = (change > (quiet + typical) / 2) | _as_dark_as_pores(below, bars)
+    gap = np.ones(_COLUMNS_AVERAGED, bool)
+    labels = labelled(sample | np.asarray(ndimage.binary_closing(sample, gap), dtype=np.bool_))
     middle = labels[(round(bars[0].x_px) + round(bars[-1].x_px)) // 2]
     columns = np.flatnonzero(labels == middle)
     return (int(columns[0]), int(columns[-1]) + 1) if middle else None
+
+
+def _as_dark_as_pores(below: NDArray[np.float32], bars: tuple[Bar, ...]) -> NDArray[np.bool_]:
+    """Columns (w,) whose darker part is as dark as that of the columns under the bars."""
+    dark = np.percentile(below, 20, axis=0)
+    under = slice(round(bars[0].x_px), round(bars[-1].x_px) + 1)
+    low, high = np.percentile(below[:, under], (5, 95))
+    return np.asarray(np.abs(dark - np.median(dark[under])) < _SAME_GREY * (high - low), dtype=np.bool_)

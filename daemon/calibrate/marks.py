@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.calibration_bars import Bar, find_bars
+from algorithms.calibration_bars import Bar, find_bars, find_bars_like
 from algorithms.calibration_crosses import Cross, find_crosses
 from algorithms.calibration_motion import Angle, Travel, angle_from_depth, angle_from_target, track, travel_of
 from algorithms.fiducials import FiducialRegion, register_image, start_registration
@@ -82,8 +82,9 @@ def find_ruler(
 
 
 def bars_of(images: Sequence[Image]) -> list[tuple[Bar, ...]]:
-    """The bars of every image."""
-    return [find_bars(image) for image in images]
+    """The bars of the first image, and those like them in every other."""
+    first = find_bars(images[0])
+    return [first, *(find_bars_like(image, first[0]) if first else () for image in images[1:])]
 
 
 def largest_shift_px(images: Sequence[Image], fiducials: Sequence[Fiducial]) -> float:
