@@ -1,8 +1,9 @@
 """Random scenes to learn from: one seed gives one virtual sample, microscope and run.
 
-Everything that differs between laboratories is drawn at random within wide limits, so that a network
-cannot rely on it: ligament sizes, solid fraction, pixel size, foreshortening, slice thickness, noise,
-curtains, brightness, contrast, and what registration leaves of the shifts between images. A scene is a
+Half of the scenes are of the published acquisition: sample, pixels, slices and microscope. In the other
+half everything that differs between laboratories is drawn at random within wide limits, so that a network
+cannot rely on it: ligament sizes, solid fraction, pixel size, slice thickness, noise, curtains, brightness,
+contrast. In all of them images may be foreshortened, and registration leaves small shifts. A scene is a
 mosaic of blocks far apart in the sample, exposed as one image: percentiles of the whole image are then
 those of a large face, at the cost of a small one.
 
@@ -35,12 +36,14 @@ HELD_OUT_SEEDS = range(30_000, 40_000)
 
 SHORTEST_ROW = 0.788
 """sin 52°: without tilt correction an image row is pixel_size/0.788 nm on the face."""
+PUBLISHED_SHARE = 0.5
+"""Share of scenes of the published acquisition (Sardhara et al. 2024, §2.1.1)."""
 PLAIN_SHARE = 0.2
-"""Share of scenes with a network of one ligament size, 20–300 nm: foreign samples are rarely hierarchical."""
+"""Share of the others with one ligament size, 20–300 nm: foreign samples are rarely hierarchical."""
 COARSE_SIZE, FINE_SIZE = 48, 64
 """Samples along the periodic boxes: 5 µm and 0.9 µm, enough for blocks of a few hundred nm."""
 LARGEST_ERROR_PX = 0.3
-"""Misregistration that is left between images of a stack."""
+"""Misregistration that is left between images of a stack; mostly far less (the cube of a uniform number)."""
 SAMPLE_EXTENT_NM = 1e5
 
 
@@ -76,23 +79,54 @@ class Scene:
     square_pixels: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is photographed and how.
+
+    Attributes:
+        structure: of the sample.
+        pixel_nm: width of a pixel.
+        thickness_nm: of the slices, mean and standard deviation.
+        instruments: one per voltage.
+    """
+
+    structure: HierarchicalStructure
+    pixel_nm: float
+    thickness_nm: tuple[float, float]
+    instruments: list[Instrument]
+
+
 def render_scene(seed: int, voltages_kv: Sequence[float], size: SceneSize) -> Scene:
     """The scene of a seed; the same seed always gives the same bytes."""
     rng = np.random.default_rng(seed)
-    structure = draw_structure(rng)
-    pixel_nm = rng.uniform(2.5, 5.0)
-    row_nm = pixel_nm / rng.choice([1.0, SHORTEST_ROW])
-    mean_nm = rng.uniform(5.0, 15.0)
-    depths_nm = gamma_depths_nm(size.slices, mean_nm, mean_nm * rng.uniform(0.1, 0.4), rng)
-    grids = [_grid(size.block_px, pixel_nm, row_nm, rng) for _ in range(size.blocks)]
-    instruments = [draw_instrument(voltage, rng) for voltage in voltages_kv]
+    subject = (published_subject if rng.random() < PUBLISHED_SHARE else draw_subject)(voltages_kv, rng)
+    row_nm = subject.pixel_nm / rng.choice([1.0, SHORTEST_ROW])
+    depths_nm = gamma_depths_nm(size.slices, *subject.thickness_nm, rng)
+    grids = [_grid(size.block_px, subject.pixel_nm, row_nm, rng) for _ in range(size.blocks)]
     conditions = run_conditions(depths_nm, len(voltages_kv), size.blocks * size.block_px, rng)
     faces = [
-        _face(structure, float(depth_nm), grids, voltages_kv, list(zip(instruments, now, strict=True)), rng)
+        _face(subject, float(depth_nm), grids, voltages_kv, now, rng)
         for depth_nm, now in zip(depths_nm, conditions, strict=True)
     ]
     images, labels = (np.stack(parts) for parts in zip(*faces, strict=True))
-    return Scene(images, labels, size.block_px, square_pixels=row_nm == pixel_nm)
+    return Scene(images, labels, size.block_px, square_pixels=row_nm == subject.pixel_nm)
+
+
+def published_subject(voltages_kv: Sequence[float], rng: np.random.Generator) -> Subject:
+    """15 nm in 110 nm ligaments, 3.26 nm pixels, slices of 10.16 ± 3.12 nm, the default microscope."""
+    structure = hierarchical_structure(rng, coarse_size=COARSE_SIZE, fine_size=FINE_SIZE)
+    return Subject(structure, 3.26, (10.16, 3.12), [default_instrument(voltage) for voltage in voltages_kv])
+
+
+def draw_subject(voltages_kv: Sequence[float], rng: np.random.Generator) -> Subject:
+    """Anything else."""
+    mean_nm = rng.uniform(5.0, 15.0)
+    return Subject(
+        draw_structure(rng),
+        rng.uniform(2.5, 5.0),
+        (mean_nm, mean_nm * rng.uniform(0.1, 0.4)),
+        [draw_instrument(voltage, rng) for voltage in voltages_kv],
+    )
 
 
 def draw_structure(rng: np.random.Generator) -> HierarchicalStructure:
@@ -110,11 +144,12 @@ def draw_structure(rng: np.random.Generator) -> HierarchicalStructure:
 
 
 def draw_instrument(voltage_kv: float, rng: np.random.Generator) -> Instrument:
-    """A microscope around the published one: each artefact from nearly absent to about twice as strong."""
+    """A microscope around the published one: each artefact from nearly absent to about twice as strong, and
+    doses from a twentieth (fast scans) to twice its own."""
     usual = default_instrument(voltage_kv)
     return replace(
         usual,
-        dose_electrons=usual.dose_electrons * np.exp(rng.uniform(-0.9, 0.9)),
+        dose_electrons=usual.dose_electrons * np.exp(rng.uniform(-3.0, 0.7)),
         gain=usual.gain * rng.uniform(0.6, 1.15),
         offset=rng.uniform(0.02, 0.15),
         pixel_noise=usual.pixel_noise * rng.uniform(0.3, 2.5),
@@ -140,18 +175,21 @@ def _grid(side_px: int, pixel_nm: float, row_nm: float, rng: np.random.Generator
 
 
 def _face(
-    structure: HierarchicalStructure,
+    subject: Subject,
     depth_nm: float,
     grids: Sequence[FaceGrid],
     voltages_kv: Sequence[float],
-    exposures: Sequence[tuple[Instrument, Conditions]],
+    conditions: Sequence[Conditions],
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Images (channel, y, x) and labels (y, x) of one slice's mosaic."""
-    blocks = [clean_faces(structure, depth_nm, grid, voltages_kv) for grid in grids]
+    blocks = [clean_faces(subject.structure, depth_nm, grid, voltages_kv) for grid in grids]
     signals = np.concatenate([faces for faces, _ in blocks], axis=-1)
     labels = np.concatenate([labels for _, labels in blocks], axis=-1)
-    images = [_photograph(signal, *how, rng) for signal, how in zip(signals, exposures, strict=True)]
+    images = [
+        _photograph(signal, instrument, now, rng)
+        for signal, instrument, now in zip(signals, subject.instruments, conditions, strict=True)
+    ]
     return np.stack(images), labels
 
 
@@ -163,6 +201,7 @@ def _photograph(
     A small error stays, as registration leaves it. Blocks bleed into each other by up to 3 px.
     """
     error, resampled = rng.uniform(-1, 1, size=(2, 2))
+    error **= 3
     resampled *= 0.5 * (rng.random() < 0.5)
     displaced = ndimage.shift(signal, LARGEST_ERROR_PX * error - resampled, order=3, mode="nearest")
     image = expose(np.clip(displaced, 0, 1).astype(np.float32), instrument, rng, conditions)
