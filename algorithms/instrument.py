@@ -56,12 +56,19 @@ class Conditions:
     contrast: float
 
 
+ELECTRONS_PER_PIXEL = 50e-12 * 30e-6 / 1.602176634e-19
+"""50 pA for 30 µs (Sardhara et al. 2024, §2.1.1: "low-noise imaging")."""
+COLLECTED_SHARE = 0.1
+"""Of the backscattered electrons, by a detector in the lens: those within 18° of the axis, sin²(18°) of a
+cosine distribution."""
+
+
 def default_instrument(voltage_kv: float) -> Instrument:
-    """A 50 pA through-the-lens image with 30 µs dwell as published: the lower the voltage, the noisier and
-    the less focused, and the more it shows of the face's finish."""
+    """A 50 pA through-the-lens image with 30 µs dwell as published: the lower the voltage, the less focused
+    it is, and the more it shows of the face's finish."""
     finish = voltage_kv**-0.5
     return Instrument(
-        dose_electrons=120.0 * voltage_kv**0.5,
+        dose_electrons=ELECTRONS_PER_PIXEL * COLLECTED_SHARE,
         gain=1.6,
         offset=0.05,
         beam_sigma_px=0.3 + 0.2 * finish,

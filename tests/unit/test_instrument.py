@@ -122,10 +122,10 @@ def test_same_generator_same_image() -> None:
     assert not np.array_equal(images[0], images[2])
 
 
-def test_low_voltage_is_noisier_and_less_sharp() -> None:
-    """Defaults from 0.5 to 10 kV: the lower the voltage, the fewer electrons and the wider the beam."""
+def test_low_voltage_is_less_sharp_at_the_published_dose() -> None:
+    """Defaults from 0.5 to 10 kV: 50 pA for 30 µs, a tenth collected, and a beam that widens at low voltage."""
     instruments = [default_instrument(v) for v in (0.5, 1.0, 2.0, 4.0, 10.0)]
-    assert np.all(np.diff([i.dose_electrons for i in instruments]) > 0)
+    assert {round(i.dose_electrons) for i in instruments} == {936}
     assert np.all(np.diff([i.beam_sigma_px for i in instruments]) < 0)
 
 
