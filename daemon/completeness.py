@@ -98,7 +98,7 @@ def ends_properly(code: int, text: bytes) -> bool:
     if code == FEI_XML:
         return _closes_its_root(body)
     # One terminating NUL is TIFF's own end mark; without it or with more, only a closed line is proof.
-    return padding == 1 or (padding <= 3 and body.endswith((b"\n", b"\r")))
+    return padding == 1 or (padding <= 3 and body.endswith(b"\n" if b"\n" in body else b"\r"))
 
 
 def _closes_its_root(xml: bytes) -> bool:

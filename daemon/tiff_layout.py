@@ -144,7 +144,7 @@ def number(read: Read, layout: Layout, code: int, default: int) -> int:
 def _open(read: Read, size: int, where: str) -> tuple[_File, int]:
     """Byte order, flavour, and the offset of the first directory."""
     magic = read(0, min(size, 8))
-    if len(magic) < 8 or not any(magic[:4]):
+    if len(magic) < 8 or _is_begun(magic):
         raise incomplete("the TIFF header is not written yet", where)
     order = {b"II": "<", b"MM": ">"}.get(magic[:2])
     version = struct.unpack(f"{order or '<'}H", magic[2:4])[0]
@@ -157,6 +157,13 @@ def _open(read: Read, size: int, where: str) -> tuple[_File, int]:
     if offset == 0:
         raise incomplete("the header names no directory yet", where)
     return file, offset
+
+
+def _is_begun(magic: bytes) -> bool:
+    """Whether a header is a true one's beginning and then zeros: space was reserved and is being filled."""
+    written = magic.rstrip(b"\0")
+    headers = (b"II*\0", b"MM\0*", b"II+\0\x08\0\0\0", b"MM\0+\0\x08\0\0")
+    return any(len(written) < len(h.rstrip(b"\0")) and h.startswith(written) for h in headers)
 
 
 def _chain(file: _File, offset: int, seen: set[int]) -> Iterator[Directory]:

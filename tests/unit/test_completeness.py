@@ -9,13 +9,15 @@ import pytest
 import tifffile
 
 from daemon.completeness import FEI_INI, FEI_XML, ZEISS, Progress, Verdict, ends_properly, judge, judge_file
-from tests.conftest import WriteFei
+from daemon.emulator.tiff import tiff_pieces
+from tests.conftest import WriteFei, fei_ini
 
 TEXTS = {
     "as FEI ends it": (FEI_INI, b"[A]\r\nb=\r\n\0", True),
     "without a terminator": (FEI_INI, b"[A]\r\nb=\r\n", True),
     "cut in a line, no terminator": (FEI_INI, b"[A]\r\nb=1", False),
     "zero-filled tail": (FEI_INI, b"[A]\r\nb=\r\n" + bytes(40), False),
+    "last line feed not written yet": (FEI_INI, b"[A]\r\nb=1\r\0\0", False),
     "zero-filled hole": (FEI_INI, b"[A]\r\n\0\0\0\0b=\r\n\0", False),
     "nothing but zeros": (FEI_INI, bytes(30), False),
     "closed XML": (FEI_XML, b'<?xml version="1.0"?>\r\n<Metadata a="b"><C/></Metadata>\0', True),
@@ -50,6 +52,28 @@ def test_reserved_but_unwritten_metadata_is_doubtful(tmp_path: Path, write_fei: 
     for cut in (5, 100, end - text - 3):
         holed = data[: end - cut] + bytes(cut) + data[end:]
         assert judged(holed).progress is Progress.DOUBTFUL, cut
+
+
+def test_reserved_file_is_never_taken_for_whole_or_broken_while_it_is_filled() -> None:
+    """Whatever its first n bytes are, with zeros behind them, a file in the microscope's order may still grow."""
+    image = np.random.default_rng(1).integers(1, 255, (24, 32), np.uint8)
+    texts = [(FEI_INI, fei_ini().encode()), (FEI_XML, b"<Metadata><A/><B>1</B></Metadata>\r\n")]
+    whole = b"".join(tiff_pieces(image, texts, "0" * 32, 4))
+    assert judged(whole).progress is Progress.COMPLETE
+    for written in range(len(whole)):
+        torn = whole[:written] + bytes(len(whole) - written)
+        expected = (Progress.INCOMPLETE, Progress.DOUBTFUL)
+        assert torn == whole or judged(torn).progress in expected, written
+        assert judged(whole[:written]).progress in expected or not any(whole[written:]), written
+
+
+@pytest.mark.parametrize("header", [b"II+\0\x08\0\0\0", b"MM\0+\0\x08\0\0", b"MM\0*\0\0\0\x08"])
+def test_header_of_a_reserved_file_is_waited_for(header: bytes) -> None:
+    """Each beginning of a header with zeros behind it is a file that grows; other bytes are no TIFF."""
+    for written in range(len(header.rstrip(b"\0"))):
+        torn = header[:written] + bytes(64)
+        assert judged(torn).progress is Progress.INCOMPLETE, written
+    assert judged(b"IX" + bytes(62)).progress is Progress.DAMAGED
 
 
 def test_metadata_that_siblings_carry_may_not_be_absent(tmp_path: Path, write_fei: WriteFei) -> None:
