@@ -144,7 +144,7 @@ def monitor(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port that the page is served on.")] = 8050,
 ) -> None:
     """Serve the live dashboard."""
-    from daemon.monitor import run_monitor
+    from daemon.monitor.server import run_monitor
 
     run_monitor(events, connect, host, port)
 

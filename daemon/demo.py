@@ -25,6 +25,7 @@ from daemon.emulator import FAULTS, EmulatorSettings, configuration_table, emula
 from daemon.errors import SlicewatchError
 from daemon.evaluation import evaluate
 from daemon.outputs import Outputs
+from daemon.report import write_report
 from daemon.toml_text import toml_text
 from daemon.volume_store import write_atomically
 
@@ -157,6 +158,7 @@ def run_demo(
         if daemon.wait() != 0:
             raise _failed("the daemon", folder.log if quiet else folder.root, daemon.returncode)
         summary = evaluate(Outputs(folder.output), folder.truth, load(folder.config))
+        write_report(folder.output)
         _print_summary(console, summary, folder)
         if is_terminal:
             _stay(console, ports[2])

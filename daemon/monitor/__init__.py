@@ -3,7 +3,3 @@
 It is a client of the wire protocol like any other and can be started, stopped and moved without the daemon
 noticing. The page loads nothing from any other machine: microscopes have no internet.
 """
-
-from daemon.monitor.server import run_monitor
-
-__all__ = ["run_monitor"]

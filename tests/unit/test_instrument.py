@@ -123,7 +123,7 @@ def test_same_generator_same_image() -> None:
 
 
 def test_low_voltage_is_less_sharp_at_the_published_dose() -> None:
-    """Defaults from 0.5 to 10 kV: 50 pA for 30 µs, a tenth collected, and a beam that widens at low voltage."""
+    """Defaults from 0.5 to 10 kV: 50 pA for 30 µs, a tenth collected; the beam widens at low voltage."""
     instruments = [default_instrument(v) for v in (0.5, 1.0, 2.0, 4.0, 10.0)]
     assert {round(i.dose_electrons) for i in instruments} == {936}
     assert np.all(np.diff([i.beam_sigma_px for i in instruments]) < 0)
