@@ -27,7 +27,11 @@ def cubic_taps(fraction: float) -> NDArray[np.float64]:
 
     They sum to 1, so a constant image stays constant.
     """
-    t = np.abs(fraction + np.arange(TAPS) - TAPS // 2)
+    return cubic_kernel(np.abs(fraction + np.arange(TAPS) - TAPS // 2))
+
+
+def cubic_kernel(t: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The kernel at distances `t` ≥ 0 in px, any shape; 0 from 3 px on."""
     near = (4 / 3 * t - 7 / 3) * t**2 + 1
     middle = ((-7 / 12 * t + 3) * t - 59 / 12) * t + 5 / 2
     far = ((t / 12 - 2 / 3) * t + 7 / 4) * t - 3 / 2

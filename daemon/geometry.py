@@ -7,9 +7,10 @@ beam looks at it under the tilt; tilt correction stretches them back to one pixe
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from algorithms.resampling import NativePixels
+from algorithms.row_resampling import resample_rows
 from daemon.config import Configuration, GeometrySection
 from daemon.errors import ConfigurationError
 from daemon.items import Frame
@@ -52,6 +53,22 @@ def face_geometry(configuration: Configuration, frame: Frame) -> FaceGeometry:
             remedy="Set geometry.pixel_size_nm, or sidecar.pixel_size_nm, in nm.",
         )
     return _geometry(float(pixel_nm), section, corrected=_is_corrected(section, frame))
+
+
+def conformed(configuration: Configuration, geometry: FaceGeometry, frame: Frame) -> Frame:
+    """The image with the run's row step: its rows are resampled when tilt correction has changed.
+
+    An image that does not say whether it was corrected is taken to be like the first.
+    """
+    section = configuration.geometry
+    if section.tilt_correction == "metadata" and frame.metadata.tilt_correction is None:
+        return frame
+    own = 1.0 if _is_corrected(section, frame) else 1.0 / math.sin(math.radians(section.tilt_deg))
+    step = geometry.pixel_y_nm / geometry.pixel_x_nm / own
+    if math.isclose(step, 1.0, rel_tol=1e-9):
+        return frame
+    note = f"tilt correction is {'on' if own == 1.0 else 'off'}, unlike in the first slice: rows resampled"
+    return replace(frame, image=resample_rows(frame.image, step), notes=(*frame.notes, note))
 
 
 def _is_corrected(section: GeometrySection, frame: Frame) -> bool:

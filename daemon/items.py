@@ -114,13 +114,17 @@ class FrameMetadata:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One image of one slice, read completely; ``image`` is (y, x), read-only."""
+    """One image of one slice, read completely; ``image`` is (y, x), read-only.
+
+    ``notes`` say what was done to the pixels since they were read.
+    """
 
     path: Path
     slice_index: int
     image: Image
     metadata: FrameMetadata
     sha256: str
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.image.ndim != 2 or str(self.image.dtype) not in ("uint8", "uint16"):

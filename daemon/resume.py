@@ -16,6 +16,7 @@ from daemon.codec import unpack
 from daemon.config import Configuration
 from daemon.errors import JournalError
 from daemon.frame_shelf import FrameShelf
+from daemon.geometry import FaceGeometry, conformed
 from daemon.items import ChannelShift, FileReady, Image
 from daemon.journal import Journal
 from daemon.pipeline_state import Counts, PipelineState
@@ -74,7 +75,8 @@ def with_images(
     if pipeline is None:
         return progress
     told = journal.latest("face")
-    faces = {index: _face(index, told[index], configuration, shelf) for index in pipeline.window}
+    geometry = pipeline.geometry
+    faces = {index: _face(told[index], configuration, geometry, shelf, index) for index in pipeline.window}
     planes = pipeline.growth.material.planes
     kept = min(planes, pipeline.growth.material.lags)
     first: Sequence[NDArray[np.uint8]] = list(store.read(0, 0, kept)) if store and kept else []
@@ -88,11 +90,17 @@ def known_files(journal: Journal) -> list[FileReady]:
     return [FileReady(Path(file.path), file.size, file.mtime_ns) for file in journal.files()]
 
 
-def _face(index: int, told: Mapping[str, Any], configuration: Configuration, shelf: FrameShelf) -> FaceStack:
+def _face(
+    told: Mapping[str, Any],
+    configuration: Configuration,
+    geometry: FaceGeometry,
+    shelf: FrameShelf,
+    index: int,
+) -> FaceStack:
     images: list[Image] = []
     for name in configuration.channel_names:
         where = told["images"][name]
-        frame = shelf.reread(Path(where["path"]), where["sha256"])
+        frame = conformed(configuration, geometry, shelf.reread(Path(where["path"]), where["sha256"]))
         shift = ChannelShift(where["dy_px"], where["dx_px"], 0.0, 1.0, "journal")
         images.append(cropped(moved(frame.image, shift), configuration.geometry.roi))
     return FaceStack(index, np.stack(images))

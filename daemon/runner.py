@@ -37,6 +37,7 @@ from daemon.assembly import (
 from daemon.config import Configuration
 from daemon.control import Inbox
 from daemon.frame_shelf import FrameShelf
+from daemon.geometry import conformed
 from daemon.items import (
     Alarm,
     FinishReason,
@@ -185,7 +186,7 @@ class Runner:
         waiting = assemble.pending_at(self._assembly, accepted.index)
         if state is None or waiting is None or len(waiting.frames) != 1:
             return
-        frame = self._parts.shelf.frames[accepted.sha256]
+        frame = conformed(self._configuration, state.geometry, self._parts.shelf.frames[accepted.sha256])
         depth_nm = measuring.expected_depth(state.measuring, accepted.index)
         recession_px = depth_nm * state.geometry.recession_px_per_nm
         shift = registering.glance(state.registration, accepted.channel, frame, recession_px)
@@ -198,6 +199,7 @@ class Runner:
         self._outlet.enter(RunState.WORKING, self._counts)
         begun_s = self._parts.clock()
         state = self._state or begin_pipeline(self._configuration, slice_)
+        slice_ = self._conformed(state, slice_)
         state, registered, thickness = self._measure(state, slice_)
         state = self._judge(state, registered, thickness)
         state = self._provisional(state, registered, thickness)
@@ -205,6 +207,14 @@ class Runner:
         self._state = self._settle(state, slice_.index)
         self._outlet.log_slice(registered, thickness, self._parts.clock() - begun_s)
         self._outlet.enter(RunState.WAITING, self._counts)
+
+    def _conformed(self, state: PipelineState, slice_: Slice) -> Slice:
+        """The slice with the first one's row step, whatever tilt correction has done since."""
+        frames = {
+            name: conformed(self._configuration, state.geometry, frame)
+            for name, frame in slice_.frames.items()
+        }
+        return replace(slice_, frames=frames)
 
     def _measure(
         self, state: PipelineState, slice_: Slice

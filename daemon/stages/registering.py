@@ -61,13 +61,13 @@ def _registered(
         raise ConfigurationError(
             str(error), where=str(frame.path), remedy="Correct [[fiducials]]; positions are px."
         ) from error
-    return state, _shift(result)
+    return state, _shift(result, frame.notes)
 
 
-def _shift(result: Registration) -> ChannelShift:
+def _shift(result: Registration, notes: tuple[str, ...]) -> ChannelShift:
     source = "lost" if result.lost else result.source
     return ChannelShift(
-        result.dy_px, result.dx_px, result.sigma_px, result.quality, source, tuple(result.notes)
+        result.dy_px, result.dx_px, result.sigma_px, result.quality, source, (*result.notes, *notes)
     )
 
 
