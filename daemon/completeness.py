@@ -102,5 +102,8 @@ def ends_properly(code: int, text: bytes) -> bool:
 
 
 def _closes_its_root(xml: bytes) -> bool:
-    root = _ROOT.search(xml)
-    return root is not None and xml.rstrip().endswith((b"</" + root[1] + b">", b"/>"))
+    root, body = _ROOT.search(xml), xml.rstrip()
+    if root is None:
+        return False
+    is_empty = body.endswith(b"/>") and body.find(b">", root.start()) == len(body) - 1
+    return is_empty or body.endswith(b"</" + root[1] + b">")

@@ -55,9 +55,9 @@ def test_reserved_but_unwritten_metadata_is_doubtful(tmp_path: Path, write_fei: 
 
 
 def test_reserved_file_is_never_taken_for_whole_or_broken_while_it_is_filled() -> None:
-    """Whatever its first n bytes are, with zeros behind them, a file in the microscope's order may still grow."""
+    """Whatever its first n bytes are, with zeros behind them: a file in the microscope's order may grow."""
     image = np.random.default_rng(1).integers(1, 255, (24, 32), np.uint8)
-    texts = [(FEI_INI, fei_ini().encode()), (FEI_XML, b"<Metadata><A/><B>1</B></Metadata>\r\n")]
+    texts = [(FEI_INI, fei_ini().encode()), (FEI_XML, b"<Metadata><A/><B>1</B></Metadata>")]
     whole = b"".join(tiff_pieces(image, texts, "0" * 32, 4))
     assert judged(whole).progress is Progress.COMPLETE
     for written in range(len(whole)):
