@@ -11,7 +11,15 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from daemon.emulator.faults import Pieces, Write, require_known, with_fault
+from daemon.emulator.faults import (
+    CLOCK_FAULT,
+    RESTART_FAULT,
+    Pieces,
+    Write,
+    amount_of,
+    require_known,
+    with_fault,
+)
 from daemon.emulator.plan import Stream, random_stream
 from daemon.emulator.project import (
     FIB_FOLDER,
@@ -117,20 +125,35 @@ def _struck(scene: Scene, world: World, index: int) -> list[Write]:
     return writes
 
 
+def _file_number(settings: EmulatorSettings, index: int) -> int:
+    """The number in the names of a slice's files: from 1 on, and from 1 again after a restart."""
+    restarts = [f.slice_number for f in settings.faults if f.kind == RESTART_FAULT]
+    return index + 2 - max((number for number in restarts if number <= index + 1), default=1)
+
+
+def _clock(scene: Scene, now: Clock, index: int) -> Clock:
+    """The microscope's clock at a slice, behind by what the faults have set it back so far."""
+    faults = scene.settings.faults
+    orders = [f for f in faults if f.kind == CLOCK_FAULT and f.slice_number <= index + 1]
+    behind = timedelta(hours=sum(amount_of(order) for order in orders))
+    return lambda: now() - behind
+
+
 def _planned(scene: Scene, world: World, index: int) -> list[Write]:
     """The files of a slice in the order of acquisition: after the cut the ion image, then the voltages."""
     recording = scene.settings.recording
+    now, number = _clock(scene, world.now, index), _file_number(scene.settings, index)
     writes: list[Write] = []
     if recording.fib_every and index % recording.fib_every == 0:
-        shoot = partial(ion_pieces, scene, world.now, index)
-        log = world.project / LOG_FOLDER / f"Milling - {index + 1:03d}.tif"
+        shoot = partial(ion_pieces, scene, now, index)
+        log = world.project / LOG_FOLDER / f"Milling - {number:03d}.tif"
         writes = [
-            Write(image_path(world.project, FIB_FOLDER, index + 1), shoot, is_slice_image=False),
+            Write(image_path(world.project, FIB_FOLDER, number), shoot, is_slice_image=False),
             Write(log, shoot, is_slice_image=False),
         ]
     for position, channel in enumerate(scene.settings.folder_order):
-        path = image_path(world.project, sem_folder(position), index + 1)
-        writes.append(Write(path, partial(electron_pieces, scene, world.now, index, channel)))
+        path = image_path(world.project, sem_folder(position), number)
+        writes.append(Write(path, partial(electron_pieces, scene, now, index, channel)))
     return writes
 
 
@@ -138,8 +161,20 @@ def _emit(writes: Sequence[Write], duration_s: float, world: World) -> None:
     """Write files one after the other, spread over ``duration_s``, which includes the time to make them."""
     begin = world.monotonic()
     for number, write in enumerate(writes):
+        _disturb(write, world)
         share = (begin + duration_s * number / len(writes), begin + duration_s * (number + 1) / len(writes))
         _grow(write.path, write.pieces(), share, world)
+
+
+def _disturb(write: Write, world: World) -> None:
+    """What happens before a file is written: nothing for a while, or the project is out of reach."""
+    if write.pause_s:
+        world.sleep(write.pause_s)
+    if write.away_s:
+        hidden = world.project.with_name(f".{world.project.name}.away")
+        world.project.rename(hidden)
+        world.sleep(write.away_s)
+        hidden.rename(world.project)
 
 
 def _grow(path: Path, pieces: Pieces, share: tuple[float, float], world: World) -> None:

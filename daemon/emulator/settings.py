@@ -17,10 +17,11 @@ SMALLEST_PX = (256, 320)
 
 @dataclass(frozen=True, slots=True)
 class FaultOrder:
-    """A fault ordered for one slice; ``slice_number`` counts as the file names do, from 1."""
+    """A fault ordered for one slice, counted from 1; ``amount`` None: as usual for its kind."""
 
     kind: str
     slice_number: int
+    amount: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
