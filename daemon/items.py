@@ -191,6 +191,7 @@ class Thickness:
     source: ThicknessSource
     channels: tuple[str, ...] = ()
     asv_nm: float = float("nan")
+    similarity_nm: float = float("nan")
     notes: tuple[str, ...] = ()
 
 

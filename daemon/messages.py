@@ -115,6 +115,7 @@ class ThicknessMessage(Message, frozen=True, kw_only=True):
     thickness_sigma_nm: float = NAN
     source: ThicknessSource
     asv_nm: float = NAN
+    similarity_nm: float = NAN
     channels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -263,6 +264,7 @@ def thickness_message(thickness: items.Thickness) -> ThicknessMessage:
         thickness_sigma_nm=thickness.thickness_sigma_nm,
         source=thickness.source,
         asv_nm=thickness.asv_nm,
+        similarity_nm=thickness.similarity_nm,
         channels=thickness.channels,
         notes=thickness.notes,
     )

@@ -225,7 +225,9 @@ class Runner:
         registration, registered = registering.register_slice(state.registration, slice_, expected_px)
         asv = self._parts.asv(slice_.index)
         asv_nm = asv.measured_nm if asv and asv.measured_nm is not None else float("nan")
-        ruler, thickness = measuring.measure(state.measuring, registered, asv_nm)
+        ruler, thickness = measuring.measure(
+            state.measuring, self._configuration, registered, asv_nm
+        )
         if registering.has_surface_marks(registration):
             registration, registered = registering.register_slice(
                 state.registration, slice_, thickness.depth_nm * recession

@@ -10,8 +10,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from algorithms.face_patch import face_patch
 from algorithms.ruler import DepthReading, RulerState, advance, combine_readings, read_depth, start_ruler
 from algorithms.ruler_marks import RulerMark
+from algorithms.similarity import SimilarityState, add_face, start_similarity
 from algorithms.thickness import Estimate, ThicknessState, measure_thickness, start_thickness
 from daemon.config import Configuration, RulerSection
 from daemon.geometry import FaceGeometry
@@ -24,6 +26,7 @@ class MeasuringState:
 
     ruler: RulerState | None
     thickness: ThicknessState
+    similarity: SimilarityState
     last_index: int | None = None
 
 
@@ -32,7 +35,7 @@ def begin_measuring(configuration: Configuration, geometry: FaceGeometry) -> Mea
     section = configuration.ruler
     target_nm = configuration.geometry.target_thickness_nm
     ruler = None if section is None else _ruler(section, geometry.pixel_x_nm, target_nm)
-    return MeasuringState(ruler, start_thickness(target_nm))
+    return MeasuringState(ruler, start_thickness(target_nm), start_similarity(target_nm))
 
 
 def expected_depth(state: MeasuringState, index: int) -> float:
@@ -43,14 +46,20 @@ def expected_depth(state: MeasuringState, index: int) -> float:
 
 
 def measure(
-    state: MeasuringState, registered: RegisteredSlice, asv_nm: float
+    state: MeasuringState, configuration: Configuration, registered: RegisteredSlice, asv_nm: float
 ) -> tuple[MeasuringState, Thickness]:
     """The depth and thickness of a complete slice, from all its images together.
 
     ``asv_nm`` is the acquisition software's own thickness, NaN where it gives none.
     """
+    similarity, similar = _compare(state, configuration, registered)
+    state = replace(state, similarity=similarity)
     reading = _read(state, registered.frames, registered.shifts, registered.index)
-    thickness, item = _thickness(state, registered.index, reading, tuple(registered.frames), asv_nm)
+    others = tuple(
+        estimate for estimate in (Estimate("asv", asv_nm), similar) if not math.isnan(estimate.thickness_nm)
+    )
+    thickness, item = _thickness(state, registered.index, reading, tuple(registered.frames), others)
+    item = replace(item, asv_nm=asv_nm, similarity_nm=similar.thickness_nm)
     ruler = state.ruler if reading is None or state.ruler is None else advance(state.ruler, reading)
     return replace(state, ruler=ruler, thickness=thickness, last_index=registered.index), item
 
@@ -62,7 +71,7 @@ def first_look(
     reading = _read(state, {channel: frame}, {channel: shift}, index)
     if reading is None or not reading.readable:
         return None
-    return _thickness(state, index, reading, (channel,), math.nan)[1]
+    return _thickness(state, index, reading, (channel,), ())[1]
 
 
 def _ruler(section: RulerSection, pixel_nm: float, target_nm: float) -> RulerState:
@@ -72,6 +81,30 @@ def _ruler(section: RulerSection, pixel_nm: float, target_nm: float) -> RulerSta
     )
     polarity = 1 if section.polarity == "bright" else -1
     return start_ruler(marks, pixel_nm, polarity=polarity, target_thickness_nm=target_nm)
+
+
+def _compare(
+    state: MeasuringState, configuration: Configuration, registered: RegisteredSlice
+) -> tuple[SimilarityState, Estimate]:
+    """The thickness that the likeness to the faces before tells, NaN while it tells none.
+
+    Across a gap, or without a registered face, comparing begins anew with what is known of the sample.
+    """
+    name, roi = configuration.reference_channel, configuration.geometry.roi
+    shift = registered.shifts[name]
+    follows = state.last_index is None or registered.index == state.last_index + 1
+    known = state.similarity if follows else replace(state.similarity, faces=(), depths_nm=())
+    if shift.source == "lost":
+        return replace(known, faces=(), depths_nm=()), Estimate("similarity", math.nan)
+    region = _part(roi.y, roi.height), _part(roi.x, roi.width)
+    patch = face_patch(registered.frames[name].image, (shift.dy_px, shift.dx_px), region)
+    compared, found = add_face(known, patch)
+    return compared, Estimate("similarity", found.thickness_nm, found.sigma_nm)
+
+
+def _part(start: int, length: int) -> slice:
+    """A side of the region of interest; a length of 0 means to the edge."""
+    return slice(start, start + length if length else None)
 
 
 def _read(
@@ -93,9 +126,8 @@ def _thickness(
     index: int,
     reading: DepthReading | None,
     channels: tuple[str, ...],
-    asv_nm: float,
+    others: tuple[Estimate, ...],
 ) -> tuple[ThicknessState, Thickness]:
-    others = () if math.isnan(asv_nm) else (Estimate("asv", asv_nm),)
     apart = 1 if state.last_index is None else index - state.last_index
     after, found = measure_thickness(state.thickness, reading, others, apart)
     item = Thickness(
@@ -106,7 +138,6 @@ def _thickness(
         found.thickness_sigma_nm,
         ThicknessSource(found.source),
         channels,
-        asv_nm,
-        found.notes + (reading.notes if reading else ()),
+        notes=found.notes + (reading.notes if reading else ()),
     )
     return after, item

@@ -23,6 +23,7 @@ def _thickness(index: int, nm: float) -> ThicknessMessage:
         thickness_sigma_nm=0.1,
         source=ThicknessSource.RULER,
         asv_nm=1.0,
+        similarity_nm=9.5,
     )
 
 

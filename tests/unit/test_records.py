@@ -36,6 +36,7 @@ THICK = ThicknessMessage(
     thickness_sigma_nm=0.14,
     source=ThicknessSource.RULER,
     asv_nm=1.0,
+    similarity_nm=9.5,
     channels=("2kV",),
     notes=("first", "second"),
 )
