@@ -109,6 +109,15 @@ def with_suspicion(state: AssemblyState, event: FrameArrived, refused: Refused) 
     return replace(state, suspects=(*state.suspects, index))
 
 
+def is_gap(state: AssemblyState, index: int) -> bool:
+    """Whether an index was closed without a slice."""
+    if state.first_index is None or not state.first_index <= index < (state.next_index or 0):
+        return False
+    channels = len(state.rules.channels)
+    begin = (index - state.first_index) * channels
+    return not any(state.settled[begin : begin + channels])
+
+
 def restarted(state: AssemblyState) -> bool:
     """Whether the acquisition counts again: several settled indices were taken anew, in rising order."""
     return len(state.suspects) >= _SUSPECTS and list(state.suspects) == sorted(state.suspects)

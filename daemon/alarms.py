@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from daemon.abort import ActionResult
-from daemon.assembly import Quarantined, Renumbered
+from daemon.assembly import ClockSetBack, Quarantined, Renumbered
+from daemon.errors import SlicewatchError
 from daemon.items import Alarm, SliceGap
 from daemon.ledger import Ledger
 
@@ -52,6 +53,62 @@ def unbalanced(books: Ledger) -> Alarm:
         limit=0.0,
         remedy="Compare the acquisition folder with slices.csv, run `slicewatch reprocess` into a new output "
         "folder afterwards, and report this with the journal.",
+    )
+
+
+def unreachable(trouble: str) -> Alarm:
+    """The acquisition folder is away."""
+    return Alarm(
+        "acquisition folder unreachable",
+        0,
+        trouble,
+        remedy="Check the network and the mount; the run goes on by itself once the folder is back.",
+    )
+
+
+def standstill(quiet_s: float, limit_s: float) -> Alarm:
+    """No image has come for longer than the run's rhythm explains."""
+    return Alarm(
+        "acquisition stands still",
+        0,
+        f"no image for {quiet_s:.0f} s; {limit_s:.0f} s is the longest that is usual",
+        measurement=quiet_s,
+        limit=limit_s,
+        remedy="Look at the microscope; the run goes on with the next image.",
+    )
+
+
+def filling(slices_possible: float, slices_left: int) -> Alarm:
+    """The output disk will be full before the run ends, at the rate of this run."""
+    return Alarm(
+        "output disk fills up",
+        0,
+        f"the room lasts for about {slices_possible:.0f} more slices"
+        + (f"; {slices_left} are left" if slices_left else ""),
+        measurement=slices_possible,
+        limit=float(slices_left),
+        remedy="Make room on the disk of run.output; when it is full the run pauses and loses nothing.",
+    )
+
+
+def disk_full(error: SlicewatchError) -> Alarm:
+    """Nothing more can be written: the run pauses."""
+    return Alarm(
+        "output disk full",
+        0,
+        f"the run pauses: {error.what} ({error.where})",
+        remedy="Make room on the disk of run.output; the run goes on by itself, from the last whole slice.",
+    )
+
+
+def clock_set_back(outcome: ClockSetBack) -> Alarm:
+    """The microscope's clock went backwards."""
+    return Alarm(
+        "microscope clock set back",
+        outcome.index,
+        f"{outcome.path.name} was taken {outcome.back_s:.0f} s before an earlier slice, by its own clock",
+        measurement=outcome.back_s,
+        remedy="The run goes on: it orders by slice number. Check the microscope's clock and time zone.",
     )
 
 

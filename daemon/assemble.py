@@ -18,6 +18,7 @@ from daemon.assembly import (
     AssemblyRules,
     AssemblyState,
     ChannelRule,
+    ClockSetBack,
     Disregard,
     Event,
     FileRejected,
@@ -41,6 +42,8 @@ from daemon.items import GapReason, SliceGap
 Step = tuple[AssemblyState, tuple[Outcome, ...]]
 
 _KEPT_INTERVALS: Final = 21
+_CLOCK_JITTER_S: Final = 60.0
+"""Stamps have seconds, and copies come in any order; a clock set back by less harms nobody."""
 _GAP_REASONS: Final = {
     Refusal.WRONG_VOLTAGE: GapReason.WRONG_VOLTAGE,
     Refusal.WRONG_DETECTOR: GapReason.WRONG_VOLTAGE,
@@ -103,15 +106,27 @@ def _frame(state: AssemblyState, event: FrameArrived, now_s: float) -> Step:
         return state, (Ignored(path, index, verdict),)
     if isinstance(verdict, Refused):
         return _refusal(state, event, verdict)
-    state = replace(state, newest_s=max(state.newest_s, admission.acquired_s(event)), suspects=())
-    return _placed(state, index, verdict, now_s)
+    state, told = _dated(replace(state, suspects=()), event)
+    state, outcomes = _placed(state, index, verdict, now_s)
+    return state, told + outcomes
+
+
+def _dated(state: AssemblyState, event: FrameArrived) -> Step:
+    """Keep the time of the newest image; a new slice that is older than that is a clock set back."""
+    taken_s, index, path = admission.acquired_s(event), event.frame.slice_index, event.frame.path
+    back_s = state.newest_s - taken_s
+    is_new = index >= (state.next_index or 0) and all(index > slice_.index for slice_ in state.pending)
+    if is_new and back_s > _CLOCK_JITTER_S:
+        return replace(state, newest_s=taken_s), (ClockSetBack(index, path, back_s),)
+    return replace(state, newest_s=max(state.newest_s, taken_s)), ()
 
 
 def _refusal(state: AssemblyState, event: FrameArrived, refused: Refused) -> Step:
     path, index = event.frame.path, event.frame.slice_index
     before = admission.restarted(state)
     state = admission.with_suspicion(state, event, refused)
-    outcomes: tuple[Outcome, ...] = (Quarantined(path, index, refused.reason, refused.detail),)
+    told = refused.reason is Refusal.RENUMBERED or admission.is_gap(state, index)
+    outcomes: tuple[Outcome, ...] = (Quarantined(path, index, refused.reason, refused.detail, told),)
     if admission.restarted(state) and not before:
         outcomes += (Renumbered(state.suspects[0], path),)
     channel = refused.channel if refused.channel >= 0 else habitual_channel(state, path)
@@ -119,9 +134,10 @@ def _refusal(state: AssemblyState, event: FrameArrived, refused: Refused) -> Ste
 
 
 def _rejection(state: AssemblyState, event: FileRejected) -> Step:
-    channel = habitual_channel(state, event.path)
-    state = _noted(state, event.slice_index, channel, event.reason, event.detail)
-    return state, (Quarantined(event.path, event.slice_index, event.reason, event.detail),)
+    index, channel = event.slice_index, habitual_channel(state, event.path)
+    told = admission.is_gap(state, index)
+    state = _noted(state, index, channel, event.reason, event.detail)
+    return state, (Quarantined(event.path, index, event.reason, event.detail, told),)
 
 
 def _noted(state: AssemblyState, index: int, channel: int, reason: Refusal, detail: str) -> AssemblyState:
@@ -140,6 +156,7 @@ def _placed(state: AssemblyState, index: int, record: FrameRecord, now_s: float)
     state = admission.with_habit(state, record)
     if rival is not None and not _outranks(state, record, rival):
         detail = f"slice {index} already has its {name} image: {rival.path}"
+        state = _strayed(state, index, record)
         return state, (Quarantined(path, index, Refusal.CONFLICT, detail),)
     others = tuple(frame for frame in slice_.frames if frame is not rival)
     slice_ = replace(slice_, frames=tuple(sorted((*others, record), key=lambda f: f.channel)))
@@ -147,8 +164,21 @@ def _placed(state: AssemblyState, index: int, record: FrameRecord, now_s: float)
     state = _with_pending(state, slice_)
     if rival is None:
         return state, (accepted,)
+    if rival.path != record.path:
+        state = _strayed(state, index, rival)
     superseded = Quarantined(Path(rival.path), index, Refusal.SUPERSEDED, f"replaced by {record.path}")
     return state, (superseded, accepted)
+
+
+def _strayed(state: AssemblyState, index: int, record: FrameRecord) -> AssemblyState:
+    """An image that another has kept out: in the folder of another channel it is that one's, gone wrong."""
+    habit = habitual_channel(state, Path(record.path))
+    if habit in (record.channel, -1):
+        return state
+    detail = (
+        f"{state.rules.channels[record.channel].name} in the folder of {state.rules.channels[habit].name}"
+    )
+    return _noted(state, index, habit, Refusal.WRONG_VOLTAGE, detail)
 
 
 def _outranks(state: AssemblyState, record: FrameRecord, rival: FrameRecord) -> bool:
@@ -239,10 +269,10 @@ def _gap(state: AssemblyState, index: int) -> Step:
         reason = GapReason.INCOMPLETE if frames else GapReason.MISSING
         detail = f"no image for {', '.join(state.rules.channels[i].name for i in sorted(lacking))}"
     orphans = tuple(
-        Quarantined(Path(frame.path), index, Refusal.PARTIAL_SLICE, f"slice {index} is a gap: {detail}")
+        Quarantined(Path(frame.path), index, Refusal.PARTIAL_SLICE, f"slice {index} is a gap: {detail}", True)
         for frame in frames
     )
-    return _settled(state, index, ()), (*orphans, SliceGap(index, reason, detail))
+    return _settled(state, index, ()), (*orphans, SliceGap(index, reason, detail, bool(blamed)))
 
 
 def _settled(state: AssemblyState, index: int, frames: Sequence[FrameRecord]) -> AssemblyState:

@@ -233,12 +233,13 @@ class SliceComplete:
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """A file is kept out of the volume, and why."""
+    """A file is kept out of the volume, and why; ``told``: another outcome's alarm tells of it already."""
 
     path: Path
     slice_index: int
     reason: Refusal
     detail: str
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +259,16 @@ class Renumbered:
     path: Path
 
 
-Outcome = FrameAccepted | SliceComplete | SliceGap | Quarantined | Ignored | Renumbered
+@dataclass(frozen=True, slots=True)
+class ClockSetBack:
+    """A new slice was taken before an earlier one, by the microscope's clock; nothing depends on it."""
+
+    index: int
+    path: Path
+    back_s: float
+
+
+Outcome = FrameAccepted | SliceComplete | SliceGap | Quarantined | Ignored | Renumbered | ClockSetBack
 
 
 def as_slice(complete: SliceComplete, rules: AssemblyRules, frames: Mapping[str, Frame]) -> Slice:

@@ -39,6 +39,7 @@ class RunSection(Section):
     scan_interval_s: float = Field(default=1.0, gt=0.0)
     missing_after_s: float = Field(default=0.0, ge=0.0)
     stalled_after_s: float = Field(default=120.0, gt=0.0)
+    quiet_after_s: float = Field(default=0.0, ge=0.0)
     sentinel: str = ""
 
     @field_validator("file_pattern")

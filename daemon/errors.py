@@ -47,6 +47,10 @@ class StoreError(SlicewatchError):
     """An output could not be written; the run cannot keep its promise that nothing is lost."""
 
 
+class DiskFullError(StoreError):
+    """There is no room left for an output: the run pauses until there is."""
+
+
 class WireError(SlicewatchError):
     """A socket could not be bound, or a peer spoke nonsense to a client that needs sense."""
 

@@ -17,7 +17,8 @@ import numpy as np
 import tensorstore as ts
 from numpy.typing import NDArray
 
-from daemon.errors import StoreError
+from daemon.errors import DiskFullError, StoreError
+from daemon.space import means_no_space
 
 Plane = np.uint8 | np.uint16
 
@@ -133,7 +134,8 @@ def _metadata(shape_yx: tuple[int, int], dtype: str) -> dict[str, Any]:
 
 def unwritable(path: Path, error: Exception) -> StoreError:
     """What to say when something cannot be written below the output folder."""
-    return StoreError(
+    kind = DiskFullError if means_no_space(error) else StoreError
+    return kind(
         f"the output cannot be written: {error}",
         where=str(path),
         remedy="Check free space and rights of run.output, then start again: the run goes on where it was.",

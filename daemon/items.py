@@ -53,6 +53,7 @@ class RunState(StrEnum):
     STARTING = "starting"
     WAITING = "waiting"
     WORKING = "working"
+    PAUSED = "paused"
     FINISHING = "finishing"
     FINISHED = "finished"
 
@@ -147,11 +148,15 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class SliceGap:
-    """A slice index that will have no slice, so that z stays true; ``detail`` is for people."""
+    """A slice index that will have no slice, so that z stays true; ``detail`` is for people.
+
+    ``told``: a quarantined file, which has had its alarm, is why.
+    """
 
     index: int
     reason: GapReason
     detail: str = ""
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,8 @@ from typing import Any, Final
 
 import msgspec
 
-from daemon.errors import JournalError
+from daemon.errors import DiskFullError, JournalError
+from daemon.space import means_no_space
 
 SCHEMA: Final = 1
 _APPLICATION_ID: Final = 0x534C5743  # "SLWC": tells a foreign SQLite file from ours
@@ -246,8 +247,9 @@ def _changed_keys(before: object, after: object) -> list[str]:
     return [""]
 
 
-def _damaged(path: Path, error: sqlite3.Error) -> JournalError:
-    return JournalError(
+def _damaged(path: Path, error: sqlite3.Error) -> JournalError | DiskFullError:
+    kind = DiskFullError if means_no_space(error) else JournalError
+    return kind(
         f"the journal cannot be used: {error}",
         where=str(path),
         remedy="Check the disk's free space and rights; nothing was overwritten.",
@@ -263,7 +265,7 @@ def read_records(path: Path, kind: str) -> tuple[dict[str, Any], list[dict[str, 
         The file is damaged or not a journal.
     """
     try:
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?{_reading(path)}", uri=True)
         try:
             (text,) = connection.execute("SELECT value FROM meta WHERE key = 'configuration'").fetchone()
             rows = connection.execute(
@@ -276,3 +278,8 @@ def read_records(path: Path, kind: str) -> tuple[dict[str, Any], list[dict[str, 
     except sqlite3.Error as error:
         raise _damaged(path, error) from error
     return json.loads(text), [msgspec.msgpack.decode(body) for (body,) in rows]
+
+
+def _reading(path: Path) -> str:
+    """A closed journal has no log beside it and is read without leaving files there."""
+    return "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"

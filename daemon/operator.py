@@ -19,7 +19,6 @@ class Operator:
         self._outlet = outlet
         self._section = section
         self._tell = tell
-        outlet.arm(armed=section.armed)
 
     def obey(self, commands: Sequence[Command]) -> FinishReason | None:
         """Carry out commands in order; why the run must end, if one of them says so."""

@@ -7,7 +7,7 @@ journal in one transaction, then tables and messages as projections of what is n
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from math import isfinite
 from typing import Any
@@ -21,7 +21,7 @@ from algorithms.drift import DriftVerdict, baseline_nm
 from algorithms.resampling import InPlaneGrid
 from daemon import messages as say
 from daemon import preview
-from daemon.assembly import AssemblyState, Ignored
+from daemon.assembly import AssemblyState, FrameAccepted, Outcome, SliceComplete
 from daemon.codec import pack
 from daemon.config import Configuration
 from daemon.geometry import FaceGeometry
@@ -288,9 +288,13 @@ class Outlet:
             seconds=round(seconds, 2),
         )
 
-    def log_ignored(self, outcome: Ignored) -> None:
-        """A file that is none of ours."""
-        _log.debug("file.ignored", path=str(outcome.path), reason=str(outcome.reason))
+    def note(self, outcome: Outcome) -> None:
+        """Keep what was decided on a file, whether or not a person is told."""
+        if isinstance(outcome, SliceComplete | SliceGap | FrameAccepted):
+            return
+        about = {"what": type(outcome).__name__, **msgspec.to_builtins(asdict(outcome), enc_hook=str)}
+        self._records.append(Record("outcome", 0, about))
+        _log.debug("file.decided", **about)
 
     def _say(self, message: say.Message) -> None:
         self._pending.append(message)

@@ -15,7 +15,7 @@ is computed again, to the same bits.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from math import isnan
 from typing import Final
@@ -23,6 +23,7 @@ from typing import Final
 from daemon import alarms, assemble
 from daemon.arrivals import Arrivals
 from daemon.assembly import (
+    ClockSetBack,
     Event,
     Finish,
     FrameAccepted,
@@ -57,6 +58,7 @@ from daemon.project import SliceThickness
 from daemon.resume import Progress
 from daemon.stages import growing, judging, measuring, registering, segmenting
 from daemon.stages.segmenting import FaceStack
+from daemon.surroundings import Surroundings
 from daemon.watch import Watcher
 from models.session import Segmenter
 
@@ -78,6 +80,7 @@ class Parts:
     segmenter: Segmenter
     inbox: Inbox
     outlet: Outlet
+    surroundings: Surroundings
     asv: Callable[[int], SliceThickness | None]
     clock: Callable[[], float]
     follow: bool
@@ -99,8 +102,8 @@ class Runner:
         self._balanced = True
         self._reason: FinishReason | None = None
 
-    def run(self) -> FinishReason:
-        """Work until the run is complete, stopped or aborted.
+    def run(self, before: Sequence[Alarm] = ()) -> FinishReason:
+        """Work until the run is complete, stopped or aborted; ``before``: alarms of an interruption.
 
         Raises
         ------
@@ -108,6 +111,9 @@ class Runner:
             A promise can no longer be kept; what is committed stands, and starting again goes on from it.
         """
         self._outlet.enter(RunState.WAITING, self._counts)
+        for alarm in before:
+            self._alarm(alarm)
+            self._outlet.commit(self._assembly, None, self._counts, None)
         while self._reason is None:
             self._turn()
         self._outlet.enter(RunState.FINISHING, self._counts)
@@ -149,14 +155,17 @@ class Runner:
         self._assembly, outcomes = assemble.step(self._assembly, event, self._parts.clock())
         for outcome in outcomes:
             self._follow(outcome)
-        self._keep_books(arrived=isinstance(event, FrameArrived))
+        self._look_around(arrived=isinstance(event, FrameArrived))
         if version is not None or outcomes or self._counts != told:
             changed = self._state if self._state is not state else None
             self._outlet.commit(self._assembly, changed, self._counts, version)
         self._parts.shelf.forget_decided(self._assembly)
 
-    def _keep_books(self, *, arrived: bool) -> None:
-        """Publish the ledger; an alarm, once, when files are unaccounted for."""
+    def _look_around(self, *, arrived: bool) -> None:
+        """Publish the ledger; an alarm, once, when files are unaccounted for or the surroundings fail."""
+        health, rhythm_s = self._parts.watcher.health, self._assembly.intervals_s
+        for alarm in self._parts.surroundings.look(health, self._counts.slices, rhythm_s, arrived=arrived):
+            self._alarm(alarm)
         books = self._arrivals.books(self._assembly.tally)
         self._outlet.count(books, arrived=arrived)
         if books.imbalance and self._balanced:
@@ -171,12 +180,15 @@ class Runner:
                 self._slice(as_slice(outcome, self._assembly.rules, self._parts.shelf.frames))
             case SliceGap():
                 self._gap(outcome)
-            case Quarantined():
+            case Quarantined() if not outcome.told:
                 self._alarm(alarms.quarantine(outcome))
+            case ClockSetBack():
+                self._alarm(alarms.clock_set_back(outcome))
             case Renumbered():
                 self._alarm(alarms.renumbered(outcome))
             case _:
-                self._outlet.log_ignored(outcome)
+                pass
+        self._outlet.note(outcome)
 
     # The way of one slice
 
@@ -225,9 +237,7 @@ class Runner:
         registration, registered = registering.register_slice(state.registration, slice_, expected_px)
         asv = self._parts.asv(slice_.index)
         asv_nm = asv.measured_nm if asv and asv.measured_nm is not None else float("nan")
-        ruler, thickness = measuring.measure(
-            state.measuring, self._configuration, registered, asv_nm
-        )
+        ruler, thickness = measuring.measure(state.measuring, self._configuration, registered, asv_nm)
         if registering.has_surface_marks(registration):
             registration, registered = registering.register_slice(
                 state.registration, slice_, thickness.depth_nm * recession
@@ -300,7 +310,8 @@ class Runner:
         """An index without a slice: depth goes on, and faces that waited for it wait no longer."""
         self._counts = replace(self._counts, gaps=self._counts.gaps + 1)
         self._outlet.gap(gap)
-        self._alarm(alarms.gap(gap))
+        if not gap.told:
+            self._alarm(alarms.gap(gap))
         if self._state is not None:
             self._state = self._settle(self._state, gap.index)
 

@@ -40,6 +40,7 @@ STATES = {
     RunState.STARTING: Status("State", "starting"),
     RunState.WAITING: Status("State", "waiting for images", Tone.GOOD),
     RunState.WORKING: Status("State", "running", Tone.GOOD),
+    RunState.PAUSED: Status("State", "paused: output disk full", Tone.BAD),
     RunState.FINISHING: Status("State", "finishing"),
 }
 ENDS = {

@@ -1,0 +1,77 @@
+"""What happens around a run and concerns nobody's slice: a share away, no images coming, a disk filling up.
+
+Each situation raises one alarm when it begins; it may raise another only after it has ended.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from daemon import alarms, space
+from daemon.items import Alarm
+from daemon.watch import WatchHealth
+
+_QUIET_INTERVALS: Final = 5.0
+_LEAST_QUIET_S: Final = 60.0
+_UNKNOWN_RHYTHM_S: Final = 1800.0
+_FEWEST_INTERVALS: Final = 3
+
+
+@dataclass(slots=True)
+class Surroundings:
+    """Looked at once a turn of the loop; ``quiet_after_s`` 0: learned from the run's own rhythm.
+
+    ``expected_slices`` 0: unknown. ``clock`` is monotonic, in s.
+    """
+
+    output: Path
+    expected_slices: int
+    quiet_after_s: float
+    clock: Callable[[], float]
+    _image_s: float | None = None
+    _consumption: space.Consumption | None = None
+    _on: set[str] = field(default_factory=set[str])
+
+    def look(
+        self, health: WatchHealth, slices: int, intervals_s: Sequence[float], *, arrived: bool
+    ) -> list[Alarm]:
+        """The alarms of situations that have begun since the last look; ``arrived``: an image has come."""
+        if arrived or self._image_s is None:
+            self._image_s = self.clock()
+        away = bool(health.trouble) and not health.share_present
+        found = [
+            self._begun("share", alarms.unreachable(health.trouble), is_so=away),
+            self._standstill(intervals_s, away=away),
+        ]
+        if arrived:
+            found.append(self._filling(slices))
+        return [alarm for alarm in found if alarm is not None]
+
+    def _standstill(self, intervals_s: Sequence[float], *, away: bool) -> Alarm | None:
+        quiet_s = self.clock() - (self._image_s or 0.0)
+        limit_s = self.quiet_after_s or _learned_s(intervals_s)
+        return self._begun("quiet", alarms.standstill(quiet_s, limit_s), is_so=quiet_s > limit_s and not away)
+
+    def _filling(self, slices: int) -> Alarm | None:
+        free = space.free_bytes(self.output)
+        if self._consumption is None:
+            self._consumption = space.Consumption(free, slices)
+        lasts = self._consumption.lasts_for(free, slices)
+        left = max(self.expected_slices - slices, 0)
+        return self._begun("disk", alarms.filling(lasts, left), is_so=space.is_too_little(lasts, left))
+
+    def _begun(self, name: str, alarm: Alarm, *, is_so: bool) -> Alarm | None:
+        """The alarm if its situation is there and was not before."""
+        is_new = is_so and name not in self._on
+        self._on = self._on | {name} if is_so else self._on - {name}
+        return alarm if is_new else None
+
+
+def _learned_s(intervals_s: Sequence[float]) -> float:
+    if len(intervals_s) < _FEWEST_INTERVALS:
+        return _UNKNOWN_RHYTHM_S
+    return max(_LEAST_QUIET_S, _QUIET_INTERVALS * statistics.median(intervals_s))

@@ -1,0 +1,85 @@
+"""A real disk that runs full, on a small file system of its own: the run waits for room and loses nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+import pytest
+
+from daemon.client import Client
+from daemon.config import load
+from daemon.errors import SlicewatchError
+from daemon.journal import read_records
+from daemon.messages import AlarmMessage
+from daemon.service import run_daemon
+from tests.system.test_restart import digest
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+MIB = 2**20
+Mount = Callable[..., Path]
+
+
+@pytest.fixture
+def mount(tmp_path) -> Generator[Mount]:
+    """Mounts small memory file systems; skips where this user may not."""
+    mounted: list[Path] = []
+
+    def mounted_at(size_mib: int, options: str = "") -> Path:
+        folder = tmp_path / f"disk{len(mounted)}"
+        folder.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size_mib}m{options}", "tmpfs", str(folder)]
+        if subprocess.run(command, check=False, capture_output=True).returncode != 0:
+            pytest.skip("this user may not mount a file system")
+        mounted.append(folder)
+        return folder
+
+    yield mounted_at
+    for folder in mounted:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_a_full_disk_pauses_the_run_and_nothing_is_lost(acquire, mount, tmp_path):
+    """It alarms, waits until somebody makes room, goes on, and ends in the bytes of an undisturbed run."""
+    disk = mount(40)
+    acquisition = acquire(run={"output": str(disk / "output")})
+    other = tmp_path / "undisturbed.toml"
+    other.write_text(acquisition.config.read_text().replace(str(disk / "output"), str(tmp_path / "output")))
+    assert run_daemon(other, follow=True) == 0
+
+    ballast = disk / "ballast"
+    ballast.write_bytes(bytes(40 * MIB - 700 * 1024))
+    publish = load(acquisition.config).publish
+    told: list[AlarmMessage] = []
+    saviour = threading.Thread(target=make_room, args=(publish.events, publish.control, ballast, told))
+    saviour.start()
+    assert run_daemon(acquisition.config, follow=True) == 0
+    saviour.join()
+    assert [alarm.kind for alarm in told] == ["output disk full"]
+    assert digest(disk / "output") == digest(tmp_path / "output")
+    _, alarms = read_records(acquisition.outputs.journal, "alarm")
+    assert [alarm["kind"] for alarm in alarms].count("output disk full") == 1
+
+
+def make_room(events: str, control: str, ballast: Path, told: list[AlarmMessage]) -> None:
+    """An operator who sees the alarm and deletes something."""
+    with Client(events, control) as client:
+        for update in client.follow():
+            message = getattr(update, "message", None)
+            if isinstance(message, AlarmMessage) and message.kind == "output disk full":
+                told.append(message)
+                ballast.unlink()
+                return
+
+
+def test_a_read_only_output_is_one_clear_error(acquire, mount):
+    """Nothing is written, and the error names the folder and the remedy."""
+    disk = mount(8)
+    acquisition = acquire(run={"output": str(disk)})
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    with pytest.raises(SlicewatchError, match="rights") as caught:
+        run_daemon(acquisition.config, follow=True)
+    assert str(disk) in caught.value.where
+    assert list(disk.iterdir()) == []
