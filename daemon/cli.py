@@ -200,6 +200,36 @@ def report(
 
 
 @app.command()
+def export(
+    output: Annotated[Path, typer.Argument(metavar="OUTPUT_DIR", help="run.output of a run.")],
+    tiff: Annotated[Path | None, typer.Option(metavar="FILE.tif", help="A calibrated ImageJ stack.")] = None,
+    mesh: Annotated[
+        Path | None, typer.Option(metavar="FILE.stl", help="The solid's surface; .stl or .ply.")
+    ] = None,
+    level: Annotated[int, typer.Option(min=0, help="Pyramid level; 0 is the full resolution.")] = 0,
+) -> None:
+    """Write the volume for other programs."""
+    from daemon.export import export as export_volume
+
+    for line in export_volume(output, tiff=tiff, mesh=mesh, level=level):
+        typer.echo(line)
+
+
+@app.command()
+def metrics(
+    output: Annotated[Path, typer.Argument(metavar="OUTPUT_DIR", help="run.output of a run.")],
+    patch: Annotated[
+        int, typer.Option(min=0, metavar="PX", help="Mean over patches, as published (256); 0: the region.")
+    ] = 0,
+    as_json: Json = False,
+) -> None:
+    """Count the figures of a stored volume anew, on the whole region or in patches."""
+    from daemon.measure import print_metrics
+
+    print_metrics(output, patch, as_json=as_json)
+
+
+@app.command()
 def train(
     network: Annotated[Network, typer.Argument(help="What to train.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Checkpoints, curves and .onnx files.")],

@@ -163,6 +163,8 @@ class VolumeSection(Section):
     grid_nm: float = Field(default=2.5, gt=0.0)
     interpolation: Literal["nearest", "cubic"] = "cubic"
     metric_lags: int = Field(default=100, ge=4, le=1000)
+    store_probabilities: bool = False
+    store_images: bool = False
 
 
 class DriftSection(Section):

@@ -23,7 +23,8 @@ from daemon import messages as say
 from daemon import preview
 from daemon.assembly import AssemblyState, FrameAccepted, Outcome, SliceComplete
 from daemon.codec import pack
-from daemon.config import Configuration
+from daemon.config import Configuration, as_toml_table
+from daemon.face_images import keep_face_images
 from daemon.geometry import FaceGeometry
 from daemon.items import (
     Alarm,
@@ -133,6 +134,14 @@ class Outlet:
         shape = (face.labels.shape[0], face.labels.shape[1])
         open_faces(self._ways.outputs, shape).write(order, face.labels[None])
         self._say_slice(face.index, face.status, shifts, placed.z_plane)
+
+    def face_images(
+        self, order: int, geometry: FaceGeometry, face: FaceStack, segmented: SegmentedSlice
+    ) -> None:
+        """What was seen of the ``order``-th final face: kept if it is asked for."""
+        ways = self._ways
+        seen = (face, segmented)
+        keep_face_images(ways.outputs, ways.configuration, geometry, order, seen, self._made_by())
 
     def gap(self, gap: SliceGap) -> None:
         """An index without a slice."""
@@ -336,7 +345,7 @@ class Outlet:
                 (grid.height, grid.width),
                 grid.grid_nm,
                 self._ways.segmenter.spec.classes,
-                self._provenance(),
+                self._made_by(),
             )
         return volume.store
 
@@ -344,6 +353,10 @@ class Outlet:
         spec = self._ways.segmenter.spec
         run = str(self._ways.journal.run_id)
         return provenance(run, spec.name, spec.sha256, self._ways.segmenter.provider)
+
+    def _made_by(self) -> dict[str, Any]:
+        """What stands in the metadata of stored images."""
+        return {**self._provenance(), "configuration": as_toml_table(self._ways.configuration)}
 
     def _summary(self, reason: FinishReason, counts: Counts) -> dict[str, Any]:
         rows = metric_rows(self._ways.journal)

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from daemon.errors import ConfigurationError, StoreError
 from daemon.growing_array import GrowingArray, open_growing_array
 from daemon.journal import Journal
+from daemon.parquet import parquet_table
 from daemon.records import ligament_rows, metric_rows, slice_rows
-from daemon.tables import write_ligaments, write_metrics, write_slices
+from daemon.tables import slice_columns, write_ligaments, write_metrics, write_slices
+from daemon.volume_store import replace_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +42,23 @@ class Outputs:
         return self.folder / "faces.zarr"
 
     @property
+    def probabilities(self) -> Path:
+        """Solid probability of every face, OME-Zarr; there if ``volume.store_probabilities``."""
+        return self.folder / "probabilities.ome.zarr"
+
+    def registered(self, channel: str) -> Path:
+        """Registered images of a channel, OME-Zarr; there if ``volume.store_images``."""
+        return self.folder / f"registered-{channel}.ome.zarr"
+
+    @property
     def slices(self) -> Path:
         """The table of slices."""
         return self.folder / "slices.csv"
+
+    @property
+    def slices_parquet(self) -> Path:
+        """The same with typed columns and all digits."""
+        return self.folder / "slices.parquet"
 
     @property
     def metrics(self) -> Path:
@@ -109,14 +125,16 @@ def open_faces(outputs: Outputs, shape_yx: tuple[int, int]) -> GrowingArray:
 
 
 def write_tables(outputs: Outputs, journal: Journal, channels: tuple[str, ...]) -> None:
-    """Project the journal onto ``slices.csv``, ``metrics.csv`` and ``ligaments.csv``.
+    """Project the journal onto ``slices.csv`` and ``slices.parquet``, ``metrics.csv`` and ``ligaments.csv``.
 
     Raises
     ------
     StoreError
         The disk is full or read-only.
     """
-    write_slices(outputs.slices, slice_rows(journal), channels)
+    rows = slice_rows(journal)
+    write_slices(outputs.slices, rows, channels)
+    replace_file(outputs.slices_parquet, parquet_table(slice_columns(channels), rows))
     write_metrics(outputs.metrics, metric_rows(journal))
     write_ligaments(outputs.ligaments, ligament_rows(journal))
 

@@ -294,6 +294,7 @@ class Runner:
         self._outlet.final_face(state.faces_done, segmented, placed, face.shifts)
         if face is state.open_faces[-1]:
             self._outlet.preview(state.geometry, self._faces[face.index], segmented)
+        self._outlet.face_images(state.faces_done, state.geometry, self._faces[face.index], segmented)
         growth = self._grown(growth, planes)
         return replace(state, growth=growth, open_faces=state.open_faces[1:], faces_done=state.faces_done + 1)
 

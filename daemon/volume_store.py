@@ -132,6 +132,17 @@ def halved(planes: NDArray[np.uint8], phases: int) -> NDArray[np.uint8]:
 
 
 def write_atomically(path: Path, text: str) -> None:
+    """Replace a text file by its new content, whole or not at all, durably.
+
+    Raises
+    ------
+    StoreError
+        The disk is full or read-only.
+    """
+    replace_file(path, text.encode("utf-8"))
+
+
+def replace_file(path: Path, content: bytes) -> None:
     """Replace a file by its new content, whole or not at all, durably.
 
     Raises
@@ -143,8 +154,8 @@ def write_atomically(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file:
-                file.write(text)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
             Path(temporary).chmod(0o644)
