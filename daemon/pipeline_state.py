@@ -11,6 +11,7 @@ from daemon.errors import ConfigurationError
 from daemon.geometry import FaceGeometry, face_geometry
 from daemon.items import ChannelShift, Slice
 from daemon.stages.growing import GrowthState, start_growth
+from daemon.stages.inspecting import InspectingState, begin_inspecting
 from daemon.stages.judging import JudgingState, begin_judging
 from daemon.stages.measuring import MeasuringState, begin_measuring
 from daemon.stages.registering import begin_registration
@@ -38,6 +39,7 @@ class PipelineState:
     registration: RegistrationState
     measuring: MeasuringState
     judging: JudgingState
+    inspecting: InspectingState
     growth: GrowthState
     window: tuple[int, ...] = ()
     open_faces: tuple[OpenFace, ...] = ()
@@ -77,6 +79,7 @@ def begin_pipeline(configuration: Configuration, first: Slice) -> PipelineState:
         begin_registration(configuration),
         begin_measuring(configuration, geometry),
         begin_judging(configuration.drift),
+        begin_inspecting(),
         start_growth(
             (region.shape[0], region.shape[1]),
             geometry.pixels,

@@ -56,7 +56,7 @@ from daemon.outlet import Outlet
 from daemon.pipeline_state import Counts, OpenFace, PipelineState, begin_pipeline
 from daemon.project import SliceThickness
 from daemon.resume import Progress
-from daemon.stages import growing, judging, measuring, registering, segmenting
+from daemon.stages import growing, inspecting, judging, measuring, registering, segmenting
 from daemon.stages.segmenting import FaceStack
 from daemon.surroundings import Surroundings
 from daemon.watch import Watcher
@@ -248,8 +248,10 @@ class Runner:
     def _judge(
         self, state: PipelineState, registered: RegisteredSlice, thickness: Thickness
     ) -> PipelineState:
-        """Verdicts on registration and milling; sustained drift stops the microscope if that is armed."""
-        judged, raised = judging.judge_registration(state.judging, registered)
+        """Verdicts on images, registration, milling; sustained drift stops the microscope if armed."""
+        inspected, raised = inspecting.inspect(state.inspecting, self._configuration, registered)
+        judged, lost = judging.judge_registration(state.judging, registered)
+        raised += lost
         if self._configuration.ruler is not None and not isnan(thickness.thickness_nm):
             judged, verdict, drifting = judging.judge(judged, thickness)
             raised += drifting
@@ -258,7 +260,7 @@ class Runner:
             self._alarm(alarm)
             if judging.is_sustained(alarm) and self._operator.abort_if_armed(alarm):
                 self._reason = FinishReason.DRIFT_ABORT
-        return replace(state, judging=judged)
+        return replace(state, judging=judged, inspecting=inspected)
 
     def _provisional(
         self, state: PipelineState, registered: RegisteredSlice, thickness: Thickness
