@@ -9,6 +9,7 @@ from math import isfinite
 from daemon.assembly import Tally
 from daemon.frame_shelf import Arrival, FrameShelf
 from daemon.ledger import Ledger, ledger
+from daemon.reader import FileAwayError
 from daemon.watch import Watcher
 
 
@@ -49,4 +50,9 @@ class Arrivals:
             yield self.shelf.give_up(file)
         for file in ready:
             self.in_hand -= 1
-            yield self.shelf.read(file)
+            try:
+                arrival = self.shelf.read(file)
+            except FileAwayError:
+                self.watcher.put_back(file)
+                continue
+            yield arrival

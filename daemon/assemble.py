@@ -65,9 +65,10 @@ def initial(rules: AssemblyRules) -> AssemblyState:
     return AssemblyState(rules)
 
 
-def resumed(state: AssemblyState, now_s: float) -> AssemblyState:
+def resumed(state: AssemblyState, rules: AssemblyRules, now_s: float) -> AssemblyState:
     """A stored state in a new process: its monotonic clock began anew, so waiting begins anew."""
-    return replace(state, pending=tuple(replace(slice_, opened_s=now_s) for slice_ in state.pending))
+    pending = tuple(replace(slice_, opened_s=now_s) for slice_ in state.pending)
+    return replace(state, rules=rules, pending=pending)
 
 
 def step(state: AssemblyState, event: Event, now_s: float) -> Step:

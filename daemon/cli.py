@@ -66,11 +66,20 @@ def main(
 
 
 @app.command()
-def run(config: ConfigPath) -> None:
+def run(
+    config: ConfigPath,
+    accept_changes: Annotated[
+        bool,
+        typer.Option(
+            "--accept-changes",
+            help="Go on with a changed configuration if what was computed stays right; else it is refused.",
+        ),
+    ] = False,
+) -> None:
     """Watch an acquisition until it is complete, stopped or aborted."""
     from daemon.service import run_daemon
 
-    _leave(run_daemon(config, follow=True))
+    _leave(run_daemon(config, follow=True, accept_changes=accept_changes))
 
 
 @app.command()

@@ -31,7 +31,13 @@ class FrameShelf:
     frames: dict[str, Frame] = field(default_factory=dict[str, Frame])
 
     def read(self, ready: FileReady) -> Arrival:
-        """The event of a complete file, and what the journal keeps of it."""
+        """The event of a complete file, and what the journal keeps of it.
+
+        Raises
+        ------
+        FileAwayError
+            It cannot be reached now.
+        """
         event = read_event(ready, self.pattern, self.sidecar)
         if isinstance(event, FileRejected):
             return event, _version(ready, "", str(event.reason))

@@ -9,14 +9,22 @@ from daemon.errors import FileUnreadableError
 from daemon.items import FileReady
 from daemon.metadata.plain import Sidecar
 from daemon.naming import slice_number
-from daemon.reader import FileChangedError, read_frame
+from daemon.reader import FileAwayError, FileChangedError, read_frame
 from daemon.watch import GivenUp
 
 
 def read_event(file: FileReady, pattern: str, sidecar: Sidecar) -> FrameArrived | FileRejected:
-    """Read a file; damage becomes a rejection, for one bad file must not end a run."""
+    """Read a file; damage becomes a rejection, for one bad file must not end a run.
+
+    Raises
+    ------
+    FileAwayError
+        It cannot be reached now.
+    """
     try:
         return FrameArrived(read_frame(file, pattern, sidecar), file.mtime_ns)
+    except FileAwayError:
+        raise
     except FileChangedError as error:
         # Not a fault of the slice: the watcher reports the version that took this one's place.
         return _rejected(file.path, pattern, Refusal.SUPERSEDED, error.what)

@@ -31,6 +31,17 @@ from daemon.errors import DiskFullError, JournalError
 from daemon.space import means_no_space
 
 SCHEMA: Final = 1
+FREE_KEYS: Final = frozenset(
+    {"publish", "monitor", "abort", "run.observer", "run.scan_interval_s", "run.quiet_after_s"}
+)
+"""What may change between two starts without touching any result."""
+ACCEPTABLE_KEYS: Final = frozenset(
+    {
+        *("run.expected_slices", "run.missing_after_s", "run.stalled_after_s", "run.sentinel"),
+        *("segmentation.providers", "segmentation.allow_cpu_fallback", "segmentation.threads"),
+    }
+)
+"""What may change if somebody asks for it: later slices may be judged otherwise, earlier ones stay right."""
 _APPLICATION_ID: Final = 0x534C5743  # "SLWC": tells a foreign SQLite file from ours
 _TABLES: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -66,10 +77,18 @@ class FileVersion:
 class Journal:
     """An open journal; create one with ``open_journal`` and close it."""
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        path: Path,
+        now: Callable[[], datetime],
+        changes: tuple[str, ...] = (),
+    ) -> None:
         self._connection = connection
         self._path = path
         self._now = now
+        self.changes = changes
+        """Keys of the configuration that are not what they were at the last start."""
 
     @property
     def run_id(self) -> uuid.UUID:
@@ -165,8 +184,15 @@ class Journal:
             raise _damaged(self._path, error) from error
 
 
-def open_journal(path: Path, configuration: dict[str, Any], now: Callable[[], datetime]) -> Journal:
+def open_journal(
+    path: Path,
+    configuration: dict[str, Any],
+    now: Callable[[], datetime],
+    acceptable: frozenset[str] = FREE_KEYS,
+) -> Journal:
     """Open the journal of a run, or begin one; counts one more epoch.
+
+    ``acceptable`` keys (``table`` or ``table.key``) of the configuration may differ from the last start's.
 
     Raises
     ------
@@ -181,11 +207,11 @@ def open_journal(path: Path, configuration: dict[str, Any], now: Callable[[], da
         _check_identity(connection, path)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        _check_configuration(connection, path, configuration)
+        changes = _check_configuration(connection, path, configuration, acceptable)
         connection.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'epoch'")
     except sqlite3.Error as error:
         raise _damaged(path, error) from error
-    return Journal(connection, path, now)
+    return Journal(connection, path, now, changes)
 
 
 def _create(connection: sqlite3.Connection, configuration: dict[str, Any]) -> None:
@@ -218,25 +244,29 @@ def _check_identity(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
-# What may change between two starts without touching what was already computed.
-_FREE_TABLES: Final = frozenset({"publish", "monitor", "abort"})
-
-
-def _check_configuration(connection: sqlite3.Connection, path: Path, configuration: dict[str, Any]) -> None:
+def _check_configuration(
+    connection: sqlite3.Connection, path: Path, configuration: dict[str, Any], acceptable: frozenset[str]
+) -> tuple[str, ...]:
+    """The keys that have changed since the last start; raises if one of them may not."""
     (text,) = connection.execute("SELECT value FROM meta WHERE key = 'configuration'").fetchone()
     before = json.loads(text)
     changed = sorted(
         f"{table}.{key}" if key else table
-        for table in (before.keys() | configuration.keys()) - _FREE_TABLES
+        for table in before.keys() | configuration.keys()
         for key in _changed_keys(before.get(table), configuration.get(table))
     )
-    if changed:
+    refused = [key for key in changed if not acceptable & {key, key.partition(".")[0]}]
+    if refused:
+        on_request = all(ACCEPTABLE_KEYS & {key} for key in refused)
         raise JournalError(
-            f"the run was begun with another configuration; changed: {', '.join(changed)}",
+            f"the run was begun with another configuration; changed: {', '.join(refused)}",
             where=str(path),
-            remedy="Undo the change to continue the run, or choose another run.output to start a new one.",
+            remedy="Start with --accept-changes to go on with it, or undo the change."
+            if on_request
+            else "Undo the change to continue the run, or choose another run.output to start a new one.",
         )
     connection.execute("UPDATE meta SET value = ? WHERE key = 'configuration'", (json.dumps(configuration),))
+    return tuple(changed)
 
 
 def _changed_keys(before: object, after: object) -> list[str]:

@@ -33,6 +33,10 @@ class FileChangedError(FileUnreadableError):
     """The file was rewritten between being judged complete and being read; the watcher reports it again."""
 
 
+class FileAwayError(FileUnreadableError):
+    """The file cannot be reached now: its share is away, or it was removed; the watcher waits for it."""
+
+
 def _slice_index(ready: FileReady, pattern: str) -> int:
     """The slice number in a path.
 
@@ -57,6 +61,8 @@ def read_frame(ready: FileReady, pattern: str, sidecar: Sidecar) -> Frame:
 
     Raises
     ------
+    FileAwayError
+        It cannot be reached now.
     FileChangedError
         It is no longer the file that was judged complete.
     FileUnreadableError
@@ -95,7 +101,8 @@ def _content(ready: FileReady) -> bytes:
             content = file.read(ready.size + 1)
         mtime_ns = ready.path.stat().st_mtime_ns
     except OSError as error:
-        raise FileUnreadableError(
+        kind = FileUnreadableError if isinstance(error, PermissionError) else FileAwayError
+        raise kind(
             f"it cannot be read: {error.strerror or error}",
             where=str(ready.path),
             remedy="Check the share and the permissions.",

@@ -48,7 +48,7 @@ def load_progress(
     assembly = _state(journal, "assembly", AssemblyState)
     rules = assemble.rules_of(configuration, expected_slices)
     return Progress(
-        assemble.initial(rules) if assembly is None else assemble.resumed(assembly, now_s),
+        assemble.initial(rules) if assembly is None else assemble.resumed(assembly, rules, now_s),
         _state(journal, "pipeline", PipelineState),
         _state(journal, "counts", Counts) or Counts(),
     )

@@ -123,6 +123,15 @@ class FolderScan:
             self._ask(path, now_s)
         return self._judged(now_s)
 
+    def take_back(self, files: Iterable[FileReady], now_s: float) -> None:
+        """Versions that were given out and could not be reached: they wait as if they had just been found."""
+        for file in files:
+            entry = self._watched.get(str(file.path))
+            if entry is not None and entry.reported and entry.version[:2] == (file.size, file.mtime_ns):
+                entry.reported, entry.since_s, entry.judged_s = False, now_s, float("-inf")
+                self._unfinished.add(str(file.path))
+                self.reported -= 1
+
     def give_up_all(self) -> list[Finding]:
         """Give up every unfinished file: nothing will be written any more."""
         return [

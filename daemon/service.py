@@ -16,7 +16,7 @@ from daemon.control import ControlServer, Inbox
 from daemon.errors import FolderError
 from daemon.heartbeat import INTERVAL_S, Heartbeat
 from daemon.items import FinishReason
-from daemon.journal import Journal, open_journal
+from daemon.journal import ACCEPTABLE_KEYS, FREE_KEYS, Journal, open_journal
 from daemon.messages import HeartbeatMessage
 from daemon.outputs import Outputs, prepare, write_tables
 from daemon.project import read_project
@@ -36,8 +36,11 @@ EXIT_CODES: Final = {
 }
 
 
-def run_daemon(path: Path, *, follow: bool) -> int:
+def run_daemon(path: Path, *, follow: bool, accept_changes: bool = False) -> int:
     """Run the configured daemon until it ends; the process exit code (DESIGN §4).
+
+    ``accept_changes``: go on although the configuration differs from the last start's in a way that leaves
+    earlier results right.
 
     Raises
     ------
@@ -57,7 +60,10 @@ def run_daemon(path: Path, *, follow: bool) -> int:
     if segmenter.refusals:
         _log.warning("model.fallback", provider=segmenter.provider, refused=dict(segmenter.refusals))
     _log.info("model.ready", name=segmenter.spec.name, provider=segmenter.provider)
-    with closing(open_journal(outputs.journal, as_toml_table(configuration), _now)) as journal:
+    acceptable = FREE_KEYS | ACCEPTABLE_KEYS if accept_changes else FREE_KEYS
+    with closing(open_journal(outputs.journal, as_toml_table(configuration), _now, acceptable)) as journal:
+        if journal.changes:
+            _log.warning("configuration.changed", since_last_start=list(journal.changes))
         finished = journal.latest("finished").get(0)
         if finished is not None:
             return _finished_before(FinishReason(finished["reason"]), outputs, journal, configuration)

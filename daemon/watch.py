@@ -76,6 +76,7 @@ class Watcher:
         self._hinted: set[str] = set()
         self._ready: list[tuple[int, int, str, FileReady]] = []
         self._given_up: list[GivenUp] = []
+        self._returned: list[FileReady] = []
         self._waiting: tuple[WaitingFile, ...] = ()
         self._seen = self._scan.seen
         self._scanned_s = float("-inf")
@@ -112,22 +113,30 @@ class Watcher:
             given_up, self._given_up = self._given_up, []
             return given_up
 
+    def put_back(self, file: FileReady) -> None:
+        """A file that was taken and cannot be reached: it waits again, until it is there or is given up."""
+        with self._changed:
+            self._returned.append(file)
+        self._wake.set()
+
     def look_at_all(self) -> None:
         """After ``stop``: every file is asked once more, and what is unfinished then is given up."""
         findings: list[Finding] = []
+        self._scan.take_back(self._returned, self._clock())
         try:
             findings += self._scan.look(self._clock(), self._scan.paths)
             threading.Event().wait(self._scan.settle_s)
             findings += self._scan.look_at_unfinished(self._clock())
         except OSError as error:
             self._trouble = f"the folder cannot be listed: {error.strerror or error}"
-        self._publish([*findings, *self._scan.give_up_all()])
+        self._publish([*findings, *self._scan.give_up_all()], returned=len(self._returned))
 
     @property
     def counts(self) -> tuple[int, int]:
         """``seen`` and ``waiting`` at one moment."""
         with self._changed:
-            return self._seen, len(self._waiting) + len(self._ready) + len(self._given_up)
+            untaken = len(self._waiting) + len(self._ready) + len(self._given_up)
+            return self._seen, untaken + len(self._returned)
 
     @property
     def seen(self) -> int:
@@ -146,7 +155,7 @@ class Watcher:
         now_s = self._clock()
         with self._changed:
             lively = sum(now_s - file.since_s < _LIVELY_S for file in self._waiting)
-            return lively + len(self._ready) + len(self._given_up)
+            return lively + len(self._ready) + len(self._given_up) + len(self._returned)
 
     @property
     def unfinished(self) -> tuple[WaitingFile, ...]:
@@ -171,7 +180,9 @@ class Watcher:
         """One full look, as the thread does; for callers that bring their own loop."""
         with self._changed:
             hinted, self._hinted = self._hinted, set()
+            returned = tuple(self._returned)
         begun_s = self._clock()
+        self._scan.take_back(returned, begun_s)
         try:
             findings = self._scan.look(begun_s, hinted)
         except OSError as error:
@@ -180,7 +191,7 @@ class Watcher:
                 self._present = False
                 self._trouble = f"the folder cannot be listed: {error.strerror or error}"
             return
-        self._publish(findings, looked_s=begun_s)
+        self._publish(findings, looked_s=begun_s, returned=len(returned))
 
     def _hint(self, path: str) -> None:
         with self._changed:
@@ -207,8 +218,9 @@ class Watcher:
             if busy:
                 self._publish(self._scan.look_at_unfinished(self._clock()))
 
-    def _publish(self, findings: Iterable[Finding], looked_s: float | None = None) -> None:
+    def _publish(self, findings: Iterable[Finding], looked_s: float | None = None, returned: int = 0) -> None:
         with self._changed:
+            del self._returned[:returned]
             for finding in findings:
                 file = finding.file
                 if finding.progress in (Progress.COMPLETE, Progress.DAMAGED):

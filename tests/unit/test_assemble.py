@@ -351,7 +351,7 @@ def test_waiting_begins_anew_in_a_new_process() -> None:
     """A monotonic clock of an earlier process means nothing: nobody is late at once after a restart."""
     rules = replace(RULES, missing_after_s=30.0)
     state, _ = run([*pair(1), image(2, 1.0), After(1e6)], rules)
-    state, outcomes = step(resumed(state, 5.0), Tick(), 6.0)
+    state, outcomes = step(resumed(state, state.rules, 5.0), Tick(), 6.0)
     assert outcomes == ()
     _, outcomes = step(state, Tick(), 36.0)
     assert told(outcomes)[-1] == f"gap 2: {GapReason.INCOMPLETE}"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from daemon.errors import JournalError
-from daemon.journal import FileVersion, Record, open_journal
+from daemon.journal import ACCEPTABLE_KEYS, FREE_KEYS, FileVersion, Record, open_journal
 
 CONFIGURATION = {"run": {"folder": "a"}, "volume": {"grid_nm": 2.5}, "publish": {"events": "x"}}
 
@@ -65,6 +65,67 @@ def test_a_changed_configuration_is_named_and_refused(tmp_path):
     opened(tmp_path).close()
     with pytest.raises(JournalError, match=r"changed: volume\.grid_nm"):
         opened(tmp_path, {**CONFIGURATION, "volume": {"grid_nm": 5.0}})
+
+
+RUN = {"folder": "a", "missing_after_s": 0.0}
+
+
+def test_a_compatible_change_is_made_only_if_asked_for(tmp_path):
+    """How long to wait may change, with --accept-changes; the journal says which keys did."""
+    opened(tmp_path, {**CONFIGURATION, "run": RUN}).close()
+    changed = {**CONFIGURATION, "run": {**RUN, "missing_after_s": 9.0}}
+    with pytest.raises(JournalError, match=r"run\.missing_after_s.*--accept-changes"):
+        opened(tmp_path, changed)
+    journal = open_journal(tmp_path / "journal.sqlite", changed, now, FREE_KEYS | ACCEPTABLE_KEYS)
+    assert journal.changes == ("run.missing_after_s",)
+    journal.close()
+    journal = opened(tmp_path, changed)
+    assert journal.changes == ()
+    journal.close()
+
+
+@pytest.mark.parametrize("table", [{"run": {**RUN, "folder": "b"}}, {"volume": {"grid_nm": 5.0}}])
+def test_an_incompatible_change_is_refused_even_if_asked_for(tmp_path, table):
+    """Another folder or grid is another run: undo it or choose another output."""
+    opened(tmp_path, {**CONFIGURATION, "run": RUN}).close()
+    with pytest.raises(JournalError, match=r"choose another run\.output"):
+        open_journal(
+            tmp_path / "journal.sqlite",
+            {**CONFIGURATION, "run": RUN, **table},
+            now,
+            FREE_KEYS | ACCEPTABLE_KEYS,
+        )
+
+
+def test_records_and_files_are_never_changed(tmp_path):
+    """What was written stands, whatever is written after it: rows are only ever added."""
+    journal = opened(tmp_path)
+    seen: list[Record] = []
+    for number in range(5):
+        with journal.transaction():
+            journal.append(Record("slice", 1, {"number": number}))
+            journal.append_file(FileVersion("a.tif", number, 4, "ff", "read"))
+        written = list(journal.records("slice"))
+        assert written[:-1] == seen
+        assert len(list(journal.files())) == number + 1
+        seen = written
+    journal.close()
+
+
+def test_a_damaged_journal_is_refused_and_left_alone(tmp_path):
+    """Bytes overwritten in the middle: refused with the remedy, not a byte is changed."""
+    journal = opened(tmp_path)
+    with journal.transaction():
+        for number in range(2000):
+            journal.append(Record("slice", number, {"number": number, "text": "x" * 50}))
+    journal.close()
+    path = tmp_path / "journal.sqlite"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 9000] = b"\xa5" * 9000
+    path.write_bytes(content)
+    with pytest.raises(JournalError, match="journal"):
+        opened(tmp_path)
+    assert path.read_bytes() == content
 
 
 def test_where_it_publishes_may_change(tmp_path):
