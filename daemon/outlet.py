@@ -45,13 +45,14 @@ from daemon.ledger import Ledger
 from daemon.outputs import Outputs, open_faces, write_examples, write_tables
 from daemon.pipeline_state import Counts, PipelineState
 from daemon.publish import Publisher
-from daemon.records import as_record, faces_record, ligaments_record, metric_rows
+from daemon.records import as_record, faces_record, ligaments_record, metric_rows, slice_rows
 from daemon.requests import Command
 from daemon.stages.growing import stored
 from daemon.stages.judging import JudgingState, statistics
 from daemon.stages.segmenting import FaceStack
 from daemon.summary import provenance, run_summary
 from daemon.tables import write_summary
+from daemon.thickness_figures import thickness_figures
 from daemon.vitals import Vitals, run_message
 from daemon.volume_reader import StoredVolume, middle_cuts
 from daemon.volume_store import VolumeStore, open_volume
@@ -368,6 +369,7 @@ class Outlet:
             last_metrics=rows[-1] if rows else {},
             seconds=self._ways.clock() - self._begun_s,
             output=str(self._ways.outputs.folder),
+            thickness=thickness_figures(slice_rows(self._ways.journal)),
             provenance=self._provenance(),
         )
 

@@ -42,6 +42,7 @@ def run_summary(
     last_metrics: Mapping[str, Any],
     seconds: float,
     output: str,
+    thickness: Mapping[str, Any],
     provenance: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The summary of a finished run; keys that need a truth are None until one is compared with."""
@@ -56,6 +57,7 @@ def run_summary(
         "gaps": gaps,
         "alarms": alarms,
         **{key: last_metrics.get(key) for key in MATERIAL_KEYS},
+        **thickness,
         **provenance,
     }
 

@@ -11,6 +11,7 @@ from daemon.items import FinishReason, PlaneKind, ThicknessSource
 from daemon.report.charts import PUBLISHED
 from daemon.report.contents import Contents, Row, column
 from daemon.report.style import SOURCES
+from daemon.thickness_figures import OUTLIER_Z, sources_against_ruler, thickness_figures
 
 Facts = dict[str, str]
 UNKNOWN: Final = "not known"
@@ -134,9 +135,36 @@ def slice_facts(contents: Contents) -> Facts:
         "Gaps": gap_list(contents.gaps) or "none",
         "Thickness from": ", ".join(f"{SOURCES[s][2]}: {n}" for s, n in counts.items()) or UNKNOWN,
         "Thickness, mean and standard deviation": _mean_sigma(contents.thickness_nm),
+        **_distribution(contents),
         "Standard error of a thickness": number(_median(sigma), "nm (median)"),
         "Standard error of a depth": number(_median(depth_sigma), "nm (median)"),
     }
+
+
+def _distribution(contents: Contents) -> Facts:
+    """The gamma fit with its errors, and the outliers."""
+    told = thickness_figures(contents.kept)
+    share = 100.0 * told["thickness_outliers"] / max(told["thickness_count"], 1)
+    outliers = f"{told['thickness_outliers']} ({share:.0f} %) beyond {OUTLIER_Z:g} σ"
+    if not np.isfinite(told["thickness_gamma_shape"]):
+        return {"Thickness, outliers": outliers}
+    return {
+        "Thickness, gamma fit": (
+            f"shape {told['thickness_gamma_shape']:.3g} ± {told['thickness_gamma_shape_sigma']:.2g}, scale "
+            f"{told['thickness_gamma_scale_nm']:.3g} ± {told['thickness_gamma_scale_sigma_nm']:.2g} nm"
+        ),
+        "Thickness, outliers": outliers,
+    }
+
+
+def source_rows(contents: Contents) -> list[tuple[str, str, str, str]]:
+    """Source, slices compared, bias and scatter against the ruler; empty where no ruler measured."""
+    target_nm = float(contents.configuration["geometry"]["target_thickness_nm"])
+    return [
+        (SOURCES[w.source][2], str(w.slices), f"{w.bias_nm:+.2f} nm", f"{w.scatter_nm:.2f} nm")
+        for w in sources_against_ruler(contents.kept, target_nm)
+        if np.isfinite(w.bias_nm)
+    ]
 
 
 def volume_facts(contents: Contents) -> Facts:

@@ -58,6 +58,7 @@ def render(contents: Contents, images: dict[str, bytes]) -> str:
         _tiles(facts.key_figures(contents)),
         _section("Slice thickness", _figure("thickness", images), _drift(contents, images)),
         _table(facts.slice_facts(contents)),
+        _sources(contents),
         _section("Alarms", _alarms(contents.alarms)),
         _section("Segmentation", _figure("faces", images)),
         _section("Volume", _figure("cuts", images), _table(facts.volume_facts(contents))),
@@ -123,6 +124,15 @@ def _structure(contents: Contents, images: dict[str, bytes]) -> str:
     if not contents.metrics:
         return "<p>No plane of the volume is final yet.</p>"
     return _anisotropy(contents) + _figures(["ligaments"], images) + _table(facts.structure_facts(contents))
+
+
+def _sources(contents: Contents) -> str:
+    """What the other sources of thickness would have said where the ruler measured."""
+    rows = facts.source_rows(contents)
+    if not rows:
+        return ""
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return _headed(["against the ruler", "slices", "bias", "scatter"], body)
 
 
 def _anisotropy(contents: Contents) -> str:

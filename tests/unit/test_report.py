@@ -157,6 +157,7 @@ def finished(tmp_path_factory) -> Path:
         last_metrics={"solid_fraction": 0.13, "e_tpcf": 0.2},
         seconds=72.0,
         output=str(outputs.folder),
+        thickness={},
         provenance={"version": "0.1.0", "model": "unet", "provider": "CPUExecutionProvider"},
     )
     write_summary(outputs.summary, summary)
