@@ -16,6 +16,7 @@ from daemon.items import Alarm, FinishReason, GapReason, PlaneKind, SliceGap, St
 from daemon.stages.judging import SUSTAINED
 from daemon.summary import run_summary
 from daemon.tables import LIGAMENT_COLUMNS, METRIC_COLUMNS, slice_columns
+from daemon.thickness_figures import thickness_figures
 
 ROOT = Path(__file__).parents[2]
 OUTPUTS = (ROOT / "docs" / "outputs.md").read_text(encoding="utf-8")
@@ -57,6 +58,7 @@ def test_every_key_of_the_summary_is_described():
         last_metrics={},
         seconds=1.0,
         output="",
+        thickness=thickness_figures([]),
         provenance={"run": "", "version": "", "python": "", "model": "", "model_sha256": "", "provider": ""},
     )
     for key in summary.keys() - set(METRIC_COLUMNS):
