@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -61,16 +63,23 @@ def bring(hidden: Path, images: Path, indices: range) -> None:
             target.with_suffix(".part").rename(target)
 
 
+@contextmanager
+def running(command: list[str]) -> Iterator[subprocess.Popen[str]]:
+    """A process that does not outlive a failed assertion."""
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 def wait_for_planes(volume: Path, process: subprocess.Popen[str]) -> None:
     """Until a reader sees at least ten planes: nine slices make four intervals final."""
-    deadline = time.monotonic() + 120
+    array, deadline = volume / "0", time.monotonic() + 240
     while process.poll() is None and time.monotonic() < deadline:
-        if (volume / "0" / "zarr.json").exists() and zarr.open_array(str(volume / "0"), mode="r").shape[
-            0
-        ] >= 10:
+        if (array / "zarr.json").exists() and zarr.open_array(str(array), mode="r").shape[0] >= 10:
             return
         time.sleep(0.1)
-    process.kill()
     raise AssertionError("there never were ten planes")
 
 
@@ -85,14 +94,15 @@ def test_a_running_daemons_volume_opens_elsewhere(acquire, tmp_path):
     bring(hidden, images, range(1, 10))
     volume = acquisition.outputs.volume
     command = [sys.executable, "-m", "daemon", "run", str(acquisition.config)]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL, text=True) as daemon:
+    with running(command) as daemon:
         wait_for_planes(volume, daemon)
         reader = [sys.executable, "-c", READERS, str(volume)]
-        answer = subprocess.run(reader, capture_output=True, text=True, check=True)
+        answer = subprocess.run(reader, capture_output=True, text=True, check=False)
+        assert answer.returncode == 0, answer.stderr
         assert daemon.poll() is None
         bring(hidden, images, range(10, 12))
         assert daemon.wait() == 0
-    seen = json.loads(answer.stdout)
+    seen = json.loads(answer.stdout.splitlines()[-1])
     final = zarr.open_array(str(volume / "0"), mode="r")
     assert 10 <= seen["planes"] < final.shape[0]
     assert seen["solid"] == final[: seen["planes"]].sum()
