@@ -16,7 +16,7 @@ thickness.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,9 @@ class Solution:
     dof: int
 
 
+_UNKNOWN_PX: Final = 1e3
+
+
 def solve_marks(
     offset_px: Array,
     noise: Array,
@@ -65,7 +68,9 @@ def solve_marks(
     shared = np.zeros_like(own)
     shared[:count, :count] = zero_covariance
     weight = np.linalg.inv(own + shared)
-    covariance = np.linalg.inv(full.T @ weight @ full)
+    # An image of which no mark is usable tells nothing: its shift is left at 0, and unknown.
+    blind = np.diag((~full.any(axis=0)).astype(np.float64))
+    covariance = np.linalg.inv(full.T @ weight @ full + blind / _UNKNOWN_PX**2)
     gain = covariance @ full.T @ weight
     observed = np.concatenate([offset_px, magnification])
     parameters = gain @ observed
@@ -73,7 +78,7 @@ def solve_marks(
     spread = np.diag(own + shared - full @ covariance @ full.T)[:count]
     return Solution(
         parameters=parameters,
-        own=gain @ own @ gain.T,
+        own=gain @ own @ gain.T + blind * _UNKNOWN_PX**2,
         zero=gain @ shared @ gain.T,
         residual=residual[:count],
         residual_sigma=np.sqrt(np.maximum(spread, 1e-24)),

@@ -22,6 +22,8 @@ from daemon.items import Frame
 
 _LARGEST_JUMP: Final = 1000
 """A slice number this far ahead is another project's file, not a gap of ten micrometres."""
+_FIRM_HABIT: Final = 10
+"""A folder that has delivered one channel so often may err as often before it is said to deliver several."""
 _SUSPECTS: Final = 2
 """Slice indices written again before a restart is believed: one may be a single image taken again."""
 
@@ -84,12 +86,15 @@ def with_habit(state: AssemblyState, record: FrameRecord) -> AssemblyState:
     """Remember which channel a folder delivers."""
     folder = str(Path(record.path).parent)
     known = next((habit for habit in state.habits if habit.folder == folder), None)
-    if known is None:
-        return replace(state, habits=(*state.habits, FolderHabit(folder, record.channel)))
-    if known.channel in (record.channel, -1):
+    if known is not None and known.channel == -1:
         return state
-    others = tuple(habit for habit in state.habits if habit.folder != folder)
-    return replace(state, habits=(*others, FolderHabit(folder, -1)))
+    if known is None:
+        habit = FolderHabit(folder, record.channel)
+    elif known.channel == record.channel:
+        habit = replace(known, times=min(known.times + 1, _FIRM_HABIT))
+    else:
+        habit = replace(known, times=known.times - 1, channel=known.channel if known.times > 1 else -1)
+    return replace(state, habits=(*(h for h in state.habits if h.folder != folder), habit))
 
 
 def acquired_s(event: FrameArrived) -> float:

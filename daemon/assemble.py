@@ -154,11 +154,11 @@ def _placed(state: AssemblyState, index: int, record: FrameRecord, now_s: float)
     name, path = state.rules.channels[record.channel].name, Path(record.path)
     slice_ = pending_at(state, index) or PendingSlice(index, (), now_s)
     rival = slice_.frame_of(record.channel)
-    state = admission.with_habit(state, record)
     if rival is not None and not _outranks(state, record, rival):
         detail = f"slice {index} already has its {name} image: {rival.path}"
         state = _strayed(state, index, record)
         return state, (Quarantined(path, index, Refusal.CONFLICT, detail),)
+    state = admission.with_habit(state, record)
     others = tuple(frame for frame in slice_.frames if frame is not rival)
     slice_ = replace(slice_, frames=tuple(sorted((*others, record), key=lambda f: f.channel)))
     accepted = FrameAccepted(index, name, path, record.sha256, rival.sha256 if rival else "")

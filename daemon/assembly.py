@@ -112,13 +112,14 @@ class RefusedImage:
 
 @dataclass(frozen=True, slots=True)
 class FolderHabit:
-    """The channel that a folder has delivered so far; -1 once it has delivered several.
+    """The channel that a folder delivers; -1 once it has delivered others as often.
 
     It never decides what an image is; it tells which channel an *unreadable* image would have been.
     """
 
     folder: str
     channel: int
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)

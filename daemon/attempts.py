@@ -20,6 +20,7 @@ from daemon.config import Configuration
 from daemon.control import Inbox
 from daemon.errors import DiskFullError, JournalError, SlicewatchError, StoreError
 from daemon.frame_shelf import open_shelf
+from daemon.growing_array import forget_unfinished_writes
 from daemon.items import Alarm, FinishReason, RunState
 from daemon.journal import Journal
 from daemon.messages import alarm_message
@@ -94,6 +95,7 @@ def _stored_volume(
 def _attempt(station: Station, told: tuple[Alarm, ...]) -> FinishReason:
     """From the journal's last word to the end of the run; the watcher is stopped whatever happens."""
     configuration, outputs = station.configuration, station.outputs
+    forget_unfinished_writes(outputs.folder)
     shelf = open_shelf(configuration)
     progress = load_progress(station.journal, configuration, station.expected_slices, time.monotonic())
     station.vitals.counts = progress.counts

@@ -110,6 +110,24 @@ def open_growing_array(path: Path, shape_yx: tuple[int, int], dtype: str = "uint
     return GrowingArray(visible, pieces, path)
 
 
+def forget_unfinished_writes(folder: Path) -> None:
+    """Remove what a killed process left of files it was about to replace, anywhere below ``folder``.
+
+    Tensorstore 0.1.86 writes the next such file over the old one without shortening it: where that was longer,
+    its tail would stay behind the shard's index and the shard could not be read any more.
+
+    Raises
+    ------
+    StoreError
+        They cannot be removed.
+    """
+    try:
+        for left in folder.rglob("*.__lock"):
+            left.unlink()
+    except OSError as error:
+        raise unwritable(folder, error) from error
+
+
 def _metadata(shape_yx: tuple[int, int], dtype: str) -> dict[str, Any]:
     """Zarr 3 core specification with the codec sharding_indexed 1.0."""
     piece = [1, *(min(PIECE_PX, side) for side in shape_yx)]

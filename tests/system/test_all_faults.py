@@ -1,0 +1,91 @@
+"""Everything goes wrong in one run: it completes, its books balance, and each fault is told once."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from daemon.assembly import AssemblyState
+from daemon.codec import unpack
+from daemon.config import load
+from daemon.emulator import EmulatorSettings, configuration_table, emulate, parse_fault
+from daemon.journal import open_journal, read_records
+from daemon.outputs import Outputs
+from daemon.service import run_daemon
+from daemon.tables import read_table
+from daemon.toml_text import toml_text
+from tests.system.conftest import free_port
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(580)]
+
+FINISHED = {"file quarantined: never finished", "slice gap"}
+"""A file that stays torn is given up after a while; a slice may have been closed without it before."""
+FAULTS = {
+    "corrupt@2": {"file quarantined: unreadable"},
+    "torn-99@3": FINISHED,
+    "missing@4": {"slice gap"},
+    "duplicate@5": {"file quarantined: duplicate"},
+    "overwritten-3@6": {"file quarantined: overwritten", "file quarantined: superseded"},
+    "wrong-size@8": {"file quarantined: wrong size"},
+    "swapped-voltage@9": {"file quarantined: conflict", "file quarantined: superseded"},
+    "empty@10": FINISHED,
+    "zeros@11": FINISHED,
+    "lost@12": {"slice gap"},
+    "clock-skew-5@16": {"microscope clock set back"},
+    "corrupt-pixels@17": {"registration lost"},
+}
+AROUND = {
+    "share-loss-3@14": "acquisition folder unreachable",
+    "stall-25@15": "acquisition stands still",
+}
+"""Faults of no slice."""
+GAPS = {2, 3, 4, 8, 9, 10, 11, 12}
+SETTINGS = EmulatorSettings(
+    slices=20, height=256, width=320, seed=31, faults=tuple(parse_fault(text) for text in (*FAULTS, *AROUND))
+)
+
+
+def test_all_faults_together(tmp_path: Path):
+    """COMPLETED; every file processed, quarantined or ignored; one alarm for each fault."""
+    project, config = tmp_path / "project", tmp_path / "run.toml"
+    table = configuration_table(SETTINGS, project, tmp_path / "output")
+    table["run"] |= {"missing_after_s": 8.0, "stalled_after_s": 4.0, "quiet_after_s": 20.0}
+    table["publish"] = {name: f"tcp://127.0.0.1:{free_port()}" for name in ("events", "control")}
+    table["segmentation"] = {"providers": ["CPUExecutionProvider"], "threads": 1}
+    config.write_text(toml_text(table), encoding="utf-8")
+    project.mkdir()
+    microscope = threading.Thread(target=emulate, args=(SETTINGS, project))
+    microscope.start()
+    assert run_daemon(config, follow=True) == 0
+    microscope.join()
+    outputs = Outputs(load(config).run.output)
+    rows = {int(row["slice"]): row for row in read_table(outputs.slices)}
+    assert {index for index, row in rows.items() if row["status"] == "gap"} == GAPS
+    assert set(rows) == set(range(1, 21))
+    _, alarms = read_records(outputs.journal, "alarm")
+    told = Counter((alarm["slice_index"], alarm["kind"]) for alarm in alarms)
+    for fault, kinds in FAULTS.items():
+        index = int(fault.partition("@")[2])
+        assert sum(told[index, kind] for kind in kinds) == 1, (fault, told)
+    ingestion = {kind for index, kind in told if kind.startswith(("file", "slice gap"))}
+    assert ingestion <= set().union(*FAULTS.values())
+    for kind in AROUND.values():
+        assert told[0, kind] == 1, (kind, told)
+    assert (0, "ledger does not balance") not in told
+    assert balanced(outputs)
+
+
+def balanced(outputs: Outputs) -> bool:
+    """Whether every file on record ended in exactly one place, by the state that the journal keeps."""
+    with closing(open_journal(outputs.journal, read_records(outputs.journal, "alarm")[0], now)) as journal:
+        state = unpack(AssemblyState, journal.checkpoint("assembly") or b"")
+        return state.tally.arrived == len(list(journal.files())) and state.tally.waiting == 0
+
+
+def now() -> datetime:
+    return datetime(2026, 1, 1, tzinfo=UTC)
