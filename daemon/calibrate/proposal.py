@@ -75,7 +75,7 @@ def propose(
     fiducials = find_fiducials(images, bars, geometry.recession_px_per_nm * target)
     ruler = find_ruler(images, bars, fiducials, geometry, target)
     margin = _MARGIN_PX + round(largest_shift_px(images, fiducials))
-    roi = sample_region(first.image, bars[0], margin) if bars[0] else None
+    roi = sample_region(first.image, ruler.bars, margin) if ruler is not None else None
     if roi is not None:
         table["geometry"]["roi"] = {"x": roi.x, "y": roi.y, "width": roi.width, "height": roi.height}
     table["fiducials"] = [_fiducial_table(fiducial, margin) for fiducial in fiducials]
