@@ -69,7 +69,8 @@ def test_a_card_describes_the_file_beside_it(name):
 def test_a_shipped_file_holds_nothing_of_the_machine_it_was_made_on(name):
     """No source paths and no keys but ours."""
     content = (ZOO / f"{name}.onnx").read_bytes()
-    assert b".py" not in content
+    for trace in (b"site-packages", b"python3", b"stack_trace", b'File "', b"/home/", b"/root/"):
+        assert trace not in content
     assert PREFIX.encode() in content
 
 
@@ -79,11 +80,15 @@ def test_running_a_network_does_not_need_torch():
     assert subprocess.run([sys.executable, "-c", program], cwd=ZOO.parents[1], check=False).returncode == 0
 
 
-def test_late_fusion_is_the_best_segmenter_of_a_run_it_never_saw(scores):
-    """Mean Dice at least 0.96, and no more misplaced pixels than any single voltage."""
+def test_late_fusion_holds_its_own_on_a_run_it_never_saw(scores):
+    """Mean Dice at least 0.97; within 5 % of the best single voltage's misplaced pixels, far below the others.
+
+    The cards state the figures: at the published dose the 1 kV network alone is as good as all three.
+    """
     late = scores["late_fusion"]
-    assert late.mean_dice >= 0.96
-    assert late.mp_percent <= min(scores[name].mp_percent for name in VOLTAGES)
+    assert late.mean_dice >= 0.97
+    assert late.mp_percent <= 1.05 * min(scores[name].mp_percent for name in VOLTAGES)
+    assert late.mp_percent <= 0.7 * min(scores[name].mp_percent for name in ("unet_2kv", "unet_4kv"))
 
 
 def test_every_network_beats_clustering_at_its_voltage(scores, run):

@@ -18,7 +18,7 @@ SETTINGS = TrainingSettings(
     patch_px=16,
     scenes=3,
     validation_scenes=1,
-    ensemble_scenes=1,
+    ensemble_scenes=2,
     size=SceneSize(blocks=1, block_px=40, slices=4),
     recipe=Recipe(batch=4, steps=3, epochs=2, learning_rate=0.01, seed=3),
     threads=1,
