@@ -81,7 +81,7 @@ def test_running_a_network_does_not_need_torch():
 
 
 def test_late_fusion_holds_its_own_on_a_run_it_never_saw(scores):
-    """Mean Dice at least 0.97; within 5 % of the best single voltage's misplaced pixels, far below the others.
+    """Mean Dice at least 0.97; within 5 % of the best single voltage in misplaced pixels, far below the rest.
 
     The cards state the figures: at the published dose the 1 kV network alone is as good as all three.
     """
