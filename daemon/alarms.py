@@ -112,6 +112,16 @@ def clock_set_back(outcome: ClockSetBack) -> Alarm:
     )
 
 
+def nothing() -> Alarm:
+    """A run that ends without a single slice is not what anybody wanted."""
+    return Alarm(
+        "no slice",
+        0,
+        "the run ended without one complete slice",
+        remedy="Compare run.folder, file_pattern and [[channels]] with the files, as `check` does.",
+    )
+
+
 def asked_to_abort(by: str, reason: str) -> Alarm:
     """Somebody asked for the microscope to be stopped."""
     return Alarm("abort requested", 0, f"{by} asked to abort: {reason or 'no reason given'}")

@@ -25,7 +25,8 @@ import numpy as np
 import zmq
 from numpy.typing import NDArray
 
-from daemon.errors import UnreachableError, WireError
+from daemon.endpoints import connect
+from daemon.errors import ConfigurationError, UnreachableError, WireError
 from daemon.requests import (
     Abort,
     Acknowledge,
@@ -87,7 +88,12 @@ class Client:
         self._clock = clock
         self._context = zmq.Context()
         self._asked = 0
-        self._control = self._dealer()
+        try:
+            self._control = self._dealer()
+            self._subscribe().close(linger=0)  # so that a mistyped endpoint is told at once
+        except ConfigurationError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Hang up."""
@@ -240,7 +246,7 @@ class Client:
         socket = self._context.socket(zmq.SUB)
         socket.setsockopt(zmq.RCVHWM, 10_000)
         socket.setsockopt(zmq.RECONNECT_IVL_MAX, 2_000)
-        socket.connect(self._events_endpoint)
+        connect(socket, self._events_endpoint)
         socket.subscribe(b"")
         return socket
 
@@ -249,7 +255,7 @@ class Client:
         socket.setsockopt(zmq.IMMEDIATE, 1)  # nothing is queued for a daemon that is not there
         socket.setsockopt(zmq.SNDTIMEO, math.ceil(self._timeout_s * 1000))
         socket.setsockopt(zmq.RECONNECT_IVL_MAX, 2_000)
-        socket.connect(self._control_endpoint)
+        connect(socket, self._control_endpoint)
         return socket
 
 

@@ -148,10 +148,8 @@ class SegmentationSection(Section):
     """The network and where it runs; an empty ``model`` picks the shipped one that fits the channels."""
 
     model: str = ""
-    providers: tuple[str, ...] = (
-        "TensorrtExecutionProvider",
-        "CUDAExecutionProvider",
-        "CPUExecutionProvider",
+    providers: tuple[str, ...] = Field(
+        default=("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"), min_length=1
     )
     allow_cpu_fallback: bool = True
     threads: int = Field(default=0, ge=0)
@@ -160,7 +158,7 @@ class SegmentationSection(Section):
 class VolumeSection(Section):
     """The isotropic volume."""
 
-    grid_nm: float = Field(default=2.5, gt=0.0)
+    grid_nm: float = Field(default=2.5, ge=0.1, le=1000.0)
     interpolation: Literal["nearest", "cubic"] = "cubic"
     metric_lags: int = Field(default=100, ge=4, le=1000)
     store_probabilities: bool = False
@@ -332,8 +330,9 @@ def _model_path(model: str, base: Path) -> str:
 
 
 def _explained(error: ValidationError, where: Path) -> ConfigurationError:
-    """The first complaint, with the nearest known key if one was misspelt."""
-    first = error.errors()[0]
+    """One complaint, an unknown key first: a misspelt key is also why another one is missing."""
+    complaints = error.errors()
+    first = next((c for c in complaints if c["type"] == "extra_forbidden"), complaints[0])
     location = ".".join(str(part) for part in first["loc"]) or "the whole file"
     if first["type"] == "extra_forbidden":
         name = str(first["loc"][-1])

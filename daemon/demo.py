@@ -22,7 +22,7 @@ from rich.table import Table
 
 from daemon.config import load
 from daemon.emulator import FAULTS, EmulatorSettings, configuration_table, emulate, parse_fault
-from daemon.errors import SlicewatchError
+from daemon.errors import FolderError, SlicewatchError
 from daemon.evaluation import evaluate
 from daemon.outputs import Outputs
 from daemon.report import write_report
@@ -139,7 +139,7 @@ def run_demo(
         One of the processes failed.
     """
     folder = DemoFolder(workdir or Path(tempfile.mkdtemp(prefix="slicewatch-demo-")))
-    folder.root.mkdir(parents=True, exist_ok=True)
+    _claim(folder)
     console = Console(stderr=True, highlight=False)
     settings = EmulatorSettings(slices=slices, height=size[0], width=size[1], seed=seed)
     ports = _free_ports()
@@ -163,6 +163,25 @@ def run_demo(
         if is_terminal:
             _stay(console, ports[2])
     return summary
+
+
+def _claim(folder: DemoFolder) -> None:
+    """Make the folder; one that was used for a demo is not used for another."""
+    try:
+        folder.root.mkdir(parents=True, exist_ok=True)
+        is_used = any(folder.root.iterdir())
+    except OSError as error:
+        raise FolderError(
+            f"the demo's folder cannot be made: {error.strerror or error}",
+            where=str(folder.root),
+            remedy="Give --workdir a new folder, or leave it out.",
+        ) from error
+    if is_used:
+        raise FolderError(
+            "the demo's folder is not empty",
+            where=str(folder.root),
+            remedy="Give --workdir a new folder, or leave it out.",
+        )
 
 
 def _configure(folder: DemoFolder, settings: EmulatorSettings, ports: Sequence[int]) -> None:

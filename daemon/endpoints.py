@@ -56,7 +56,11 @@ def bind(socket: Socket, endpoint: str) -> str:
     WireError
         The endpoint is in use or cannot be bound.
     """
-    require_loopback(endpoint)
+    try:
+        require_loopback(endpoint)
+    except ConfigurationError:
+        socket.close(linger=0)
+        raise
     try:
         socket.bind(f"{endpoint[:-2]}:*" if endpoint.endswith(":0") else endpoint)
     except zmq.ZMQError as error:
@@ -67,3 +71,22 @@ def bind(socket: Socket, endpoint: str) -> str:
             remedy="Stop the other slicewatch on this port, or choose another port in [publish].",
         ) from error
     return socket.getsockopt_string(zmq.LAST_ENDPOINT)
+
+
+def connect(socket: Socket, endpoint: str) -> None:
+    """Connect a client's socket; nobody needs to listen yet.
+
+    Raises
+    ------
+    ConfigurationError
+        This is no endpoint; the socket is closed.
+    """
+    try:
+        socket.connect(endpoint)
+    except zmq.ZMQError as error:
+        socket.close(linger=0)
+        raise ConfigurationError(
+            f"{endpoint!r} is no endpoint: {error.strerror}",
+            where="--connect",
+            remedy="Write it like tcp://127.0.0.1:5556, as publish.control of the daemon has it.",
+        ) from error

@@ -22,7 +22,11 @@ def read_event(file: FileReady, pattern: str, sidecar: Sidecar) -> FrameArrived 
         It cannot be reached now.
     """
     try:
-        return FrameArrived(read_frame(file, pattern, sidecar), file.mtime_ns)
+        frame = read_frame(file, pattern, sidecar)
+        if frame.image.min() == frame.image.max():
+            detail = f"every pixel is {frame.image.flat[0]}: beam blanked or detector off?"
+            return _rejected(file.path, pattern, Refusal.UNREADABLE, detail)
+        return FrameArrived(frame, file.mtime_ns)
     except FileAwayError:
         raise
     except FileChangedError as error:

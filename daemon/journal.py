@@ -200,9 +200,8 @@ def open_journal(
         The file is damaged, not a journal, of a newer version, or of another configuration.
     """
     try:
-        is_new = not path.exists()
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        if is_new:
+        if not path.stat().st_size:  # new, or killed before anything was in it
             _create(connection, configuration)
         _check_identity(connection, path)
         connection.execute("PRAGMA journal_mode = WAL")
@@ -215,11 +214,15 @@ def open_journal(
 
 
 def _create(connection: sqlite3.Connection, configuration: dict[str, Any]) -> None:
-    connection.executescript(
-        f"BEGIN; PRAGMA application_id = {_APPLICATION_ID}; PRAGMA user_version = {SCHEMA}; {_TABLES} COMMIT;"
-    )
+    """Tables and facts in one transaction: a journal without a run in it never exists."""
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {SCHEMA}")
+    for statement in _TABLES.split(";"):
+        connection.execute(statement)
     facts = {"run": str(uuid.uuid4()), "epoch": "0", "configuration": json.dumps(configuration)}
     connection.executemany("INSERT INTO meta (key, value) VALUES (?, ?)", facts.items())
+    connection.execute("COMMIT")
 
 
 def _check_identity(connection: sqlite3.Connection, path: Path) -> None:

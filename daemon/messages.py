@@ -96,7 +96,6 @@ class SliceMessage(Message, frozen=True, kw_only=True):
     reason: str = ""
     channels: dict[str, ChannelPlacement] = {}
     z_plane: int | None = None
-    seconds: float = NAN
 
     @property
     def key(self) -> Hashable:

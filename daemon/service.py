@@ -17,6 +17,7 @@ from daemon.errors import FolderError
 from daemon.heartbeat import INTERVAL_S, Heartbeat
 from daemon.items import FinishReason
 from daemon.journal import ACCEPTABLE_KEYS, FREE_KEYS, Journal, open_journal
+from daemon.lock import exclusive
 from daemon.messages import HeartbeatMessage
 from daemon.outputs import Outputs, prepare, write_tables
 from daemon.project import read_project
@@ -61,7 +62,10 @@ def run_daemon(path: Path, *, follow: bool, accept_changes: bool = False) -> int
         _log.warning("model.fallback", provider=segmenter.provider, refused=dict(segmenter.refusals))
     _log.info("model.ready", name=segmenter.spec.name, provider=segmenter.provider)
     acceptable = FREE_KEYS | ACCEPTABLE_KEYS if accept_changes else FREE_KEYS
-    with closing(open_journal(outputs.journal, as_toml_table(configuration), _now, acceptable)) as journal:
+    with (
+        exclusive(outputs.folder),
+        closing(open_journal(outputs.journal, as_toml_table(configuration), _now, acceptable)) as journal,
+    ):
         if journal.changes:
             _log.warning("configuration.changed", since_last_start=list(journal.changes))
         finished = journal.latest("finished").get(0)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+
 from fastapi import Response
 from nicegui import app, run, ui
 
 from daemon.client import Client
 from daemon.endpoints import is_loopback
+from daemon.errors import WireError
 from daemon.monitor.feed import Feed
 from daemon.monitor.page import Page
 from daemon.monitor.pictures import PictureStore
@@ -24,6 +27,8 @@ def run_monitor(events: str, control: str, host: str, port: int) -> None:
 
     On a host that other machines can reach the page is for reading only: it has no login.
     """
+    _require_free(host, port)
+    Client(events, control).close()
     feed, pictures = Feed(events, control), PictureStore()
     may_control = is_loopback(host)
 
@@ -56,6 +61,26 @@ def run_monitor(events: str, control: str, host: str, port: int) -> None:
         show=False,
         show_welcome_message=False,
     )
+
+
+def _require_free(host: str, port: int) -> None:
+    """The web server's own complaint would come late and without a remedy.
+
+    Raises
+    ------
+    WireError
+        The page cannot be served there.
+    """
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise WireError(
+                f"the page cannot be served: {error.strerror or error}",
+                where=f"{host}:{port}",
+                remedy="Give another --port, or a --host that this machine has.",
+            ) from error
 
 
 def _acknowledge(events: str, control: str, alarm: str, by: str) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+
+import numpy as np
 
 from algorithms.fiducials import (
     FiducialRegion,
@@ -57,6 +60,9 @@ def _registered(
 ) -> tuple[RegistrationState, ChannelShift]:
     try:
         state, result = register_image(state, channel, frame.image, recession_px)
+    except np.linalg.LinAlgError:
+        # An image with hardly any structure (overexposed, covered) determines no shift: the last one stands.
+        return state, ChannelShift(*state.last_shift_px, math.inf, 0.0, "lost", ("nothing to register on",))
     except ValueError as error:
         raise ConfigurationError(
             str(error), where=str(frame.path), remedy="Correct [[fiducials]]; positions are px."

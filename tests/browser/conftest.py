@@ -202,9 +202,7 @@ def fed_daemon(
 def monitor_of(events: str, control: str) -> Iterator[str]:
     """The real monitor in a process of its own; yields its address."""
     port = _free_port()
-    code = (
-        f"from daemon.monitor.server import run_monitor; run_monitor({events!r}, {control!r}, '127.0.0.1', {port})"
-    )
+    code = f"from daemon.monitor.server import run_monitor; run_monitor({events!r}, {control!r}, '127.0.0.1', {port})"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     environment |= {"PYTHONWARNINGS": "ignore", "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen([sys.executable, "-c", code], env=environment)

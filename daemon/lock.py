@@ -1,0 +1,52 @@
+"""One daemon per output folder: two would write the same volume and tell two stories of one run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from daemon.errors import JournalError
+
+
+@contextmanager
+def exclusive(folder: Path) -> Generator[None]:
+    """Hold the folder's lock; the operating system lets go of it when the process ends, however it ends.
+
+    Raises
+    ------
+    JournalError
+        Another process holds it.
+    """
+    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        if not _taken(descriptor):
+            owner = os.read(descriptor, 20).decode(errors="replace").strip() or "?"
+            raise JournalError(
+                f"another slicewatch (process {owner}) writes this run",
+                where=str(folder),
+                remedy="Stop that one, or choose another run.output.",
+            )
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, str(os.getpid()).encode())
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _taken(descriptor: int) -> bool:
+    """Try to take the lock without waiting; each system has its own way."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
