@@ -113,8 +113,8 @@ def open_growing_array(path: Path, shape_yx: tuple[int, int], dtype: str = "uint
 def forget_unfinished_writes(folder: Path) -> None:
     """Remove what a killed process left of files it was about to replace, anywhere below ``folder``.
 
-    Tensorstore 0.1.86 writes the next such file over the old one without shortening it: where that was longer,
-    its tail would stay behind the shard's index and the shard could not be read any more.
+    Tensorstore 0.1.86 writes the next such file over the old one without shortening it: where that was
+    longer, its tail would stay behind the shard's index and the shard could not be read any more.
 
     Raises
     ------

@@ -20,6 +20,7 @@ from daemon.assembly import (
     AssemblyRules,
     AssemblyState,
     ChannelRule,
+    ClockSetBack,
     FileRejected,
     Finish,
     FrameAccepted,
@@ -313,6 +314,46 @@ def test_case(case: Case) -> None:
     """Each situation of the table leads to exactly the outcomes that its row names, in that order."""
     _, outcomes = run(case.script, case.rules)
     assert told(outcomes) == case.expected
+
+
+def test_a_lost_slice_is_told_once() -> None:
+    """The file that cost a slice has its alarm; the gap, its orphans and latecomers are marked as told."""
+    script = [*pair(1), image(2, 1.0), *pair(3), reject(2, "SEM 2.0"), image(2, 2.0, content="mended")]
+    _, outcomes = run(script)
+    quarantined = [outcome for outcome in outcomes if isinstance(outcome, Quarantined)]
+    assert [(str(q.reason), q.told) for q in quarantined] == [
+        ("unreadable", False),
+        ("partial slice", True),
+        ("late", True),
+    ]
+    assert [outcome.told for outcome in outcomes if isinstance(outcome, SliceGap)] == [True]
+
+
+def test_a_gap_without_a_file_to_blame_is_news() -> None:
+    """Nothing else tells of an image that never came."""
+    _, outcomes = run([*pair(1), image(2, 1.0), *pair(3), *pair(4), *pair(5)])
+    assert [outcome.told for outcome in outcomes if isinstance(outcome, SliceGap)] == [False]
+
+
+def test_a_swapped_voltage_explains_the_gap() -> None:
+    """A second 2 kV image in the folder that has always had 1 kV is why there is no 1 kV image."""
+    stray = image(3, 2.0, folder="SEM 1.0", content="stray")
+    for last in ((image(3, 2.0), stray), (stray, image(3, 2.0))):
+        _, outcomes = run([*pair(1), *pair(2), *last])
+        (gap,) = [outcome for outcome in outcomes if isinstance(outcome, SliceGap)]
+        assert (gap.index, gap.reason, gap.told) == (3, GapReason.WRONG_VOLTAGE, True)
+        astray = [o for o in outcomes if isinstance(o, Quarantined) and not o.told]
+        assert [o.path for o in astray] == [stray.frame.path]
+
+
+def test_a_clock_that_is_set_back_is_told_once() -> None:
+    """A new slice older than an earlier one is said; the run goes on, and so does the comparison."""
+    back = [image(i, kv, at_s=i * 100.0 - 7200.0 + kv) for i in (3, 4) for kv in (1.0, 2.0)]
+    _, outcomes = run([*pair(1), *pair(2), *back])
+    (told_,) = [outcome for outcome in outcomes if isinstance(outcome, ClockSetBack)]
+    assert told_.index == 3
+    assert told_.back_s == pytest.approx(7200.0 - 99.0)
+    assert [o.index for o in outcomes if isinstance(o, SliceComplete)] == [1, 2, 3, 4]
 
 
 def test_every_image_is_accepted_before_its_slice_is_whole() -> None:
