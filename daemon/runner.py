@@ -294,9 +294,9 @@ class Runner:
             state.growth, self._configuration.volume, face.index, face.depth_nm, probabilities
         )
         self._outlet.final_face(state.faces_done, segmented, placed, face.shifts)
+        self._outlet.face_images(state.faces_done, state.geometry, self._faces[face.index], segmented)
         if face is state.open_faces[-1]:
             self._outlet.preview(state.geometry, self._faces[face.index], segmented)
-        self._outlet.face_images(state.faces_done, state.geometry, self._faces[face.index], segmented)
         growth = self._grown(growth, planes)
         return replace(state, growth=growth, open_faces=state.open_faces[1:], faces_done=state.faces_done + 1)
 
@@ -322,6 +322,7 @@ class Runner:
         """The end of the acquisition: no more faces will come, so everything that waits becomes final."""
         state = self._state
         if state is None:
+            self._alarm(alarms.nothing())
             return
         while state.open_faces:
             state = self._final(state, state.open_faces[0])

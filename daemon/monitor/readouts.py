@@ -53,9 +53,10 @@ def slice_readout(view: RunView) -> str:
 
 
 def volume_readout(view: RunView) -> str:
-    """Extent of the volume and its voxel."""
+    """Extent of the volume, its voxel, and whether it is large enough to speak for the material."""
     if view.planes is None:
         return ""
     voxel_nm = view.planes.grid_nm
     z, y, x = (length(count * voxel_nm) for count in view.planes.shape)
-    return f"{x} × {y} × {z}  ·  voxel {length(voxel_nm)}"
+    enough = view.metrics[max(view.metrics)].representative.partition(":")[0] if view.metrics else ""
+    return f"{x} × {y} × {z}  ·  voxel {length(voxel_nm)}  ·  representative: {enough or UNKNOWN}"

@@ -202,7 +202,8 @@ def fed_daemon(
 def monitor_of(events: str, control: str) -> Iterator[str]:
     """The real monitor in a process of its own; yields its address."""
     port = _free_port()
-    code = f"from daemon.monitor.server import run_monitor; run_monitor({events!r}, {control!r}, '127.0.0.1', {port})"
+    arguments = f"{events!r}, {control!r}, '127.0.0.1', {port}"
+    code = f"from daemon.monitor.server import run_monitor; run_monitor({arguments})"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     environment |= {"PYTHONWARNINGS": "ignore", "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen([sys.executable, "-c", code], env=environment)
@@ -224,7 +225,7 @@ def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 60.0
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            with urllib.request.urlopen(address, timeout=5):  # noqa: S310  (our own loopback address)
+            with urllib.request.urlopen(address, timeout=5):  (our own loopback address)
                 return
         except (urllib.error.URLError, ConnectionError):
             process.poll()

@@ -1,0 +1,107 @@
+"""Situations around a run: each is told once when it begins, and again only after it has ended."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from daemon import alarms, space
+from daemon.errors import DiskFullError
+from daemon.growing_array import unwritable
+from daemon.ledger import Ledger
+from daemon.surroundings import Surroundings
+from daemon.watch import WatchHealth
+
+PRESENT = WatchHealth(True, True, 0, 0.1, 0.01, "")
+AWAY = WatchHealth(False, False, 0, 5.0, 0.01, "the folder cannot be listed: Host is down")
+
+
+class Clock:
+    """A monotonic clock that only the test moves."""
+
+    now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def around(tmp_path: Path, clock: Clock, quiet_after_s: float = 0.0) -> Surroundings:
+    """The surroundings of a run of 100 slices."""
+    return Surroundings(tmp_path, 100, quiet_after_s, clock)
+
+
+def test_a_share_that_is_away_is_told_once(tmp_path, clock):
+    """While it is away once, and once more when it goes again."""
+    surroundings = around(tmp_path, clock)
+    told = [
+        [alarm.kind for alarm in surroundings.look(health, 0, (), arrived=False)]
+        for health in (PRESENT, AWAY, AWAY, PRESENT, AWAY)
+    ]
+    assert told == [[], ["acquisition folder unreachable"], [], [], ["acquisition folder unreachable"]]
+
+
+def test_standing_still_is_measured_by_the_runs_own_rhythm(tmp_path, clock):
+    """Five intervals without an image, and not before; an image ends it."""
+    surroundings = around(tmp_path, clock)
+    rhythm_s = (500.0, 560.0, 600.0)
+    assert surroundings.look(PRESENT, 3, rhythm_s, arrived=True) == []
+    clock.now_s += 5 * 560.0 - 1.0
+    assert surroundings.look(PRESENT, 3, rhythm_s, arrived=False) == []
+    clock.now_s += 2.0
+    (alarm,) = surroundings.look(PRESENT, 3, rhythm_s, arrived=False)
+    assert alarm.kind == "acquisition stands still"
+    assert alarm.limit == pytest.approx(2800.0)
+    assert surroundings.look(PRESENT, 3, rhythm_s, arrived=False) == []
+    assert surroundings.look(PRESENT, 4, rhythm_s, arrived=True) == []
+
+
+def test_a_disk_that_will_be_full_is_told_in_time(tmp_path, clock, monkeypatch):
+    """10 slices took a tenth of the room each percent: 90 are left and there is room for 40."""
+    room = {"free": 100_000}
+    monkeypatch.setattr(space, "free_bytes", lambda _folder: room["free"])
+    surroundings = around(tmp_path, clock)
+    assert surroundings.look(PRESENT, 0, (), arrived=True) == []
+    room["free"] = 80_000
+    (alarm,) = surroundings.look(PRESENT, 10, (), arrived=True)
+    assert (alarm.kind, alarm.measurement, alarm.limit) == ("output disk fills up", 40.0, 90.0)
+    assert surroundings.look(PRESENT, 10, (), arrived=True) == []
+
+
+def test_enough_room_is_no_news(tmp_path, clock, monkeypatch):
+    """Consumption that fits with a fifth to spare raises nothing; nor does a guess from a few slices."""
+    room = {"free": 10**9}
+    monkeypatch.setattr(space, "free_bytes", lambda _folder: room["free"])
+    surroundings = around(tmp_path, clock)
+    surroundings.look(PRESENT, 0, (), arrived=True)
+    room["free"] -= 10**6
+    assert surroundings.look(PRESENT, 50, (), arrived=True) == []
+    assert space.Consumption(1000, 0).lasts_for(10, 4) == float("inf")
+
+
+def test_books_that_do_not_balance_are_an_alarm():
+    """It says how many files and of how many."""
+    books = Ledger(seen=10, processed=5, quarantined=2, ignored=1, waiting=1)
+    alarm = alarms.unbalanced(books)
+    assert books.imbalance == alarm.measurement == 1
+    assert "+1 of 10" in alarm.message
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        OSError(122, "Disk quota exceeded"),
+        ValueError('RESOURCE_EXHAUSTED: Error writing "x" [OS error 28: ENOSPC No space left on device]'),
+    ],
+    ids=["full", "quota", "tensorstore"],
+)
+def test_no_space_is_told_from_other_errors(error):
+    """Only what room would mend pauses a run."""
+    assert isinstance(unwritable(Path("out"), error), DiskFullError)
+    assert not isinstance(unwritable(Path("out"), OSError(30, "Read-only file system")), DiskFullError)
