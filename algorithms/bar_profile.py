@@ -98,9 +98,7 @@ def _edge(distance_px: Array, blur_px: float) -> tuple[Array, Array, Array]:
     return blur_px * (upper * cdf_upper - lower * cdf_lower + bell), cdf_upper - cdf_lower, bell
 
 
-def fit_bar(
-    profile: Profile, centre_px: float, width_px: float, blur_px: float, covariance: Array
-) -> BarFit:
+def fit_bar(profile: Profile, centre_px: float, width_px: float, blur_px: float, covariance: Array) -> BarFit:
     """Fit the bar by Gauss–Newton from a start that is right to about half the bar's width.
 
     ``width_px`` and ``blur_px`` are start and centre of the weak priors, ``covariance`` (n, n) the noise.

@@ -129,9 +129,7 @@ def _check(
         raise ValueError(f"drift baseline is {baseline}: give mean and σ in nm, 0 < σ < mean")
 
 
-def step(
-    state: DriftState, thickness_nm: float, sigma_nm: float = 0.0
-) -> tuple[DriftState, DriftVerdict]:
+def step(state: DriftState, thickness_nm: float, sigma_nm: float = 0.0) -> tuple[DriftState, DriftVerdict]:
     """Take one slice's thickness ± its standard error (NaN: the ruler could not be read)."""
     if not np.isfinite(thickness_nm):
         return _unreadable(state)
@@ -173,9 +171,7 @@ def _unreadable(state: DriftState) -> tuple[DriftState, DriftVerdict]:
     return replace(state, unreadable=missed), verdict
 
 
-def _verdict(
-    state: DriftState, thickness_nm: float, sigma_nm: float, *, warming: bool
-) -> DriftVerdict:
+def _verdict(state: DriftState, thickness_nm: float, sigma_nm: float, *, warming: bool) -> DriftVerdict:
     active = _active(state)
     if _outside(state, thickness_nm):
         return _limit_verdict(state, thickness_nm, sigma_nm, active)

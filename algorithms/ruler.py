@@ -189,9 +189,7 @@ def _solve(state: RulerState, images: tuple[ImageMarks, ...]) -> DepthReading:
     zeros = _first_zeros(state, known) if first else known_zeros(state, known)
     inflation = (state.chi2_sum + _PATIENCE) / (state.dof_sum + _PATIENCE)
     positions = stack_positions(known, curtain_likeness(state, known))
-    solved = solve_slice(
-        known, positions, slopes_px(state), centre_px(state), zeros, max(inflation, 1.0)
-    )
+    solved = solve_slice(known, positions, slopes_px(state), centre_px(state), zeros, max(inflation, 1.0))
     if solved is None:
         return _unreadable(images, (*notes, "no known image shows marks that tell depth from shift"))
     return _reading(solved, known, images, (*notes, *solved.notes), first=first)

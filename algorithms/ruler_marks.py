@@ -121,9 +121,7 @@ def _margin_px(width_px: float) -> float:
     return max(_MARGIN * width_px, _SMALLEST_MARGIN_PX)
 
 
-def _search(
-    strips: list[NDArray[np.generic]], prediction: Prediction, polarity: int
-) -> tuple[Array, Array]:
+def _search(strips: list[NDArray[np.generic]], prediction: Prediction, polarity: int) -> tuple[Array, Array]:
     """Start centres (m,) and their match with a bar (m,)."""
     scores = [_mark_score(strips[m], prediction, m, polarity) for m in range(len(strips))]
     reach = np.ceil(prediction.search_px)
@@ -155,9 +153,7 @@ def _beside(marks: tuple[RulerMark, ...], mark: int) -> list[int]:
     return [
         index
         for index, other in enumerate(marks)
-        if index != mark
-        and other.y_px < own.y_px + own.height_px
-        and own.y_px < other.y_px + other.height_px
+        if index != mark and other.y_px < own.y_px + own.height_px and own.y_px < other.y_px + other.height_px
     ]
 
 

@@ -106,12 +106,10 @@ def common_curtains(images: tuple[ImageMarks, ...]) -> tuple[float, float]:
         overlaps = [_overlap(a, b) for a, b in pairs]
         covariance += sum(float(a @ b) for a, b in overlaps)
         first = sum(
-            float(r @ r) - r.size * a.white_variance
-            for (a, _), (r, _) in zip(pairs, overlaps, strict=True)
+            float(r @ r) - r.size * a.white_variance for (a, _), (r, _) in zip(pairs, overlaps, strict=True)
         )
         second = sum(
-            float(r @ r) - r.size * b.white_variance
-            for (_, b), (_, r) in zip(pairs, overlaps, strict=True)
+            float(r @ r) - r.size * b.white_variance for (_, b), (_, r) in zip(pairs, overlaps, strict=True)
         )
         power += float(np.sqrt(max(first, 0.0) * max(second, 0.0)))
     return covariance, power
@@ -187,9 +185,7 @@ def _plausible(solution: Solution) -> bool:
     return solution.dof <= 0 or bool(chi2_distribution.sf(solution.chi2, solution.dof) > _DOUBT)
 
 
-def _blame(
-    solution: Solution, positions: Positions, keep: NDArray[np.intp], slope_px: Array
-) -> int | None:
+def _blame(solution: Solution, positions: Positions, keep: NDArray[np.intp], slope_px: Array) -> int | None:
     """The mark without which the rest makes sense; None when no single one stands out."""
     if solution.dof < 2:
         return None

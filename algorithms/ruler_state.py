@@ -156,9 +156,7 @@ def learn_known(
     )
 
 
-def learn_new(
-    state: RulerState, image: ImageMarks, depth_nm: float, depth_sigma_nm: float
-) -> RulerState:
+def learn_new(state: RulerState, image: ImageMarks, depth_nm: float, depth_sigma_nm: float) -> RulerState:
     """Learn the zeros of a channel seen for the first time, at the depth that the slice is known to have."""
     count, size = len(state.marks), state.zero_px.size
     zero = np.append(state.zero_px, [mark.x_px for mark in state.marks])

@@ -65,9 +65,7 @@ def start_similarity(mean_thickness_nm: float) -> SimilarityState:
     return SimilarityState(mean_thickness_nm, 0, mean_thickness_nm, (), (), zeros, zeros, zeros)
 
 
-def add_face(
-    state: SimilarityState, face: NDArray[np.generic]
-) -> tuple[SimilarityState, SimilarThickness]:
+def add_face(state: SimilarityState, face: NDArray[np.generic]) -> tuple[SimilarityState, SimilarThickness]:
     """Compare a registered face (h, w), the same region every time, with those before it."""
     levelled = _levelled(face)
     correlations = np.array([float(np.mean(levelled * old)) for old in reversed(state.faces)])

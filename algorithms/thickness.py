@@ -183,9 +183,7 @@ def _carry(
     depth = state.depth_nm + apart * best.thickness_nm
     sigma = float(np.hypot(state.depth_sigma_nm, apart**0.5 * best.sigma_nm))
     note = "assumed, not measured" if best.source == "target" else f"from {best.source}, without a ruler"
-    record = Thickness(
-        depth, sigma, best.thickness_nm, best.sigma_nm, best.source, others, expected, (note,)
-    )
+    record = Thickness(depth, sigma, best.thickness_nm, best.sigma_nm, best.source, others, expected, (note,))
     after = replace(
         state, depth_nm=depth, depth_sigma_nm=sigma, unmeasured=state.unmeasured + 1, slices=state.slices + 1
     )

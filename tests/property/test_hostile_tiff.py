@@ -119,6 +119,44 @@ def test_gigantic_tile_is_refused(tmp_path: Path) -> None:
     assert attempt(tmp_path / "1.tif", (tmp_path / "1.tif").read_bytes()) is None
 
 
+@pytest.mark.parametrize("seed", range(len(SEEDS)))
+@pytest.mark.parametrize(
+    ("width", "height"), [(10**6, 10**6), (10**6, 12), (10, 2**31), (2**32 - 1, 2**32 - 1)]
+)
+def test_header_that_claims_a_gigantic_image(tmp_path: Path, seed: int, width: int, height: int) -> None:
+    """10⁶ × 10⁶ px in a file of a kilobyte is refused, and costs no memory and no time."""
+    path = tmp_path / "1.tif"
+    path.write_bytes(SEEDS[seed])
+    with tifffile.TiffFile(path, mode="r+") as file:
+        file.pages.first.tags["ImageWidth"].overwrite(width, dtype="I")
+        file.pages.first.tags["ImageLength"].overwrite(height, dtype="I")
+    tracemalloc.start()
+    try:
+        assert attempt(path, path.read_bytes()) is None
+        assert tracemalloc.get_traced_memory()[1] < 32 * MIB
+    finally:
+        tracemalloc.stop()
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.binary(max_size=300) | st.text(max_size=300).map(str.encode) | st.just(fei_ini().encode()),
+    st.binary(max_size=300)
+    | st.lists(st.sampled_from(["<a>", "</a>", "<Metadata>", "&x;", "<!ENTITY", "]]>"]), max_size=30).map(
+        lambda parts: "".join(parts).encode()
+    ),
+)
+def test_any_metadata_text_is_read_or_refused(tmp_path: Path, ini: bytes, xml: bytes) -> None:
+    """Whatever stands in the vendor's tags: an image with what could be understood, or an orderly refusal."""
+    buffer = io.BytesIO()
+    tags = [(34682, "B", len(ini), ini, True), (34683, "B", len(xml), xml, True)]
+    tifffile.imwrite(
+        buffer, np.ones((12, 10), np.uint8), metadata=None, extratags=[tag for tag in tags if tag[1:][1]]
+    )
+    frame = attempt(tmp_path / "1.tif", buffer.getvalue())
+    assert frame is None or frame.image.shape[1] == 10
+
+
 @pytest.mark.parametrize("data", SEEDS)
 def test_seeds_are_sound(tmp_path: Path, data: bytes) -> None:
     """The files that are mutated are read as they are: the fuzzing starts from what works."""
