@@ -8,7 +8,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from daemon.errors import JournalError
+from daemon.errors import JournalError, StoreError
 
 
 @contextmanager
@@ -19,8 +19,17 @@ def exclusive(folder: Path) -> Generator[None]:
     ------
     JournalError
         Another process holds it.
+    StoreError
+        The folder cannot be written.
     """
-    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise StoreError(
+            f"the output folder cannot be written: {error.strerror or error}",
+            where=str(folder),
+            remedy="Give this user the right to write to it, or choose another run.output.",
+        ) from error
     try:
         if not _taken(descriptor):
             owner = os.read(descriptor, 20).decode(errors="replace").strip() or "?"

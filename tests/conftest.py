@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import structlog
 import tifffile
 from hypothesis import settings
 
@@ -16,6 +17,13 @@ settings.register_profile("slicewatch", deadline=None, max_examples=60)
 settings.load_profile("slicewatch")
 
 WriteFei = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def _fresh_logs() -> Iterator[None]:
+    """A command that one test runs must not leave its log going to a stream that is closed in the next."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -95,13 +95,13 @@ class Microscope:
     def slice_5(self) -> None:
         """One image has another size."""
         self.image(5, 1000)
-        self.image(5, 2000, image=np.ones((5, 5), np.uint8))
+        self.image(5, 2000, image=np.arange(25, dtype=np.uint8).reshape(5, 5))
 
     def slice_6(self) -> None:
         """An earlier image is written over."""
         self.image(6, 1000)
         self.image(6, 2000)
-        self.image(1, 1000, image=np.full((24, 32), 99, np.uint8))
+        self.image(1, 1000, image=np.arange(768).reshape(24, 32).astype(np.uint8))
 
 
 @dataclass

@@ -126,6 +126,7 @@ def test_finds_every_region_of_an_emulated_project(seed: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_finds_every_region_of_twenty_projects() -> None:
     """Twenty seeds of all sizes, rulers, polarities and angles: nothing is missing, nothing is wrong."""
     cases = {seed: Case(seed).settings for seed in range(20)}
