@@ -36,7 +36,7 @@ from daemon.errors import FileUnreadableError
 from daemon.hints import ObserverKind
 from daemon.items import FileReady
 from daemon.metadata.plain import Sidecar
-from daemon.reader import read_frame
+from daemon.reader import FileChangedError, read_frame
 from daemon.watch import Watcher
 
 PIECES: Final = 50
@@ -65,6 +65,7 @@ class Outcome:
     trials: int = 0
     torn_looks: int = 0
     truncated: int = 0
+    changed: int = 0
     missed: int = 0
     handed_out: int = 0
     restarts: int = 0
@@ -156,7 +157,7 @@ def _taken(
         for file in watcher.take(0.1):
             out[str(file.path)] = last_s = time.monotonic()
             outcome.handed_out += 1
-            outcome.truncated += _hash(file) != expected[str(file.path)]
+            _read(file, expected[str(file.path)], outcome)
         while told.poll():
             message = told.recv()
             if message is None:
@@ -170,12 +171,14 @@ def _taken(
     outcome.delays_s = [out[path] - finished[path] for path in out.keys() & finished.keys()]
 
 
-def _hash(file: FileReady) -> str:
-    """The hash of what the daemon's reader read; empty if it refused."""
+def _read(file: FileReady, sha256: str, outcome: Outcome) -> None:
+    """Read as the daemon does; a file that is written again meanwhile is refused there and comes again."""
     try:
-        return read_frame(file, DEFAULT_FILE_PATTERN, SIDECAR).sha256
+        outcome.truncated += read_frame(file, DEFAULT_FILE_PATTERN, SIDECAR).sha256 != sha256
+    except FileChangedError:
+        outcome.changed += 1
     except FileUnreadableError:
-        return ""
+        outcome.truncated += 1
 
 
 def _kill_observers() -> None:
@@ -215,6 +218,7 @@ def _report(outcomes: dict[str, Outcome], cost_ms: float, scanned: int) -> tuple
         "of these judged": [f"{o.torn_looks} looks" for o in outcomes.values()],
         "files handed out": [f"{o.handed_out}" for o in outcomes.values()],
         "truncated reads": [f"{o.truncated}" for o in outcomes.values()],
+        "refused, written again": [f"{o.changed}" for o in outcomes.values()],
         "missed": [f"{o.missed}" for o in outcomes.values()],
         "ready after, median": [f"{np.median(o.delays_s):.2f} s" for o in outcomes.values()],
         "ready after, 99 %": [f"{o.delay_p99_s:.2f} s" for o in outcomes.values()],
@@ -227,6 +231,7 @@ def _report(outcomes: dict[str, Outcome], cost_ms: float, scanned: int) -> tuple
         "trials": float(sum(o.trials for o in outcomes.values())),
         "torn_looks": float(sum(o.torn_looks for o in outcomes.values())),
         "truncated_reads": float(sum(o.truncated for o in outcomes.values())),
+        "refused_and_read_again": float(sum(o.changed for o in outcomes.values())),
         "missed": float(sum(o.missed for o in outcomes.values())),
         "ready_delay_p99_s": max(o.delay_p99_s for o in outcomes.values()),
         "scan_ms_per_1000_files": cost_ms,

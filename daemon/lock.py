@@ -28,7 +28,7 @@ def exclusive(folder: Path) -> Generator[None]:
         raise StoreError(
             f"the output folder cannot be written: {error.strerror or error}",
             where=str(folder),
-            remedy="Give this user the right to write to it, or choose another run.output.",
+            remedy="Check the rights of run.output and of its disk, or choose another folder.",
         ) from error
     try:
         if not _taken(descriptor):
