@@ -96,7 +96,7 @@ def test_without_marks_it_says_that_thickness_is_assumed(acquire):
     assert {row["thickness_source"] for row in rows} == {"target"}
     assert {row["shift_source"] for row in rows} == {"face"}
     assert [float(row["depth_nm"]) for row in rows] == pytest.approx(10.0 * np.arange(7))
-    assert "assumed" in acquisition.outputs.report.read_text()
+    assert "ASSUMED" in acquisition.outputs.report.read_text()
 
 
 def test_bad_files_are_quarantined_and_the_run_goes_on(acquire):
