@@ -39,7 +39,6 @@ from daemon.metadata.plain import Sidecar
 from daemon.reader import FileChangedError, read_frame
 from daemon.watch import Watcher
 
-PIECES: Final = 50
 KILL_EVERY_S: Final = 1.5
 PATIENCE_S: Final = 30.0
 SIDECAR: Final = Sidecar((ChannelSection(name="2kV", voltage_kv=2.0),))
@@ -48,14 +47,15 @@ _SPAWN: Final = multiprocessing.get_context("spawn")
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """Torn states per kind of watching, seconds over which files begin, and files of the scan's cost."""
+    """Torn states per kind of watching, and per file; seconds in which files begin; files of the scan's cost."""
 
     trials: int
+    pieces: int
     span_s: float
     scanned: int
 
 
-QUICK, FULL = Effort(4_000, 4.0, 5_000), Effort(102_000, 90.0, 20_000)
+QUICK, FULL = Effort(4_000, 20, 3.0, 5_000), Effort(102_000, 50, 90.0, 20_000)
 
 
 @dataclass(slots=True)
@@ -109,7 +109,7 @@ def _watched(
     """Let a writer and a watcher loose on one folder until every file is out or patience ends."""
     folder = root / "watched"
     (folder / "SEM Image").mkdir(parents=True)
-    wanted = jobs(folder, sources, effort.trials // PIECES, PIECES + 4, effort.span_s, seed=7)
+    wanted = jobs(folder, sources, effort.trials // effort.pieces, effort.pieces + 4, effort.span_s, seed=7)
     outcome = Outcome(trials=sum(len(job.cuts) for job in wanted))
     watcher = Watcher(folder, DEFAULT_FILE_PATTERN, observer=kind)
     ours, theirs = _SPAWN.Pipe(duplex=False)
@@ -155,9 +155,10 @@ def _taken(
     writing, last_s, kill_s = True, time.monotonic(), time.monotonic()
     while writing or (len(out) < len(wanted) and time.monotonic() - last_s < PATIENCE_S):
         for file in watcher.take(0.1):
-            out[str(file.path)] = last_s = time.monotonic()
+            last_s = time.monotonic()
             outcome.handed_out += 1
-            _read(file, expected[str(file.path)], outcome)
+            if _read(file, expected[str(file.path)], outcome):
+                out.setdefault(str(file.path), last_s)
         while told.poll():
             message = told.recv()
             if message is None:
@@ -168,17 +169,24 @@ def _taken(
             _kill_observers()
             kill_s = time.monotonic()
     outcome.missed = len(expected.keys() - out.keys())
-    outcome.delays_s = [out[path] - finished[path] for path in out.keys() & finished.keys()]
+    outcome.delays_s = [max(0.0, out[path] - finished[path]) for path in out.keys() & finished.keys()]
 
 
-def _read(file: FileReady, sha256: str, outcome: Outcome) -> None:
-    """Read as the daemon does; a file that is written again meanwhile is refused there and comes again."""
+def _read(file: FileReady, sha256: str, outcome: Outcome) -> bool:
+    """Whether the daemon's reader got the whole file; one that is written again meanwhile comes again.
+
+    A file of reserved size is whole before its last byte is written, if that byte is zero: it may be handed
+    out twice with the same content, and the first time counts.
+    """
     try:
-        outcome.truncated += read_frame(file, DEFAULT_FILE_PATTERN, SIDECAR).sha256 != sha256
+        is_whole = read_frame(file, DEFAULT_FILE_PATTERN, SIDECAR).sha256 == sha256
     except FileChangedError:
         outcome.changed += 1
+        return False
     except FileUnreadableError:
-        outcome.truncated += 1
+        is_whole = False
+    outcome.truncated += not is_whole
+    return is_whole
 
 
 def _kill_observers() -> None:
