@@ -47,7 +47,7 @@ _SPAWN: Final = multiprocessing.get_context("spawn")
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """Torn states per kind of watching, and per file; seconds in which files begin; files of the scan's cost."""
+    """Torn states per kind of watching and per file; seconds in which files begin; files of the scan."""
 
     trials: int
     pieces: int
