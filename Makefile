@@ -37,7 +37,7 @@ bench-quick: $(VENV)/.tests ## every benchmark, each within 50 s on 2 cores
 
 lock: ## resolve the dependencies anew
 	$(BIN)/uv pip compile pyproject.toml --generate-hashes -q -o requirements.lock --python-version 3.11
-	$(BIN)/uv pip compile pyproject.toml --extra train --extra batch --extra test -c requirements.lock \
+	$(BIN)/uv pip compile pyproject.toml --extra train --extra batch --extra docs --extra autoscript --extra test -c requirements.lock \
 		--generate-hashes -q -o requirements-test.lock --python-version 3.11
 
 clean: ## remove the environment and all caches
