@@ -1,0 +1,47 @@
+"""The configuration (DESIGN §6): every key, its unit and its default; read from TOML and the environment.
+
+``load`` is the only way in. Unknown keys are refused with the nearest known name. An environment variable
+``SLICEWATCH_<TABLE>__<KEY>`` (for example ``SLICEWATCH_PUBLISH__EVENTS``) overrides the file.
+Relative paths are relative to the configuration file.
+"""
+
+from daemon.config.acquisition import (
+    DEFAULT_FILE_PATTERN,
+    ChannelSection,
+    FiducialSection,
+    GeometrySection,
+    MarkSection,
+    Region,
+    RulerSection,
+    RunSection,
+    SidecarSection,
+)
+from daemon.config.configuration import Configuration
+from daemon.config.loading import as_toml_table, load, parse
+from daemon.config.processing import DriftSection, SegmentationSection, VolumeSection
+from daemon.config.reacting import AbortSection, FileAction, MonitorSection, PublishSection
+from daemon.config.section import Section
+
+__all__ = [
+    "DEFAULT_FILE_PATTERN",
+    "AbortSection",
+    "ChannelSection",
+    "Configuration",
+    "DriftSection",
+    "FiducialSection",
+    "FileAction",
+    "GeometrySection",
+    "MarkSection",
+    "MonitorSection",
+    "PublishSection",
+    "Region",
+    "RulerSection",
+    "RunSection",
+    "Section",
+    "SegmentationSection",
+    "SidecarSection",
+    "VolumeSection",
+    "as_toml_table",
+    "load",
+    "parse",
+]

@@ -1,0 +1,95 @@
+"""Reads the configuration from TOML and the environment; ``load`` is the only way in."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from daemon.config.complaints import explained
+from daemon.config.configuration import Configuration
+from daemon.errors import ConfigurationError
+
+
+def load(path: Path) -> Configuration:
+    """Read, override from the environment, resolve paths, and check a configuration file.
+
+    Raises
+    ------
+    ConfigurationError
+        The file is missing, is not TOML, or a key is unknown or out of range.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(
+            f"the configuration cannot be read: {error.strerror or error}",
+            where=str(path),
+            remedy="Give the path of a configuration file; config.toml in the repository is a commented one.",
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"the configuration is not TOML: {error}", where=str(path), remedy="Correct that line."
+        ) from error
+    return parse(_overridden(table, os.environ), where=path)
+
+
+def parse(table: dict[str, Any], *, where: Path) -> Configuration:
+    """Check a configuration table; paths become relative to the folder of ``where``.
+
+    Raises
+    ------
+    ConfigurationError
+        A key is unknown or a value out of range.
+    """
+    try:
+        configuration = Configuration.model_validate(table)
+    except ValidationError as error:
+        raise explained(error, where) from error
+    return _anchored(configuration, where.absolute().parent)
+
+
+def as_toml_table(configuration: Configuration) -> dict[str, Any]:
+    """The configuration as plain values, every key present, for the journal and for reports."""
+    return configuration.model_dump(mode="json", exclude_none=True)
+
+
+def _overridden(table: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+    """Apply ``SLICEWATCH_TABLE__KEY=value``; the value is read as TOML, else taken as text."""
+    for name, text in environment.items():
+        parts = name.removeprefix("SLICEWATCH_").lower().split("__")
+        if not name.startswith("SLICEWATCH_") or len(parts) != 2:
+            continue
+        try:
+            value: Any = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            value = text
+        section = table.setdefault(parts[0], {})
+        if isinstance(section, dict):
+            section[parts[1]] = value
+    return table
+
+
+def _anchored(configuration: Configuration, base: Path) -> Configuration:
+    run = configuration.run
+    actions = tuple(
+        action.model_copy(update={"path": base / action.path}) for action in configuration.abort.actions
+    )
+    return configuration.model_copy(
+        update={
+            "run": run.model_copy(update={"folder": base / run.folder, "output": base / run.output}),
+            "abort": configuration.abort.model_copy(update={"actions": actions}),
+            "segmentation": configuration.segmentation.model_copy(
+                update={"model": _model_path(configuration.segmentation.model, base)}
+            ),
+        }
+    )
+
+
+def _model_path(model: str, base: Path) -> str:
+    """A path that exists beside the configuration wins; else it is looked up in the installation."""
+    return str(base / model) if model and (base / model).exists() else model

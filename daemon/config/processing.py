@@ -1,0 +1,47 @@
+"""Tables that say what is made of the images: segmentation, volume, the verdict on the milling."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from daemon.config.section import Section
+
+
+class SegmentationSection(Section):
+    """The network and where it runs; an empty ``model`` picks the shipped one that fits the channels."""
+
+    model: str = ""
+    providers: tuple[str, ...] = Field(
+        default=("TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"), min_length=1
+    )
+    allow_cpu_fallback: bool = True
+    threads: int = Field(default=0, ge=0)
+
+
+class VolumeSection(Section):
+    """The isotropic volume."""
+
+    grid_nm: float = Field(default=2.5, ge=0.1, le=1000.0)
+    interpolation: Literal["nearest", "cubic"] = "cubic"
+    metric_lags: int = Field(default=100, ge=4, le=1000)
+    store_probabilities: bool = False
+    store_images: bool = False
+
+
+class DriftSection(Section):
+    """When to say that the milling has drifted."""
+
+    warmup_slices: int = Field(default=20, ge=5)
+    shift_sigma: float = Field(default=1.0, gt=0.0)
+    false_alarm_slices: float = Field(default=5000.0, ge=50.0)
+    limits_nm: tuple[float, float] = (2.0, 25.0)
+
+    @field_validator("limits_nm")
+    @classmethod
+    def in_order(cls, limits: tuple[float, float]) -> tuple[float, float]:
+        """Lower before upper."""
+        if not 0.0 <= limits[0] < limits[1]:
+            raise ValueError("lower limit, then upper limit, both ≥ 0 nm")
+        return limits
