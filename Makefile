@@ -29,8 +29,8 @@ format: $(VENV)/.tests ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.tests ## every benchmark at full length
-	$(BIN)/python -m benchmarks all
+bench: $(VENV)/.tests ## every benchmark at full length, written to docs/performance.md
+	$(BIN)/python -m benchmarks all --record
 
 bench-quick: $(VENV)/.tests ## every benchmark, each within 50 s on 2 cores
 	$(BIN)/python -m benchmarks all --quick

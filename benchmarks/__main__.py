@@ -1,4 +1,4 @@
-"""``python -m benchmarks NAME [--quick] [--json]``: one benchmark, or ``all``; without a name, the list.
+"""``python -m benchmarks NAME [--quick] [--json] [--record]``: one benchmark, ``all``, or the list of them.
 
 A benchmark is a module here with ``measure(quick) -> (table, figures)``: a table for people, and its figures
 by name. Nothing else is registered anywhere.
@@ -24,6 +24,9 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.bars import BARS
+from benchmarks.record import keep, known, readable
+
 Result = tuple[Table | str, dict[str, float]]
 MEASURED: Final = 0
 COULD_NOT_MEASURE: Final = 1
@@ -39,14 +42,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("name", nargs="?", help="a benchmark, or 'all'; without it they are listed")
     parser.add_argument("--quick", action="store_true", help="smaller, each within 50 s on 2 cores")
     parser.add_argument("--json", action="store_true", help="last line: one flat JSON object of figures")
+    parser.add_argument("--record", action="store_true", help="write the figures to docs/performance.md")
     asked = parser.parse_args(arguments)
+    if asked.record and asked.quick:
+        parser.error("--record keeps full measurements; leave out --quick")
     console = Console(highlight=False)
     if asked.name is None:
         console.print(_listing())
         return MEASURED
     try:
         chosen = _run_all if asked.name == "all" else partial(run, asked.name)
-        figures = chosen(console, quick=asked.quick)
+        figures = chosen(console, quick=asked.quick, kept=asked.record)
     except CannotMeasureError as error:
         print(f"could not measure: {error}", file=sys.stderr)
         return COULD_NOT_MEASURE
@@ -62,8 +68,8 @@ def names() -> list[str]:
     return [name for name in modules if _measures(package / f"{name}.py")]
 
 
-def run(name: str, console: Console, *, quick: bool) -> dict[str, float]:
-    """Run one benchmark, print its table, and give its figures.
+def run(name: str, console: Console, *, quick: bool, kept: bool = False) -> dict[str, float]:
+    """Run one benchmark, print its table and its bars, and give its figures; ``kept``: in the record too.
 
     Raises
     ------
@@ -74,12 +80,19 @@ def run(name: str, console: Console, *, quick: bool) -> dict[str, float]:
         raise CannotMeasureError(f"there is no benchmark {name!r}; there are: {', '.join(names())}")
     started = time.perf_counter()
     table, figures = _measured(_module(name), quick=quick)
+    seconds = time.perf_counter() - started
     console.print(table)
-    console.print(f"{name}: {time.perf_counter() - started:.1f} s{' (quick)' if quick else ''}", style="dim")
+    for bar in () if quick else BARS.get(name, ()):  # a quick run is too short to decide
+        value = figures.get(bar.key, math.nan)
+        shown = f"{readable(value)} {bar.about}; bar {bar.relation} {bar.limit:g}"
+        console.print(f"{bar.verdict(value)}: {shown}", markup=False)
+    console.print(f"{name}: {seconds:.1f} s{' (quick)' if quick else ''}", style="dim")
+    if kept:
+        keep(name, figures, seconds)
     return figures
 
 
-def _run_all(console: Console, *, quick: bool) -> dict[str, float]:
+def _run_all(console: Console, *, quick: bool, kept: bool = False) -> dict[str, float]:
     """Every benchmark in a process of its own, so that none finds the memory or caches of another.
 
     One that fails does not keep the others from running.
@@ -87,22 +100,18 @@ def _run_all(console: Console, *, quick: bool) -> dict[str, float]:
     figures: dict[str, float] = {}
     failures: list[str] = []
     for name in names():
-        command = [sys.executable, "-m", "benchmarks", name, "--json", *(["--quick"] if quick else [])]
+        options = [*(["--quick"] if quick else []), *(["--record"] if kept else [])]
+        command = [sys.executable, "-m", "benchmarks", name, "--json", *options]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         *shown, last = done.stdout.splitlines() or [""]
         if done.returncode != MEASURED:
             failures.append(f"{name}: {done.stderr.strip().splitlines()[-1:]}")
             continue
         console.print("\n".join(shown), markup=False)
-        figures |= {f"{name}.{key}": number(value) for key, value in json.loads(last).items()}
+        figures |= {f"{name}.{key}": known(value) for key, value in json.loads(last).items()}
     if failures:
         raise CannotMeasureError("; ".join(failures))
     return figures
-
-
-def number(value: float | None) -> float:
-    """A figure as read from JSON, where an unknown one is null."""
-    return math.nan if value is None else value
 
 
 def _measured(module: ModuleType, *, quick: bool) -> Result:

@@ -6,12 +6,14 @@ import json
 import math
 import sys
 import textwrap
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 import benchmarks
 from benchmarks import __main__ as command
+from benchmarks import bars, record
 
 TINY = '''
 """Counts to three.
@@ -97,5 +99,45 @@ def test_an_unknown_option_ends_with_2():
 
 def test_unknown_figures_come_back_from_other_processes():
     """``all`` reads each benchmark's figures from its last line, null included."""
-    assert math.isnan(command.number(None))
-    assert command.number(2.5) == 2.5
+    assert math.isnan(record.known(None))
+    assert record.known(2.5) == 2.5
+
+
+def test_a_full_measurement_is_kept_and_a_quick_one_is_not(folder, tmp_path, monkeypatch, capsys):
+    """The page says what was measured against which bar; a later one takes its place."""
+    kept = tmp_path / "docs.json"
+    monkeypatch.setattr(command, "keep", partial(record.keep, record=kept))
+    monkeypatch.setitem(bars.BARS, "made_tiny", (bars.Bar("counted", ">=", 4.0, "things counted"),))
+    add(folder, "made_tiny", TINY)
+    assert command.main(["made_tiny", "--record"]) == 0
+    assert "missed: 3 things counted; bar >= 4" in capsys.readouterr().out
+    page = kept.with_suffix(".md").read_text()
+    assert "| made_tiny | things counted (`counted`) | 3 | >= 4 | missed |" in page
+    assert "| `unknown` | – |" in page
+    add(folder, "made_tiny", TINY.replace("3.0", "5.0"))
+    sys.modules.pop("benchmarks.made_tiny")
+    assert command.main(["made_tiny", "--record"]) == 0
+    assert "| 5 | >= 4 | reached |" in kept.with_suffix(".md").read_text()
+    with pytest.raises(SystemExit):
+        command.main(["made_tiny", "--record", "--quick"])
+
+
+VERDICTS = [
+    ("<=", 1.0, 1.0, "reached"),
+    ("<=", 1.0, 1.01, "missed"),
+    (">=", 50.0, 49.9, "missed"),
+    ("==", 0.0, 0.0, "reached"),
+    ("==", 0.0, 1.0, "missed"),
+    ("<=", 1.0, math.nan, "not measured"),
+]
+
+
+@pytest.mark.parametrize(("relation", "limit", "value", "verdict"), VERDICTS)
+def test_a_bar_is_reached_missed_or_not_measured(relation, limit, value, verdict):
+    """An unknown figure never reaches a bar."""
+    assert bars.Bar("key", relation, limit, "about").verdict(value) == verdict
+
+
+def test_every_bar_is_of_a_benchmark():
+    """A renamed benchmark would leave its bars behind unseen."""
+    assert set(bars.BARS) <= set(command.names())

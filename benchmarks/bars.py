@@ -1,0 +1,89 @@
+"""What each benchmark's figures have to reach: the bars of the design, beside the key that measures them.
+
+A bar is a fact about the project, not about a measurement: it stands here and is never moved to fit one.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import isnan
+from typing import Final, Literal
+
+Relation = Literal["<=", ">=", "=="]
+
+_HOLDS: Final[dict[Relation, Callable[[float, float], bool]]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "==": operator.eq,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One figure's bar.
+
+    Attributes:
+        key: of the figure in the benchmark's JSON object.
+        relation: of the figure to the limit.
+        limit: in the unit of the figure.
+        about: what the figure is, with its unit, for people.
+    """
+
+    key: str
+    relation: Relation
+    limit: float
+    about: str
+
+    def verdict(self, value: float) -> Literal["reached", "missed", "not measured"]:
+        """What a measured value, NaN if there is none, says."""
+        if isnan(value):
+            return "not measured"
+        return "reached" if _HOLDS[self.relation](value, self.limit) else "missed"
+
+
+BARS: Final[dict[str, tuple[Bar, ...]]] = {
+    "drift": (
+        Bar("mean_run_length", ">=", 5000.0, "slices between false alarms"),
+        Bar("ratio_to_optimal", "<=", 1.1, "delay at 1 σ over the optimal CUSUM's"),
+    ),
+    "inference": (
+        Bar("speedup_vs_torch", ">=", 1.5, "times faster than torch eager"),
+        Bar("seconds_per_triple", "<=", 40.0, "s per triple of 3072×2048"),
+    ),
+    "ingest": (
+        Bar("trials", ">=", 1e5, "torn writes"),
+        Bar("truncated_reads", "==", 0.0, "torn files taken for whole"),
+        Bar("missed", "==", 0.0, "files never read"),
+        Bar("ready_delay_p99_s", "<=", 2.0, "s from the last byte to the reading, 99 % of the files"),
+    ),
+    "metrics": (
+        Bar("speedup_vs_porespy", ">=", 50.0, "times faster than recomputing with PoreSpy at 256³"),
+        Bar("max_abs_difference_to_batch", "<=", 1e-12, "streamed against batch"),
+        Bar("growth_ratio", "<=", 1.1, "cost per plane at height 1024 over that at 64"),
+    ),
+    "registration": (
+        Bar("rmse_px", "<=", 0.05, "px, realistic noise"),
+        Bar("ratio_to_crb", "<=", 1.3, "over the Cramér–Rao bound, clean fiducials"),
+        Bar("ratio_to_best_peer", "<=", 1.05, "over the best library, worst case of all"),
+    ),
+    "restart": (Bar("identical", ">=", 200.0, "runs bit-identical after a kill -9 at a random moment"),),
+    "segmentation": (
+        Bar("late_mp_over_best_single", "<=", 1.0, "late fusion's MP over the best voltage's"),
+        Bar("late_mp_over_kmeans", "<=", 0.1, "late fusion's MP over k-means' at 1 kV"),
+        Bar("late_mean_dice", ">=", 0.99, "mean Dice of both phases"),
+        Bar("late_solid_fraction_error", "<=", 0.01, "relative error of the solid fraction"),
+    ),
+    "thickness": (
+        Bar("rmse_nm", "<=", 0.3, "nm, realistic noise"),
+        Bar("ratio_to_crb", "<=", 1.3, "over the Cramér–Rao bound"),
+        Bar("chi2_dof", ">=", 0.8, "χ² per degree of freedom of the reported σ"),
+        Bar("chi2_dof", "<=", 1.25, "χ² per degree of freedom of the reported σ"),
+        Bar("cumulative_depth_error_nm", "<=", 1.0, "nm after 500 slices"),
+    ),
+    "volume": (
+        Bar("memory_growth_ratio", "<=", 1.1, "memory at the last plane over that at the tenth part"),
+    ),
+}
+"""By benchmark; one that is absent here has no bar to reach."""
