@@ -5,10 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from daemon.abort import ActionResult
-from daemon.assembly import ClockSetBack, Quarantined, Renumbered
+from daemon.assembly import ClockSetBack, Outcome, Quarantined, Renumbered
 from daemon.errors import SlicewatchError
 from daemon.items import Alarm, SliceGap
 from daemon.ledger import Ledger
+
+
+def of(outcome: Outcome) -> Alarm | None:
+    """What a person should know of a decision; None: nothing, or another alarm tells it already."""
+    match outcome:
+        case SliceGap(told=False):
+            return gap(outcome)
+        case Quarantined(told=False):
+            return quarantine(outcome)
+        case ClockSetBack():
+            return clock_set_back(outcome)
+        case Renumbered():
+            return renumbered(outcome)
+        case _:
+            return None
 
 
 def gap(what: SliceGap) -> Alarm:

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from queue import Empty, Full, Queue
 from threading import Event as Flag
 from threading import Lock, Thread
-from types import TracebackType
 from typing import Any, Protocol
 
 import msgspec
@@ -130,17 +129,6 @@ class ControlServer:
         self._stopping.set()
         self._thread.join()
         self._context.term()
-
-    def __enter__(self) -> ControlServer:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _serve(self) -> None:
         while not self._stopping.is_set():

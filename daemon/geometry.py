@@ -13,7 +13,7 @@ from algorithms.resampling import NativePixels
 from algorithms.row_resampling import resample_rows
 from daemon.config import Configuration, GeometrySection
 from daemon.errors import ConfigurationError
-from daemon.items import Frame
+from daemon.items import Frame, Slice
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,12 @@ def conformed(configuration: Configuration, geometry: FaceGeometry, frame: Frame
         return frame
     note = f"tilt correction is {'on' if own == 1.0 else 'off'}, unlike in the first slice: rows resampled"
     return replace(frame, image=resample_rows(frame.image, step), notes=(*frame.notes, note))
+
+
+def conformed_slice(configuration: Configuration, geometry: FaceGeometry, slice_: Slice) -> Slice:
+    """The slice with the first one's row step, whatever tilt correction has done since."""
+    frames = {name: conformed(configuration, geometry, frame) for name, frame in slice_.frames.items()}
+    return replace(slice_, frames=frames)
 
 
 def _is_corrected(section: GeometrySection, frame: Frame) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Event as Flag
 from threading import Thread
-from types import TracebackType
 
 from daemon.messages import HeartbeatMessage
 from daemon.publish import Publisher
@@ -35,17 +34,6 @@ class Heartbeat:
         """Stop, after at most one more beat."""
         self._stopping.set()
         self._thread.join()
-
-    def __enter__(self) -> Heartbeat:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _beat(self) -> None:
         self._publisher.publish(self._vitals())

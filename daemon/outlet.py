@@ -1,14 +1,12 @@
-"""Everything that leaves a run: the volume, the journal, the tables, the messages, the log.
+"""What the loop says of a run, put into messages, records and arrays.
 
-What the loop says is collected here and leaves in one order: voxels to disk, then records and states to the
-journal in one transaction, then tables and messages as projections of what is now durable.
+Voxels go to disk at once; everything else leaves with the next commit, in the order of ``daemon.outbox``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from math import isfinite
 from typing import Any
 
@@ -21,10 +19,10 @@ from algorithms.drift import DriftVerdict, baseline_nm
 from algorithms.resampling import InPlaneGrid
 from daemon import messages as say
 from daemon import preview
+from daemon.array_outputs import ArrayOutputs
 from daemon.assembly import AssemblyState, FrameAccepted, Outcome, SliceComplete
 from daemon.codec import pack
-from daemon.config import Configuration, as_toml_table
-from daemon.face_images import keep_face_images
+from daemon.ending import write_ending
 from daemon.geometry import FaceGeometry
 from daemon.items import (
     Alarm,
@@ -40,65 +38,43 @@ from daemon.items import (
     Status,
     Thickness,
 )
-from daemon.journal import FileVersion, Journal, Record
+from daemon.journal import FileVersion, Record
 from daemon.ledger import Ledger
-from daemon.outputs import Outputs, open_faces, write_examples, write_tables
+from daemon.outbox import Outbox
 from daemon.pipeline_state import Counts, PipelineState
-from daemon.publish import Publisher
-from daemon.records import as_record, faces_record, ligaments_record, metric_rows, slice_rows
+from daemon.records import faces_record, ligaments_record
 from daemon.requests import Command
 from daemon.stages.growing import stored
 from daemon.stages.judging import JudgingState, statistics
 from daemon.stages.segmenting import FaceStack
-from daemon.summary import provenance, run_summary
-from daemon.tables import write_summary
-from daemon.thickness_figures import thickness_figures
-from daemon.vitals import Vitals, run_message
-from daemon.volume_reader import StoredVolume, middle_cuts
-from daemon.volume_store import VolumeStore, open_volume
-from models.session import Segmenter
+from daemon.station import Station
+from daemon.vitals import run_message
+from daemon.volume_reader import middle_cuts
 
 _log = structlog.get_logger("slicewatch")
 
 
-@dataclass(frozen=True, slots=True)
-class Ways:
-    """Where things go: one run's files and sockets, and its clocks (monotonic seconds, UTC)."""
-
-    configuration: Configuration
-    outputs: Outputs
-    journal: Journal
-    publisher: Publisher
-    segmenter: Segmenter
-    volume: StoredVolume
-    vitals: Vitals
-    expected_slices: int
-    clock: Callable[[], float]
-    now: Callable[[], datetime]
-
-
 class Outlet:
-    """Collects what happened since the last commit, and lets it out."""
+    """One run's mouth; nothing of it decides anything."""
 
-    def __init__(self, ways: Ways) -> None:
-        self._ways = ways
-        self._vitals = ways.vitals
-        self._pending: list[say.Message] = []
-        self._records: list[Record] = []
+    def __init__(self, station: Station) -> None:
+        self._station = station
+        self._vitals = station.vitals
+        self._outbox = Outbox(station)
+        self._arrays = ArrayOutputs(station)
         self._examples: dict[str, NDArray[Any]] = {}
-        self._begun_s = ways.clock()
-        self._slices_before = 0
+        self._begun_s = station.clock()
 
     # What the loop says
 
     def thickness(self, thickness: Thickness) -> None:
         """The verdict of a complete slice."""
         self._vitals.source = thickness.source
-        self._say(say.thickness_message(thickness))
+        self._outbox.say(say.thickness_message(thickness))
 
     def preliminary(self, thickness: Thickness) -> None:
         """The verdict of a first image: told at once, not kept."""
-        self._ways.publisher.publish(say.thickness_message(thickness))
+        self._station.publisher.publish(say.thickness_message(thickness))
         _log.info(
             "thickness.first",
             slice=thickness.index,
@@ -111,7 +87,7 @@ class Outlet:
         """The sequential test after a slice."""
         current, threshold = statistics(state)
         mean_nm, sigma_nm = baseline_nm(state.drift)
-        self._say(
+        self._outbox.say(
             say.DriftMessage(
                 index=index,
                 statistics=current,
@@ -125,52 +101,48 @@ class Outlet:
 
     def face(self, registered: RegisteredSlice) -> None:
         """A face that was registered and segmented provisionally."""
-        self._records.append(faces_record(registered))
+        self._outbox.keep(faces_record(registered))
         self._say_slice(registered.index, Status.PROVISIONAL, registered.shifts)
 
     def final_face(
         self, order: int, face: SegmentedSlice, placed: PlacedSlice, shifts: Mapping[str, ChannelShift]
     ) -> None:
         """A final face, the ``order``-th of the run: its labels in native pixels go to disk."""
-        shape = (face.labels.shape[0], face.labels.shape[1])
-        open_faces(self._ways.outputs, shape).write(order, face.labels[None])
+        self._arrays.labels(order, face)
         self._say_slice(face.index, face.status, shifts, placed.z_plane)
 
     def face_images(
         self, order: int, geometry: FaceGeometry, face: FaceStack, segmented: SegmentedSlice
     ) -> None:
         """What was seen of the ``order``-th final face: kept if it is asked for."""
-        ways = self._ways
-        seen = (face, segmented)
-        keep_face_images(ways.outputs, ways.configuration, geometry, order, seen, self._made_by())
+        self._arrays.images(order, geometry, face, segmented)
 
     def gap(self, gap: SliceGap) -> None:
         """An index without a slice."""
         reason = f"{gap.reason}: {gap.detail}"
-        self._say(say.SliceMessage(index=gap.index, status=Status.GAP, reason=reason))
+        self._outbox.say(say.SliceMessage(index=gap.index, status=Status.GAP, reason=reason))
         _log.warning("slice.gap", slice=gap.index, reason=str(gap.reason), detail=gap.detail)
 
     def planes(self, grid: InPlaneGrid, planes: Planes) -> None:
         """Final planes: to the volume on disk, at once."""
-        store = self._store(grid)
-        store.append(planes.first, planes.labels)
+        self._arrays.planes(planes, (grid.height, grid.width), grid.grid_nm)
         self._vitals.planes = planes.first + len(planes.labels)
         shape = (self._vitals.planes, grid.height, grid.width)
-        self._say(
+        self._outbox.say(
             say.PlanesMessage(first=planes.first, count=len(planes.labels), shape=shape, grid_nm=grid.grid_nm)
         )
 
     def metrics(self, rows: Sequence[Metrics], curves: Mapping[str, NDArray[np.float64]]) -> None:
         """The volume's figures after each new plane; the curves only after the last."""
         for row in rows[:-1]:
-            self._say(say.metrics_message(row))
+            self._outbox.say(say.metrics_message(row))
         for row in rows[-1:]:
-            self._say(say.metrics_message(row, curves))
-            self._records.append(ligaments_record(curves))
+            self._outbox.say(say.metrics_message(row, curves))
+            self._outbox.keep(ligaments_record(curves))
 
     def preview(self, geometry: FaceGeometry, face: FaceStack, segmented: SegmentedSlice) -> None:
         """Small pictures of the newest face and of the volume."""
-        names = self._ways.configuration.channel_names
+        names = self._station.configuration.channel_names
         images = dict(zip(names, face.images, strict=True))
         self._vitals.pixel_size_nm = geometry.pixel_x_nm
         pictures = preview.Face(
@@ -181,14 +153,14 @@ class Outlet:
             segmented.labels,
             segmented.solid_probability,
         )
-        store = self._ways.volume.store
-        cuts = middle_cuts(store, self._ways.configuration.volume.grid_nm) if store else None
-        self._pending.append(preview.preview_message(pictures, cuts))
+        store = self._station.volume.store
+        cuts = middle_cuts(store, self._station.configuration.volume.grid_nm) if store else None
+        self._outbox.show(preview.preview_message(pictures, cuts))
         self._examples = {**images, "labels": segmented.labels}
 
     def alarm(self, number: int, alarm: Alarm) -> None:
         """Something that a person should know."""
-        self._say(say.alarm_message(str(number), alarm))
+        self._outbox.say(say.alarm_message(str(number), alarm))
         _log.warning("alarm", kind=alarm.kind, slice=alarm.slice_index, message=alarm.message)
 
     # What people do
@@ -205,17 +177,17 @@ class Outlet:
 
     def acknowledge(self, identifier: str, by: str) -> None:
         """Tell an alarm again, with the name of who has seen it; an unknown one is nobody's."""
-        told = self._ways.journal.latest("alarm")
+        told = self._station.journal.latest("alarm")
         if identifier.isdecimal() and int(identifier) in told:
             fields = {**told[int(identifier)], "acknowledged_by": by}
-            self._say(msgspec.convert(fields, say.AlarmMessage, strict=False))
-            self._flush(None)
+            self._outbox.say(msgspec.convert(fields, say.AlarmMessage, strict=False))
+            self._outbox.flush()
 
     def audit(self, command: Command) -> None:
         """Keep who asked for what."""
         asked = {"command": type(command).__name__, "by": command.by}
-        self._records.append(Record("audit", 0, asked))
-        self._flush(None)
+        self._outbox.keep(Record("audit", 0, asked))
+        self._outbox.flush()
         _log.info("operator.command", **asked)
 
     # Letting it out
@@ -229,7 +201,7 @@ class Outlet:
     def count(self, books: Ledger, *, arrived: bool) -> None:
         """The ledger after an event; ``arrived`` when an image has just come."""
         if arrived:
-            self._vitals.last_image_at = self._ways.now()
+            self._vitals.last_image_at = self._station.now()
         self._vitals.books = books
 
     def commit(
@@ -252,26 +224,21 @@ class Outlet:
         if pipeline is not None:
             states["pipeline"] = pack(replace(pipeline, growth=stored(pipeline.growth)))
         self._vitals.counts = counts
-        self._flush(version, states)
+        self._outbox.flush(version, states)
 
     def finish(self, reason: FinishReason, counts: Counts) -> None:
-        """Write what a finished run leaves: tables, summary, report's pictures; and say why it ended.
+        """Write what a finished run leaves, and say why it ended.
 
         Raises
         ------
         JournalError, StoreError
             The disk is full or gone.
         """
-        ways, store = self._ways, self._ways.volume.store
         if reason is not FinishReason.STOPPED:
-            if store is not None:
-                store.close()
-            self._records.append(Record("finished", 0, {"reason": str(reason)}))
-        self._flush(None)
-        write_tables(ways.outputs, ways.journal, ways.configuration.channel_names)
-        if self._examples:
-            write_examples(ways.outputs, self._examples)
-        write_summary(ways.outputs.summary, self._summary(reason, counts))
+            self._arrays.close()
+            self._outbox.keep(Record("finished", 0, {"reason": str(reason)}))
+        self._outbox.flush()
+        write_ending(self._station, reason, counts, self._station.clock() - self._begun_s, self._examples)
         self._vitals.finish_reason = reason
         self.enter(RunState.FINISHED, counts)
 
@@ -303,74 +270,19 @@ class Outlet:
         if isinstance(outcome, SliceComplete | SliceGap | FrameAccepted):
             return
         about = {"what": type(outcome).__name__, **msgspec.to_builtins(asdict(outcome), enc_hook=str)}
-        self._records.append(Record("outcome", 0, about))
+        self._outbox.keep(Record("outcome", 0, about))
         _log.debug("file.decided", **about)
-
-    def _say(self, message: say.Message) -> None:
-        self._pending.append(message)
-        self._records.append(as_record(message))
 
     def _say_slice(
         self, index: int, status: Status, shifts: Mapping[str, ChannelShift], z_plane: int | None = None
     ) -> None:
         channels = say.placements(shifts)
-        self._say(say.SliceMessage(index=index, status=status, channels=channels, z_plane=z_plane))
-
-    def _flush(self, version: FileVersion | None, states: Mapping[str, bytes] | None = None) -> None:
-        journal = self._ways.journal
-        records, pending = self._records, self._pending
-        self._records, self._pending = [], []
-        with journal.transaction():
-            for record in records:
-                journal.append(record)
-            if version is not None:
-                journal.append_file(version)
-            for name, state in (states or {}).items():
-                journal.save_checkpoint(name, state)
-        if any(record.kind == "slice" for record in records):
-            write_tables(self._ways.outputs, journal, self._ways.configuration.channel_names)
-        for message in pending:
-            self._ways.publisher.publish(message)
+        self._outbox.say(say.SliceMessage(index=index, status=status, channels=channels, z_plane=z_plane))
 
     def _tell_run(self) -> None:
-        ways = self._ways
-        ways.publisher.publish(
-            run_message(ways.vitals, ways.configuration, ways.segmenter, ways.expected_slices)
-        )
-
-    def _store(self, grid: InPlaneGrid) -> VolumeStore:
-        volume = self._ways.volume
-        if volume.store is None:
-            volume.store = open_volume(
-                self._ways.outputs.volume,
-                (grid.height, grid.width),
-                grid.grid_nm,
-                self._ways.segmenter.spec.classes,
-                self._made_by(),
-            )
-        return volume.store
-
-    def _provenance(self) -> dict[str, str]:
-        spec = self._ways.segmenter.spec
-        run = str(self._ways.journal.run_id)
-        return provenance(run, spec.name, spec.sha256, self._ways.segmenter.provider)
-
-    def _made_by(self) -> dict[str, Any]:
-        """What stands in the metadata of stored images."""
-        return {**self._provenance(), "configuration": as_toml_table(self._ways.configuration)}
-
-    def _summary(self, reason: FinishReason, counts: Counts) -> dict[str, Any]:
-        rows = metric_rows(self._ways.journal)
-        return run_summary(
-            slices=counts.slices,
-            gaps=counts.gaps,
-            alarms=counts.alarms,
-            reason=reason,
-            last_metrics=rows[-1] if rows else {},
-            seconds=self._ways.clock() - self._begun_s,
-            output=str(self._ways.outputs.folder),
-            thickness=thickness_figures(slice_rows(self._ways.journal)),
-            provenance=self._provenance(),
+        station = self._station
+        station.publisher.publish(
+            run_message(station.vitals, station.configuration, station.segmenter, station.expected_slices)
         )
 
 

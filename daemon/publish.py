@@ -15,7 +15,6 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from threading import Lock
-from types import TracebackType
 from typing import Any
 
 import zmq
@@ -113,17 +112,6 @@ class Publisher:
             self._closed = True
             self._socket.close(linger=LINGER_MS)
         self._context.term()
-
-    def __enter__(self) -> Publisher:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _send(self, message: Message, parts: Multipart) -> None:
         if not isinstance(message, PreviewMessage) or not message.arrays:

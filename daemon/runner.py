@@ -15,30 +15,25 @@ is computed again, to the same bits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from math import isnan
 from typing import Final
 
 from daemon import alarms, assemble
 from daemon.arrivals import Arrivals
 from daemon.assembly import (
-    ClockSetBack,
     Event,
     Finish,
     FrameAccepted,
     FrameArrived,
     Outcome,
-    Quarantined,
-    Renumbered,
     SliceComplete,
     Tick,
     as_slice,
 )
 from daemon.config import Configuration
-from daemon.control import Inbox
-from daemon.frame_shelf import FrameShelf
-from daemon.geometry import conformed
+from daemon.geometry import conformed, conformed_slice
 from daemon.items import (
     Alarm,
     FinishReason,
@@ -52,38 +47,14 @@ from daemon.items import (
 )
 from daemon.journal import FileVersion
 from daemon.operator import Operator
-from daemon.outlet import Outlet
+from daemon.parts import Parts
 from daemon.pipeline_state import Counts, OpenFace, PipelineState, begin_pipeline
-from daemon.project import SliceThickness
 from daemon.resume import Progress
 from daemon.stages import growing, inspecting, judging, measuring, registering, segmenting
 from daemon.stages.segmenting import FaceStack
-from daemon.surroundings import Surroundings
-from daemon.watch import Watcher
-from models.session import Segmenter
 
 _PATIENCE_S: Final = 0.2
 """How long the loop waits for a file before it looks at requests again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a run is made of; everything that touches the world is injected.
-
-    ``asv`` gives the acquisition software's own thickness of a slice; ``follow`` false: the acquisition is
-    over, so the run ends when every file has been read.
-    """
-
-    configuration: Configuration
-    shelf: FrameShelf
-    watcher: Watcher
-    segmenter: Segmenter
-    inbox: Inbox
-    outlet: Outlet
-    surroundings: Surroundings
-    asv: Callable[[int], SliceThickness | None]
-    clock: Callable[[], float]
-    follow: bool
 
 
 class Runner:
@@ -99,7 +70,6 @@ class Runner:
         self._counts: Counts = progress.counts
         self._operator = Operator(parts.outlet, self._configuration.abort, self._alarm)
         self._arrivals = Arrivals(parts.watcher, parts.shelf)
-        self._balanced = True
         self._reason: FinishReason | None = None
 
     def run(self, before: Sequence[Alarm] = ()) -> FinishReason:
@@ -163,16 +133,19 @@ class Runner:
 
     def _look_around(self, *, arrived: bool) -> None:
         """Publish the ledger; an alarm, once, when files are unaccounted for or the surroundings fail."""
-        health, rhythm_s = self._parts.watcher.health, self._assembly.intervals_s
-        for alarm in self._parts.surroundings.look(health, self._counts.slices, rhythm_s, arrived=arrived):
-            self._alarm(alarm)
         books = self._arrivals.books(self._assembly.tally)
         self._outlet.count(books, arrived=arrived)
-        if books.imbalance and self._balanced:
-            self._alarm(alarms.unbalanced(books))
-        self._balanced = not books.imbalance
+        health, rhythm_s = self._parts.watcher.health, self._assembly.intervals_s
+        for alarm in self._parts.surroundings.look(
+            health, books, self._counts.slices, rhythm_s, arrived=arrived
+        ):
+            self._alarm(alarm)
 
     def _follow(self, outcome: Outcome) -> None:
+        """Carry out what was decided; whatever it is goes on record."""
+        alarm = alarms.of(outcome)
+        if alarm is not None:
+            self._alarm(alarm)
         match outcome:
             case FrameAccepted():
                 self._first_look(outcome)
@@ -180,12 +153,6 @@ class Runner:
                 self._slice(as_slice(outcome, self._assembly.rules, self._parts.shelf.frames))
             case SliceGap():
                 self._gap(outcome)
-            case Quarantined() if not outcome.told:
-                self._alarm(alarms.quarantine(outcome))
-            case ClockSetBack():
-                self._alarm(alarms.clock_set_back(outcome))
-            case Renumbered():
-                self._alarm(alarms.renumbered(outcome))
             case _:
                 pass
         self._outlet.note(outcome)
@@ -211,7 +178,7 @@ class Runner:
         self._outlet.enter(RunState.WORKING, self._counts)
         begun_s = self._parts.clock()
         state = self._state or begin_pipeline(self._configuration, slice_)
-        slice_ = self._conformed(state, slice_)
+        slice_ = conformed_slice(self._configuration, state.geometry, slice_)
         state, registered, thickness = self._measure(state, slice_)
         state = self._judge(state, registered, thickness)
         state = self._provisional(state, registered, thickness)
@@ -220,14 +187,6 @@ class Runner:
         self._outlet.log_slice(registered, thickness, self._parts.clock() - begun_s)
         self._outlet.enter(RunState.WAITING, self._counts)
 
-    def _conformed(self, state: PipelineState, slice_: Slice) -> Slice:
-        """The slice with the first one's row step, whatever tilt correction has done since."""
-        frames = {
-            name: conformed(self._configuration, state.geometry, frame)
-            for name, frame in slice_.frames.items()
-        }
-        return replace(slice_, frames=frames)
-
     def _measure(
         self, state: PipelineState, slice_: Slice
     ) -> tuple[PipelineState, RegisteredSlice, Thickness]:
@@ -235,8 +194,7 @@ class Runner:
         recession = state.geometry.recession_px_per_nm
         expected_px = measuring.expected_depth(state.measuring, slice_.index) * recession
         registration, registered = registering.register_slice(state.registration, slice_, expected_px)
-        asv = self._parts.asv(slice_.index)
-        asv_nm = asv.measured_nm if asv and asv.measured_nm is not None else float("nan")
+        asv_nm = self._parts.asv_nm(slice_.index)
         ruler, thickness = measuring.measure(state.measuring, self._configuration, registered, asv_nm)
         if registering.has_surface_marks(registration):
             registration, registered = registering.register_slice(
@@ -313,8 +271,6 @@ class Runner:
         """An index without a slice: depth goes on, and faces that waited for it wait no longer."""
         self._counts = replace(self._counts, gaps=self._counts.gaps + 1)
         self._outlet.gap(gap)
-        if not gap.told:
-            self._alarm(alarms.gap(gap))
         if self._state is not None:
             self._state = self._settle(self._state, gap.index)
 

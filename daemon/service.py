@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from daemon.attempts import Station, run_attempts
+from daemon.attempts import run_attempts
 from daemon.config import Configuration, as_toml_table, load
 from daemon.control import ControlServer, Inbox
 from daemon.errors import FolderError
@@ -24,6 +25,7 @@ from daemon.project import read_project
 from daemon.publish import Publisher
 from daemon.records import messages
 from daemon.stages.segmenting import open_model
+from daemon.station import Station
 from daemon.vitals import Vitals, heartbeat_message
 from daemon.volume_reader import StoredVolume
 from models.session import Segmenter
@@ -80,34 +82,61 @@ def _run(
     configuration: Configuration, outputs: Outputs, journal: Journal, segmenter: Segmenter, *, follow: bool
 ) -> FinishReason:
     """Open the sockets around the loop; whatever happens, close them in order."""
+    project = read_project(configuration.run.folder)
     with ExitStack() as stack:
-        project = read_project(configuration.run.folder)
-        expected = configuration.run.expected_slices or project.expected_slices
-        volume, inbox = StoredVolume(), Inbox()
-        vitals = Vitals(started_at=_now(), armed=configuration.abort.armed)
-        publisher = stack.enter_context(
-            Publisher(
-                run=str(journal.run_id),
-                epoch=journal.epoch,
-                endpoint=configuration.publish.events,
-                now=_now,
-            )
-        )
-        publisher.restore(messages(journal))
-        control = stack.enter_context(
-            ControlServer(
-                endpoint=configuration.publish.control, publisher=publisher, inbox=inbox, volume=volume
-            )
-        )
-        stack.enter_context(Heartbeat(publisher, lambda: _vital_signs(vitals, publisher, control)))
-        _log.info("sockets.open", events=publisher.endpoint, control=control.endpoint)
+        publisher = stack.enter_context(closing(_publisher(configuration, journal)))
         station = Station(
-            configuration, outputs, journal, segmenter, publisher, inbox, volume, vitals, expected, follow
+            configuration,
+            outputs,
+            journal,
+            segmenter,
+            publisher,
+            inbox=Inbox(),
+            volume=StoredVolume(),
+            vitals=Vitals(started_at=_now(), armed=configuration.abort.armed),
+            expected_slices=configuration.run.expected_slices or project.expected_slices,
+            follow=follow,
+            clock=time.monotonic,
+            now=_now,
         )
+        control = stack.enter_context(closing(_control(station)))
+        stack.enter_context(closing(_heartbeat(station, control)))
+        _log.info("sockets.open", events=publisher.endpoint, control=control.endpoint)
         reason = run_attempts(station)
     if reason is not FinishReason.STOPPED:
         _write_report(outputs)
     return reason
+
+
+def _publisher(configuration: Configuration, journal: Journal) -> Publisher:
+    """The event stream; whoever comes new is told what earlier starts of this run said."""
+    publisher = Publisher(
+        run=str(journal.run_id), epoch=journal.epoch, endpoint=configuration.publish.events, now=_now
+    )
+    publisher.restore(messages(journal))
+    return publisher
+
+
+def _control(station: Station) -> ControlServer:
+    return ControlServer(
+        endpoint=station.configuration.publish.control,
+        publisher=station.publisher,
+        inbox=station.inbox,
+        volume=station.volume,
+    )
+
+
+def _heartbeat(station: Station, control: ControlServer) -> Heartbeat:
+    def vital_signs() -> HeartbeatMessage:
+        return heartbeat_message(
+            station.vitals,
+            interval_s=INTERVAL_S,
+            now=_now(),
+            withheld=station.publisher.previews_withheld,
+            refused=control.garbage,
+        )
+
+    return Heartbeat(station.publisher, vital_signs)
 
 
 def _write_report(outputs: Outputs) -> None:
@@ -125,16 +154,6 @@ def _finished_before(
     _write_report(outputs)
     _log.info("run.was_finished", reason=str(reason), output=str(outputs.folder))
     return EXIT_CODES[reason]
-
-
-def _vital_signs(vitals: Vitals, publisher: Publisher, control: ControlServer) -> HeartbeatMessage:
-    return heartbeat_message(
-        vitals,
-        interval_s=INTERVAL_S,
-        now=_now(),
-        withheld=publisher.previews_withheld,
-        refused=control.garbage,
-    )
 
 
 def _now() -> datetime:

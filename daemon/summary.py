@@ -7,9 +7,11 @@ import resource
 import sys
 from collections.abc import Mapping
 from typing import Any, Final
+from uuid import UUID
 
 from daemon import __version__
 from daemon.items import FinishReason
+from models.session import Segmenter
 
 TRUTH_KEYS: Final = (
     "thickness_rmse_nm",
@@ -62,15 +64,15 @@ def run_summary(
     }
 
 
-def provenance(run: str, model: str, model_sha256: str, provider: str) -> dict[str, str]:
+def provenance(run: UUID, segmenter: Segmenter) -> dict[str, str]:
     """What made these results."""
     return {
-        "run": run,
+        "run": str(run),
         "version": __version__,
         "python": platform.python_version(),
-        "model": model,
-        "model_sha256": model_sha256,
-        "provider": provider,
+        "model": segmenter.spec.name,
+        "model_sha256": segmenter.spec.sha256,
+        "provider": segmenter.provider,
     }
 
 

@@ -1,4 +1,4 @@
-"""What happens around a run and concerns nobody's slice: a share away, no images coming, a disk filling up.
+"""What happens around a run and concerns nobody's slice: a share away, no images, a full disk, false books.
 
 Each situation raises one alarm when it begins; it may raise another only after it has ended.
 """
@@ -13,6 +13,7 @@ from typing import Final
 
 from daemon import alarms, space
 from daemon.items import Alarm
+from daemon.ledger import Ledger
 from daemon.watch import WatchHealth
 
 _QUIET_INTERVALS: Final = 5.0
@@ -37,7 +38,7 @@ class Surroundings:
     _on: set[str] = field(default_factory=set[str])
 
     def look(
-        self, health: WatchHealth, slices: int, intervals_s: Sequence[float], *, arrived: bool
+        self, health: WatchHealth, books: Ledger, slices: int, intervals_s: Sequence[float], *, arrived: bool
     ) -> list[Alarm]:
         """The alarms of situations that have begun since the last look; ``arrived``: an image has come."""
         if arrived or self._image_s is None:
@@ -46,6 +47,7 @@ class Surroundings:
         found = [
             self._begun("share", alarms.unreachable(health.trouble), is_so=away),
             self._standstill(intervals_s, away=away),
+            self._begun("books", alarms.unbalanced(books), is_so=bool(books.imbalance)),
         ]
         if arrived:
             found.append(self._filling(slices))

@@ -10,7 +10,7 @@ import textwrap
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -80,8 +80,8 @@ def listening(
     )
     inbox = Inbox()
     with (
-        publisher,
-        ControlServer(endpoint=control, publisher=publisher, inbox=inbox, volume=Blocks()) as server,
+        closing(publisher),
+        closing(ControlServer(endpoint=control, publisher=publisher, inbox=inbox, volume=Blocks())) as server,
     ):
         yield Sockets(publisher, server, inbox)
 
@@ -346,7 +346,7 @@ def test_heartbeats_come_at_once_and_go_on() -> None:
         def vitals() -> HeartbeatMessage:
             return HeartbeatMessage(state=RunState.WAITING, interval_s=0.05, uptime_s=float(next(beats)))
 
-        with Heartbeat(daemon.publisher, vitals, interval_s=0.05):
+        with closing(Heartbeat(daemon.publisher, vitals, interval_s=0.05)):
             told = [u for u in itertools.islice(client.follow(patience_s=5.0), 4) if isinstance(u, Event)]
         assert all(isinstance(event.message, HeartbeatMessage) for event in told)
         last = client.latest("heartbeat")

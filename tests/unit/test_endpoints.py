@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
@@ -42,9 +43,13 @@ def test_a_name_is_not_loopback_because_it_looks_like_it() -> None:
     assert not is_loopback("127.0.0.1.example.org")
 
 
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
 def test_a_port_in_use_is_one_clear_error() -> None:
     """The second daemon on a port learns which endpoint is taken and what to do; nothing is left open."""
-    with Publisher(run="r", epoch=1, endpoint="tcp://127.0.0.1:0", now=lambda: datetime.now(UTC)) as first:
+    with closing(Publisher(run="r", epoch=1, endpoint="tcp://127.0.0.1:0", now=now)) as first:
         with pytest.raises(WireError, match="another port") as caught:
-            Publisher(run="r", epoch=1, endpoint=first.endpoint, now=lambda: datetime.now(UTC))
+            Publisher(run="r", epoch=1, endpoint=first.endpoint, now=now)
         assert caught.value.where == first.endpoint

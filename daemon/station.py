@@ -1,0 +1,38 @@
+"""What stays open over all attempts of a process: one run's configuration, files, sockets and clocks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from daemon.config import Configuration
+from daemon.control import Inbox
+from daemon.journal import Journal
+from daemon.outputs import Outputs
+from daemon.publish import Publisher
+from daemon.vitals import Vitals
+from daemon.volume_reader import StoredVolume
+from models.session import Segmenter
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """Where things come from and go to.
+
+    ``clock`` is monotonic, in s; ``now`` is UTC. ``expected_slices`` 0: unknown. ``follow`` false: the
+    acquisition is over, so the run ends when every file has been read.
+    """
+
+    configuration: Configuration
+    outputs: Outputs
+    journal: Journal
+    segmenter: Segmenter
+    publisher: Publisher
+    inbox: Inbox
+    volume: StoredVolume
+    vitals: Vitals
+    expected_slices: int
+    follow: bool
+    clock: Callable[[], float]
+    now: Callable[[], datetime]
