@@ -2,14 +2,14 @@
 same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
 
 from algorithms.bitplanes import Bits, lagged_columns, lagged_rows
-from algorithms.blocks import BlockGrid, Counts
+from algorithms.blocks import BlockGrid, Counts, cropped, starting_columns, starting_rows
 from algorithms.neighbourhood import (
     ACROSS,
     DIRECTIONS,
@@ -63,25 +63,41 @@ def plus(a: VolumeCounts, b: VolumeCounts, sign: int = 1) -> VolumeCounts:
 
 def count_within(grid: BlockGrid, plane: Bits, lags: int) -> VolumeCounts:
     """What one plane holds by itself: segments along x and y, phase changes in the plane."""
-    counts = no_counts(grid, lags)
-    for axis, lagged in ((X, lagged_columns(plane, lags)), (Y, lagged_rows(plane, lags))):
+    counts, plane = no_counts(grid, lags), cropped(grid, plane)
+    for axis, lagged in ((X, _columns_inside(grid, plane, lags)), (Y, _rows_inside(grid, plane, lags))):
         counts.pairs[axis], counts.paths[axis] = count_segments(grid, plane, lagged, lags)
     counts.changes[: len(IN_PLANE)] = phase_changes(grid, plane, plane, IN_PLANE)
     return counts
+
+
+def _columns_inside(grid: BlockGrid, plane: Bits, lags: int) -> Iterator[Bits]:
+    """The plane moved along x, less what comes through a wall; the region's border lets nothing in anyway."""
+    lagged = lagged_columns(plane, lags)
+    if not grid.has_inner_walls:
+        return lagged
+    return (bits & starting_columns(grid, lag) for lag, bits in enumerate(lagged))
+
+
+def _rows_inside(grid: BlockGrid, plane: Bits, lags: int) -> Iterator[Bits]:
+    """The same along y."""
+    lagged = lagged_rows(plane, lags)
+    if not grid.has_inner_walls:
+        return lagged
+    return (bits & starting_rows(grid, lag) for lag, bits in enumerate(lagged))
 
 
 def count_across(grid: BlockGrid, plane: Bits, before: Sequence[Bits], lags: int) -> VolumeCounts:
     """What one plane forms with the planes before it (oldest first; no rows: not measured): everything
     along z.
     """
-    counts = no_counts(grid, lags)
-    recent = before[max(0, len(before) - lags) :]
+    counts, plane = no_counts(grid, lags), cropped(grid, plane)
+    recent = [cropped(grid, bits) for bits in before[max(0, len(before) - lags) :]]
     lagged = tuple(chain((plane,), reversed(recent)))
     counts.pairs[Z], counts.paths[Z] = count_segments(grid, plane, lagged, lags)
     measured = np.asarray([bits.shape[0] > 0 for bits in lagged], dtype=np.int64)
     counts.plane_pairs[: len(lagged)] = measured
     counts.plane_paths[: len(lagged)] = np.cumprod(measured)
-    if before and before[-1].shape[0]:
-        counts.changes[len(IN_PLANE) :] = phase_changes(grid, before[-1], plane, ACROSS)
-        counts.euler_eighths[...] = euler_eighths(grid, before[-1], plane)
+    if recent and recent[-1].shape[0]:
+        counts.changes[len(IN_PLANE) :] = phase_changes(grid, recent[-1], plane, ACROSS)
+        counts.euler_eighths[...] = euler_eighths(grid, recent[-1], plane)
     return counts

@@ -1,15 +1,19 @@
 """A region cut into lateral blocks, so that one pass gives the region's counts and their spread.
 
-Every segment belongs to the block of its first pixel. The blocks' counts add up to the region's exactly, and
-leaving one block out at a time gives a standard error (jackknife) for any figure made from counts.
+Every segment belongs to the block of its first pixel. The blocks of a region share their neighbours: a
+segment may end in the next one, the counts add up to the region's exactly, and leaving one block out at a
+time gives a standard error (jackknife) for any figure made from counts. Patches are blocks with walls: each
+is a region of its own, and only segments that lie inside it count.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.bitplanes import WORD, Bits
+from algorithms.bitplanes import WORD, Bits, pack
 
 Counts = NDArray[np.int64]
 
@@ -18,17 +22,27 @@ BLOCKS_PER_SIDE = 4
 
 @dataclass(frozen=True, slots=True)
 class BlockGrid:
-    """Region of ``height`` x ``width`` px; block edges in px, first 0 and last the region's size."""
+    """Region of ``height`` x ``width`` px; block edges and walls in px, first 0 and last the region's size.
+
+    No segment crosses a wall; a region's own border is one.
+    """
 
     height: int
     width: int
     row_edges: tuple[int, ...]
     column_edges: tuple[int, ...]
+    row_walls: tuple[int, ...]
+    column_walls: tuple[int, ...]
 
     @property
     def shape(self) -> tuple[int, int]:
         """Number of blocks along y and x."""
         return len(self.row_edges) - 1, len(self.column_edges) - 1
+
+    @property
+    def has_inner_walls(self) -> bool:
+        """Whether segments must stay in their block."""
+        return len(self.row_walls) + len(self.column_walls) > 4
 
 
 def block_grid(height: int, width: int, block_px: int) -> BlockGrid:
@@ -41,12 +55,32 @@ def block_grid(height: int, width: int, block_px: int) -> BlockGrid:
         raise ValueError(f"blocks: region {height} x {width} px, blocks {block_px} px; give positive sizes")
     tall = max(1, min(block_px, height // BLOCKS_PER_SIDE))
     wide = max(1, min(block_px, width // BLOCKS_PER_SIDE) // WORD) * WORD
-    return BlockGrid(height, width, _edges(height, tall), _edges(width, wide))
+    return BlockGrid(height, width, _edges(height, tall), _edges(width, wide), (0, height), (0, width))
+
+
+def patch_grid(height: int, width: int, patch_px: int) -> BlockGrid:
+    """All whole patches of a region from its first corner on; what is left over at the far ends is left out.
+
+    Raises ValueError if none fits, or if its side is not a multiple of 64 px, the width of a packed word.
+    """
+    if patch_px < 1 or patch_px % WORD:
+        raise ValueError(f"patches: a side of {patch_px} px; choose a multiple of {WORD}")
+    if patch_px > min(height, width):
+        raise ValueError(
+            f"patches: none of {patch_px} px fits into {height} x {width} px; choose a smaller one"
+        )
+    rows, columns = (tuple(range(0, side - side % patch_px + 1, patch_px)) for side in (height, width))
+    return BlockGrid(rows[-1], columns[-1], rows, columns, rows, columns)
 
 
 def _edges(length: int, step: int) -> tuple[int, ...]:
     """Multiples of ``step``; what is left over at the end joins the last block."""
     return (*range(0, max(1, length // step) * step, step), length)
+
+
+def cropped(grid: BlockGrid, bits: Bits) -> Bits:
+    """The part of a packed plane that the grid covers; a plane of no rows stays what it is."""
+    return bits[: grid.height, : -(-grid.width // WORD)]
 
 
 def count_per_block(grid: BlockGrid, bits: Bits) -> Counts:
@@ -57,11 +91,27 @@ def count_per_block(grid: BlockGrid, bits: Bits) -> Counts:
 
 
 def starts_per_block(grid: BlockGrid, dy: int, dx: int) -> Counts:
-    """How many pixels p of every block have p + (dy, dx) inside the region too, ``grid.shape`` int64."""
-    return np.outer(_starts(grid.row_edges, dy), _starts(grid.column_edges, dx))
+    """How many pixels p of every block have p + (dy, dx) inside the same walls, ``grid.shape`` int64."""
+    rows = np.add.reduceat(_stays(grid.row_walls, dy), grid.row_edges[:-1], dtype=np.int64)
+    columns = np.add.reduceat(_stays(grid.column_walls, dx), grid.column_edges[:-1], dtype=np.int64)
+    return np.outer(rows, columns)
 
 
-def _starts(edges: tuple[int, ...], offset: int) -> Counts:
-    """Per block, the coordinates c for which c and c + offset lie in the region."""
-    clipped = np.clip(np.asarray(edges, dtype=np.int64), max(0, -offset), max(0, edges[-1] - max(0, offset)))
-    return np.maximum(np.diff(clipped), 0)
+def starting_rows(grid: BlockGrid, dy: int) -> Bits:
+    """Mask ``(y, 1)`` of the rows y for which y + dy lies inside the same walls."""
+    return np.where(_stays(grid.row_walls, dy), np.uint64(2**64 - 1), np.uint64(0))[:, None]
+
+
+def starting_columns(grid: BlockGrid, dx: int) -> Bits:
+    """Mask ``(1, words)`` of the columns x for which x + dx lies inside the same walls."""
+    return pack(_stays(grid.column_walls, dx)[None])
+
+
+@lru_cache(maxsize=4096)
+def _stays(walls: tuple[int, ...], offset: int) -> NDArray[np.bool_]:
+    """For every coordinate c, whether c + offset lies between the same walls."""
+    inside = np.zeros(walls[-1], dtype=np.bool_)
+    for first, end in pairwise(walls):
+        inside[max(first, first - offset) : max(first, min(end, end - offset))] = True
+    inside.flags.writeable = False  # shared by every later call
+    return inside

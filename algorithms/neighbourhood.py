@@ -6,8 +6,8 @@ need the current and the previous plane only.
 
 import numpy as np
 
-from algorithms.bitplanes import Bits, moved_columns, moved_rows, pack
-from algorithms.blocks import BlockGrid, Counts, count_per_block
+from algorithms.bitplanes import Bits, moved_columns, moved_rows
+from algorithms.blocks import BlockGrid, Counts, count_per_block, starting_columns, starting_rows
 
 Direction = tuple[int, int, int]
 IN_PLANE: tuple[Direction, ...] = ((0, 0, 1), (0, 1, 0), (0, 1, 1), (0, 1, -1))
@@ -25,9 +25,13 @@ def phase_changes(grid: BlockGrid, near: Bits, far: Bits, directions: tuple[Dire
     """Neighbours of unlike phase, ``(directions, blocks_y, blocks_x)``: ``near`` at p, ``far`` at p + (dy,
     dx).
     """
-    inside = pack(np.ones((grid.height, grid.width), dtype=np.bool_))
-    unlike = ((near ^ moved(far, dy, dx)) & inside & moved(inside, dy, dx) for _, dy, dx in directions)
+    unlike = ((near ^ moved(far, dy, dx)) & starting(grid, dy, dx) for _, dy, dx in directions)
     return np.stack([count_per_block(grid, bits) for bits in unlike])
+
+
+def starting(grid: BlockGrid, dy: int, dx: int) -> Bits:
+    """The pixels p whose neighbour p + (dy, dx) lies inside the same walls, as a packed plane."""
+    return starting_rows(grid, dy) & starting_columns(grid, dx)
 
 
 def euler_eighths(grid: BlockGrid, upper: Bits, lower: Bits) -> Counts:
@@ -45,8 +49,7 @@ def euler_eighths(grid: BlockGrid, upper: Bits, lower: Bits) -> Counts:
 
 def _eighths(grid: BlockGrid, plane: Bits) -> Counts:
     """Vertices - 2 edges + 4 squares of a plane, seen from every 2 x 2 square of pixels that fits."""
-    inside = pack(np.ones((grid.height, grid.width), dtype=np.bool_))
-    whole = inside & moved(inside, 1, 1)
+    whole = starting(grid, 1, 1)
     edge_x, edge_y = plane & moved(plane, 0, 1), plane & moved(plane, 1, 0)
 
     def seen(bits: Bits, steps: tuple[tuple[int, int], ...]) -> Counts:

@@ -5,92 +5,65 @@ own: only segments that lie inside it count. The spread between patches is the s
 patch, and over the root of their number that of the mean.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
-from algorithms.volume_figures import Estimate, figures
-from algorithms.volume_metrics import MetricsState, add_plane, add_unmeasured_plane, merge, start_metrics
+from algorithms.anisotropy import e_d, e_l2
+from algorithms.ligaments import changes_per_px, mean_diameters_px
+from algorithms.volume_figures import one_by_one, probabilities
+from algorithms.volume_metrics import Survey
 
-Labels = NDArray[np.uint8]
+CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
-class PatchStates:
-    """Stacks of all whole patches of a region, row by row; ``corners`` are their first (y, x) in px."""
+class PatchMean:
+    """Mean over patches, its standard error, and the band that holds the expected value with 95 %; NaN where
+    not (yet) defined, the last three from a single patch."""
 
-    patch_px: int
-    corners: tuple[tuple[int, int], ...]
-    stacks: tuple[MetricsState, ...]
+    value: float
+    sigma: float
+    low: float
+    high: float
 
 
 @dataclass(frozen=True, slots=True)
 class PatchFigures:
-    """Means over ``patches`` patches with their standard errors; NaN where not (yet) defined."""
+    """Means over ``patches`` patches."""
 
     patches: int
-    solid_fraction: Estimate
-    e_tpcf: Estimate
-    e_lpf: Estimate
-    e_d: Estimate
+    solid_fraction: PatchMean
+    e_tpcf: PatchMean
+    e_lpf: PatchMean
+    e_d: PatchMean
 
 
-def start_patches(height: int, width: int, *, patch_px: int = 256, lags: int = 100) -> PatchStates:
-    """Empty stacks for all patches that fit into the region whole.
+def patch_figures(patches: Survey) -> PatchFigures:
+    """Means and their bands over all patches; a patch without a value (no solid) does not enter.
 
-    Raises ValueError if none does.
+    The bands are Student's, for patches are few, and end at 0: no figure here is negative.
     """
-    if not 0 < patch_px <= min(height, width):
-        raise ValueError(
-            f"patches: none of {patch_px} px fits into {height} x {width} px; choose a smaller one"
-        )
-    rows = range(0, height - patch_px + 1, patch_px)
-    columns = range(0, width - patch_px + 1, patch_px)
-    corners = tuple((y, x) for y in rows for x in columns)
-    empty = start_metrics(patch_px, patch_px, lags=lags, block_px=patch_px)
-    return PatchStates(patch_px, corners, (empty,) * len(corners))
-
-
-def add_plane_to_patches(patches: PatchStates, labels: Labels) -> PatchStates:
-    """The stacks with one more plane ``(y, x)`` of the region."""
-    side = patches.patch_px
-    parts = (labels[y : y + side, x : x + side] for y, x in patches.corners)
-    stacks = (add_plane(stack, part) for stack, part in zip(patches.stacks, parts, strict=True))
-    return PatchStates(side, patches.corners, tuple(stacks))
-
-
-def add_unmeasured_plane_to_patches(patches: PatchStates) -> PatchStates:
-    """The stacks with one more position at which nothing was measured."""
-    stacks = tuple(add_unmeasured_plane(stack) for stack in patches.stacks)
-    return PatchStates(patches.patch_px, patches.corners, stacks)
-
-
-def merge_patches(above: PatchStates, below: PatchStates) -> PatchStates:
-    """The stacks of two consecutive blocks as one. Raises ValueError if their patches differ."""
-    if (above.patch_px, above.corners) != (below.patch_px, below.corners):
-        raise ValueError(f"patches: {above.patch_px} px and {below.patch_px} px do not merge; cut both alike")
-    pairs = zip(above.stacks, below.stacks, strict=True)
-    return PatchStates(above.patch_px, above.corners, tuple(merge(a, b) for a, b in pairs))
-
-
-def patch_figures(patches: PatchStates, voxel_nm: float) -> PatchFigures:
-    """Mean and standard error over the patches; a patch without a value (no solid) does not enter."""
-    each = [figures(stack, voxel_nm) for stack in patches.stacks]
+    shares = probabilities(patches, one_by_one)
+    solid_fraction = shares.tpcf[:, 0, 0]
+    diameters = mean_diameters_px(solid_fraction, changes_per_px(shares.change))
+    rows, columns = patches.grid.shape
     return PatchFigures(
-        patches=len(each),
-        solid_fraction=_mean([one.solid_fraction for one in each]),
-        e_tpcf=_mean([one.e_tpcf for one in each]),
-        e_lpf=_mean([one.e_lpf for one in each]),
-        e_d=_mean([one.e_d for one in each]),
+        patches=rows * columns,
+        solid_fraction=_mean(solid_fraction),
+        e_tpcf=_mean(e_l2(shares.tpcf[..., 1:])),
+        e_lpf=_mean(e_l2(shares.lpf[..., 1:])),
+        e_d=_mean(e_d(diameters)),
     )
 
 
-def _mean(estimates: Sequence[Estimate]) -> Estimate:
-    values = np.asarray([estimate.value for estimate in estimates])
-    values = values[np.isfinite(values)]
-    if values.size == 0:
-        return Estimate(np.nan, np.nan)
-    sigma = float(values.std(ddof=1) / np.sqrt(values.size)) if values.size > 1 else np.nan
-    return Estimate(float(values.mean()), sigma)
+def _mean(each: NDArray[np.float64]) -> PatchMean:
+    values = each[np.isfinite(each)]
+    if values.size < 2:
+        value = float(values[0]) if values.size else np.nan
+        return PatchMean(value, np.nan, np.nan, np.nan)
+    value, sigma = float(values.mean()), float(values.std(ddof=1) / np.sqrt(values.size))
+    half = sigma * float(stats.t.ppf(0.5 + CONFIDENCE / 2.0, values.size - 1))
+    return PatchMean(value, sigma, max(0.0, value - half), value + half)

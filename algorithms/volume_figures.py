@@ -2,6 +2,7 @@
 error.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,7 @@ from algorithms.ligaments import (
 )
 from algorithms.lineal_path import chord_length_counts
 from algorithms.neighbourhood import DIRECTIONS
-from algorithms.volume_metrics import MetricsState
+from algorithms.volume_metrics import MetricsState, Survey
 
 Floats = NDArray[np.float64]
 
@@ -33,7 +34,8 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class MetricFigures:
-    """Figures of ``planes`` measured planes; curves ``(3, lags + 1)`` along x, y, z, index = lag in voxels.
+    """Figures of ``planes`` measured planes; curves ``(3, lags + 1)`` along x, y, z, index = lag in voxels,
+    with their standard errors.
 
     ``chords[axis, n - 1]`` counts solid chords of n voxels. Euler number: per µm³, negative for a network.
     """
@@ -51,13 +53,15 @@ class MetricFigures:
     surface_per_um: Estimate
     euler_per_um3: Estimate
     tpcf: Floats
+    tpcf_sigma: Floats
     lpf: Floats
+    lpf_sigma: Floats
     chords: Counts
 
 
 @dataclass(frozen=True, slots=True)
-class _Probabilities:
-    """Resampled probabilities, first axis: all blocks, then all but one block each."""
+class Probabilities:
+    """Resampled probabilities; the first axis is the resample."""
 
     tpcf: Floats
     lpf: Floats
@@ -67,14 +71,14 @@ class _Probabilities:
 
 def figures(state: MetricsState, voxel_nm: float) -> MetricFigures:
     """All figures of a state whose voxels are ``voxel_nm`` wide."""
-    shares = _probabilities(state)
+    shares = probabilities(state.region, leaving_one_out)
     solid_fraction = shares.tpcf[:, 0, 0]
     per_px = changes_per_px(shares.change)
     diameters = mean_diameters_px(solid_fraction, per_px)
     surface = surface_density_per_px(per_px)
     d_xy, d_xz, d_yz = (_estimate(diameters[:, plane] * voxel_nm) for plane in range(3))
     return MetricFigures(
-        planes=int(state.counts.plane_pairs[0]),
+        planes=int(state.region.counts.plane_pairs[0]),
         voxel_nm=voxel_nm,
         solid_fraction=_estimate(solid_fraction),
         e_tpcf=_estimate(e_l2(shares.tpcf[..., 1:])),
@@ -87,8 +91,10 @@ def figures(state: MetricsState, voxel_nm: float) -> MetricFigures:
         surface_per_um=_estimate(surface * 1e3 / voxel_nm),
         euler_per_um3=_estimate(shares.euler * (1e3 / voxel_nm) ** 3),
         tpcf=shares.tpcf[0],
+        tpcf_sigma=jackknife_sigma(shares.tpcf[1:]),
         lpf=shares.lpf[0],
-        chords=chord_length_counts(state.counts.paths.sum(axis=(-2, -1))),
+        lpf_sigma=jackknife_sigma(shares.lpf[1:]),
+        chords=chord_length_counts(state.region.counts.paths.sum(axis=(-2, -1))),
     )
 
 
@@ -96,25 +102,32 @@ def _estimate(resamples: Floats) -> Estimate:
     return Estimate(float(resamples[0]), float(jackknife_sigma(resamples[1:])))
 
 
-def _resamples(counts: Counts) -> Counts:
-    """Sums over blocks of counts ``(…, blocks_y, blocks_x)``: ``(1 + blocks, …)``, all blocks first."""
-    blocks = np.moveaxis(counts.reshape(*counts.shape[:-2], -1), -1, 0)
+def leaving_one_out(counts: Counts) -> Counts:
+    """Sums over blocks of counts ``(…, blocks_y, blocks_x)``: ``(1 + blocks, …)``, all blocks first, then all
+    but one each."""
+    blocks = one_by_one(counts)
     total = blocks.sum(axis=0, keepdims=True)
     return np.concatenate((total, total - blocks))
 
 
-def _probabilities(state: MetricsState) -> _Probabilities:
-    grid, counts = state.grid, state.counts
-    return _Probabilities(
-        tpcf=_share(counts.pairs, _segments(grid, counts.plane_pairs)),
-        lpf=_share(counts.paths, _segments(grid, counts.plane_paths)),
-        change=_share(counts.changes, _placements(grid, counts.plane_pairs)),
-        euler=_share(counts.euler_eighths, 8 * starts_per_block(grid, 1, 1) * counts.plane_pairs[1]),
+def one_by_one(counts: Counts) -> Counts:
+    """Counts ``(…, blocks_y, blocks_x)`` of every block by itself: ``(blocks, …)``."""
+    return np.moveaxis(counts.reshape(*counts.shape[:-2], -1), -1, 0)
+
+
+def probabilities(survey: Survey, resampled: Callable[[Counts], Counts]) -> Probabilities:
+    """What is counted over what is possible, for every resample of the blocks."""
+    grid, counts = survey.grid, survey.counts
+
+    def share(found: Counts, possible: Counts) -> Floats:
+        return probability(resampled(found), resampled(possible))
+
+    return Probabilities(
+        tpcf=share(counts.pairs, _segments(grid, counts.plane_pairs)),
+        lpf=share(counts.paths, _segments(grid, counts.plane_paths)),
+        change=share(counts.changes, _placements(grid, counts.plane_pairs)),
+        euler=share(counts.euler_eighths, 8 * starts_per_block(grid, 1, 1) * counts.plane_pairs[1]),
     )
-
-
-def _share(counts: Counts, possible: Counts) -> Floats:
-    return probability(_resamples(counts), _resamples(possible))
 
 
 def _segments(grid: BlockGrid, plane_segments: Counts) -> Counts:

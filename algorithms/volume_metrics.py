@@ -8,6 +8,9 @@
 state keeps its first and its last ``lags`` planes, packed 64 px to a word (0.8 MB for 3072 x 2048);
 everything else is a fixed number of integers. The kept planes can be left out of a journal and put back
 from the stored volume (``without_planes``, ``with_planes``).
+
+Beside the region, lateral patches can be counted, each as a stack of its own: the papers evaluate patches of
+256 x 256 px (Sardhara et al., slice thickness, section 2.4.2). Patches look at the same kept planes.
 """
 
 from collections.abc import Sequence
@@ -18,35 +21,58 @@ from numpy.typing import NDArray
 
 from algorithms.accumulators import VolumeCounts, count_across, count_within, no_counts, plus
 from algorithms.bitplanes import Bits, pack
-from algorithms.blocks import BlockGrid, block_grid
+from algorithms.blocks import BlockGrid, block_grid, patch_grid
 
 SOLID = 1
 Labels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
-class MetricsState:
-    """``planes`` counts positions along z, unmeasured ones too; ``head`` and ``tail`` are the first and the
-    last ``lags`` of them as packed planes, one without rows where a position was not measured."""
+class Survey:
+    """Counts of the blocks, or of the patches, of a grid."""
 
     grid: BlockGrid
+    counts: VolumeCounts
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsState:
+    """``planes`` counts positions along z, unmeasured ones too; ``head`` and ``tail`` are the first and the
+    last ``lags`` of them as packed planes, one without rows where a position was not measured.
+
+    ``patches`` is None where none are counted.
+    """
+
+    region: Survey
     lags: int
     planes: int
-    counts: VolumeCounts
+    patches: Survey | None = None
     head: tuple[Bits, ...] = ()
     tail: tuple[Bits, ...] = ()
 
 
 def start_metrics(height: int, width: int, *, lags: int = 100, block_px: int = 256) -> MetricsState:
-    """The state of an empty stack of ``height`` x ``width`` planes.
+    """The state of an empty stack of ``height`` x ``width`` planes, without patches.
 
     ``block_px`` is the side of the lateral blocks whose spread gives the standard errors; small regions get
     smaller blocks. Raises ValueError for sizes that are not positive.
     """
     if lags < 1:
         raise ValueError(f"metrics: {lags} lags; at least 1 is needed to compare directions")
-    grid = block_grid(height, width, block_px)
-    return MetricsState(grid, lags, 0, no_counts(grid, lags))
+    return MetricsState(_survey(block_grid(height, width, block_px), lags), lags, 0)
+
+
+def start_patch_metrics(height: int, width: int, *, lags: int = 100, patch_px: int = 256) -> MetricsState:
+    """The same with all patches of ``patch_px`` that fit into the region whole.
+
+    Raises ValueError if none does, or if the side is not a multiple of 64 px.
+    """
+    state = start_metrics(height, width, lags=lags)
+    return replace(state, patches=_survey(patch_grid(height, width, patch_px), lags))
+
+
+def _survey(grid: BlockGrid, lags: int) -> Survey:
+    return Survey(grid, no_counts(grid, lags))
 
 
 def add_plane(state: MetricsState, labels: Labels) -> MetricsState:
@@ -54,10 +80,16 @@ def add_plane(state: MetricsState, labels: Labels) -> MetricsState:
 
     Raises ValueError if the plane has another shape than the stack.
     """
-    grid, lags = state.grid, state.lags
-    plane = _packed(grid, labels)
-    within = plus(count_within(grid, plane, lags), count_across(grid, plane, state.tail, lags))
-    return _grown(state, plus(state.counts, within), plane)
+    plane = _packed(state.region.grid, labels)
+    region = _with_plane(state.region, plane, state)
+    patches = _with_plane(state.patches, plane, state) if state.patches else None
+    return _grown(replace(state, region=region, patches=patches), plane)
+
+
+def _with_plane(survey: Survey, plane: Bits, state: MetricsState) -> Survey:
+    grid, lags = survey.grid, state.lags
+    own = plus(count_within(grid, plane, lags), count_across(grid, plane, state.tail, lags))
+    return Survey(grid, plus(survey.counts, own))
 
 
 def add_unmeasured_plane(state: MetricsState) -> MetricsState:
@@ -65,7 +97,7 @@ def add_unmeasured_plane(state: MetricsState) -> MetricsState:
 
     Depth stays true: segments along z that would end there are not counted, nor paths that would cross it.
     """
-    return _grown(state, state.counts, np.empty((0, 0), dtype=np.uint64))
+    return _grown(state, np.empty((0, 0), dtype=np.uint64))
 
 
 def _packed(grid: BlockGrid, labels: Labels) -> Bits:
@@ -76,10 +108,10 @@ def _packed(grid: BlockGrid, labels: Labels) -> Bits:
     return pack(labels == SOLID)
 
 
-def _grown(state: MetricsState, counts: VolumeCounts, plane: Bits) -> MetricsState:
+def _grown(state: MetricsState, plane: Bits) -> MetricsState:
     head = (*state.head, plane) if len(state.head) < state.lags else state.head
     tail = (*state.tail, plane)[-state.lags :]
-    return replace(state, planes=state.planes + 1, counts=counts, head=head, tail=tail)
+    return replace(state, planes=state.planes + 1, head=head, tail=tail)
 
 
 def merge(above: MetricsState, below: MetricsState) -> MetricsState:
@@ -89,25 +121,37 @@ def merge(above: MetricsState, below: MetricsState) -> MetricsState:
     ``below``'s head is counted against all planes before it, less those that ``below`` has counted itself.
     Raises ValueError if the two stacks differ in region, blocks or lags.
     """
-    if (above.grid, above.lags) != (below.grid, below.lags):
+    if _measured_by(above) != _measured_by(below):
         raise ValueError(
-            f"metrics: stacks of {above.grid}, {above.lags} lags and {below.grid}, {below.lags} lags "
-            "do not merge; measure both alike"
+            f"metrics: stacks of {_measured_by(above)} and {_measured_by(below)} do not merge; "
+            "measure both alike"
         )
-    grid, lags = above.grid, above.lags
-    counts = plus(above.counts, below.counts)
+    patches = None
+    if above.patches and below.patches:
+        patches = _merged(above.patches, below.patches, above, below)
+    return MetricsState(
+        _merged(above.region, below.region, above, below),
+        above.lags,
+        above.planes + below.planes,
+        patches,
+        head=(above.head + below.head)[: above.lags],
+        tail=(above.tail + below.tail)[-above.lags :],
+    )
+
+
+def _measured_by(state: MetricsState) -> tuple[BlockGrid, BlockGrid | None, int]:
+    return state.region.grid, state.patches.grid if state.patches else None, state.lags
+
+
+def _merged(one: Survey, other: Survey, above: MetricsState, below: MetricsState) -> Survey:
+    grid, lags = one.grid, above.lags
+    counts = plus(one.counts, other.counts)
     for index, plane in enumerate(below.head):
         if plane.shape[0]:
             own = below.head[:index]
             counts = plus(counts, count_across(grid, plane, above.tail + own, lags))
             counts = plus(counts, count_across(grid, plane, own, lags), -1)
-    return replace(
-        above,
-        planes=above.planes + below.planes,
-        counts=counts,
-        head=(above.head + below.head)[:lags],
-        tail=(above.tail + below.tail)[-lags:],
-    )
+    return Survey(grid, counts)
 
 
 def without_planes(state: MetricsState) -> MetricsState:
@@ -125,7 +169,8 @@ def with_planes(state: MetricsState, first: Sequence[Labels], last: Sequence[Lab
     expected = min(state.planes, state.lags)
     if len(first) != expected or len(last) != expected:
         raise ValueError(f"metrics: {len(first)} first, {len(last)} last planes; give {expected} of each")
-    return replace(state, head=_all_packed(state.grid, first), tail=_all_packed(state.grid, last))
+    grid = state.region.grid
+    return replace(state, head=_all_packed(grid, first), tail=_all_packed(grid, last))
 
 
 def _all_packed(grid: BlockGrid, planes: Sequence[Labels]) -> tuple[Bits, ...]:

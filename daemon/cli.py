@@ -228,7 +228,8 @@ def export(
 def metrics(
     output: Annotated[Path, typer.Argument(metavar="OUTPUT_DIR", help="run.output of a run.")],
     patch: Annotated[
-        int, typer.Option(min=0, metavar="PX", help="Mean over patches, as published (256); 0: the region.")
+        int,
+        typer.Option(min=0, metavar="PX", help="Mean over patches, as published (256); 0: the region."),
     ] = 0,
     as_json: Json = False,
 ) -> None:

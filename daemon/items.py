@@ -242,6 +242,8 @@ class Metrics:
     ``local_thickness_nm`` its mean from inscribed discs on measured faces; ``euler_per_um3`` is negative for
     a network; ``largest_share`` is the share of the solid that hangs together in one piece.
     ``representative`` says whether the volume is large enough, or what is missing.
+    ``patch_…`` are means over ``patches`` lateral patches, each measured by itself, and the ends of their
+    95 % bands; NaN where no patch fits.
     """
 
     plane: int
@@ -264,6 +266,19 @@ class Metrics:
     euler_per_um3: float
     largest_share: float
     representative: str
+    patches: int = 0
+    patch_solid_fraction: float = float("nan")
+    patch_solid_fraction_low: float = float("nan")
+    patch_solid_fraction_high: float = float("nan")
+    patch_e_tpcf: float = float("nan")
+    patch_e_tpcf_low: float = float("nan")
+    patch_e_tpcf_high: float = float("nan")
+    patch_e_lpf: float = float("nan")
+    patch_e_lpf_low: float = float("nan")
+    patch_e_lpf_high: float = float("nan")
+    patch_e_d: float = float("nan")
+    patch_e_d_low: float = float("nan")
+    patch_e_d_high: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,20 +17,16 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from algorithms.patches import (
-    add_plane_to_patches,
-    add_unmeasured_plane_to_patches,
-    patch_figures,
-    start_patches,
-)
+from algorithms.patches import PatchMean, patch_figures
+from algorithms.volume_metrics import Survey, add_plane, add_unmeasured_plane, start_patch_metrics
+from daemon.config import VolumeSection
 from daemon.errors import ConfigurationError, FolderError
 from daemon.items import PlaneKind
 from daemon.journal import read_records
 from daemon.outputs import Outputs
-from daemon.stages.quantifying import add_to_material, material_row, start_material
+from daemon.stages.quantifying import PATCH_FIGURES, add_to_material, material_row, start_material
 from daemon.tables import known, read_table
 
-PATCH_FIGURES = ("solid_fraction", "e_tpcf", "e_lpf", "e_d")
 Plane = tuple[NDArray[np.uint8], PlaneKind]
 
 
@@ -52,55 +48,66 @@ def measure_region(output: Path) -> dict[str, Any]:
     FolderError
         The folder holds no volume.
     """
-    shape, grid_nm, lags = _settings(output)
-    state, last = start_material(shape[1], shape[2], lags), PlaneKind.MEASURED
+    shape, section = _settings(output)
+    state = start_material(shape[1], shape[2], section.metric_lags, section.metric_patch_px)
+    last = PlaneKind.MEASURED
     for labels, last in _planes(output):
         state = add_to_material(state, labels, last)
-    return asdict(material_row(state, shape[0] - 1, last, grid_nm))
+    return asdict(material_row(state, shape[0] - 1, last, section.grid_nm))
 
 
 def measure_patches(output: Path, patch_px: int) -> dict[str, Any]:
-    """Means over lateral patches, each measured by itself, with their standard errors (``…_sigma``).
+    """Means over lateral patches, each measured by itself, with their standard errors (``…_sigma``) and the
+    ends of their 95 % bands (``…_low``, ``…_high``).
 
     Raises
     ------
     FolderError
         The folder holds no volume.
     ConfigurationError
-        No patch of this size fits.
+        No patch of this size fits, or its side is not a multiple of 64 px.
     """
-    shape, grid_nm, lags = _settings(output)
+    shape, section = _settings(output)
     try:
-        patches = start_patches(shape[1], shape[2], patch_px=patch_px, lags=lags)
+        state = start_patch_metrics(shape[1], shape[2], patch_px=patch_px, lags=section.metric_lags)
     except ValueError as error:
         raise ConfigurationError(
-            str(error), where=f"--patch {patch_px}", remedy="Choose a smaller patch."
+            str(error), where=f"--patch {patch_px}", remedy="Give a multiple of 64 that fits into the region."
         ) from error
     for labels, kind in _planes(output):
         is_bridged = kind is PlaneKind.BRIDGED
-        patches = (
-            add_unmeasured_plane_to_patches(patches) if is_bridged else add_plane_to_patches(patches, labels)
-        )
-    found = patch_figures(patches, grid_nm)
-    estimates = {name: getattr(found, name) for name in PATCH_FIGURES}
-    values = {name: estimate.value for name, estimate in estimates.items()}
-    sigmas = {f"{name}_sigma": estimate.sigma for name, estimate in estimates.items()}
-    return {"patch_px": patch_px, "patches": found.patches, "planes": shape[0], **values, **sigmas}
+        state = add_unmeasured_plane(state) if is_bridged else add_plane(state, labels)
+    return {
+        "patch_px": patch_px,
+        "planes": shape[0],
+        **(_patch_means(state.patches) if state.patches else {}),
+    }
+
+
+def _patch_means(patches: Survey) -> dict[str, Any]:
+    found = patch_figures(patches)
+    means: dict[str, PatchMean] = {name: getattr(found, name) for name in PATCH_FIGURES}
+    values = {name: mean.value for name, mean in means.items()}
+    ends = ("sigma", "low", "high")
+    bands = {f"{name}_{end}": getattr(mean, end) for name, mean in means.items() for end in ends}
+    return {"patches": found.patches, **values, **bands}
 
 
 def figures_table(figures: dict[str, Any]) -> Table:
-    """A line per figure, with its standard error beside it."""
-    table = Table("figure", "value", "± σ")
+    """A line per figure, with its standard error and its 95 % band beside it."""
+    table = Table("figure", "value", "± σ", "95 % band")
     for name, value in figures.items():
-        if not name.endswith("_sigma") and name != "ligament_sigma_nm":
+        if not name.endswith(("_sigma", "_low", "_high")) and name != "ligament_sigma_nm":
             sigma = figures.get(f"{name}_sigma", figures.get(name.replace("_nm", "_sigma_nm")))
             shown = "" if sigma is None or sigma is value else f"{sigma:.4g}"
-            table.add_row(name, f"{value:.5g}" if isinstance(value, float) else str(value), shown)
+            low, high = figures.get(f"{name}_low"), figures.get(f"{name}_high")
+            band = "" if low is None or high is None else f"{low:.4g} … {high:.4g}"
+            table.add_row(name, f"{value:.5g}" if isinstance(value, float) else str(value), shown, band)
     return table
 
 
-def _settings(output: Path) -> tuple[tuple[int, int, int], float, int]:
-    """Shape of the volume, voxel and lags of its run."""
+def _settings(output: Path) -> tuple[tuple[int, int, int], VolumeSection]:
+    """Shape of the volume, and what its run was told about it."""
     outputs = Outputs(output)
     if not (outputs.volume / "0" / "zarr.json").exists() or not outputs.journal.exists():
         raise FolderError(
@@ -109,10 +116,10 @@ def _settings(output: Path) -> tuple[tuple[int, int, int], float, int]:
             remedy="Give the folder that run.output names, once planes are final.",
         )
     configuration, _ = read_records(outputs.journal, "metrics")
-    section = configuration["volume"]
+    section = VolumeSection.model_validate(configuration["volume"])
     array: Any = zarr.open_array(str(outputs.volume / "0"), mode="r")
     z, y, x = array.shape
-    return (z, y, x), float(section["grid_nm"]), int(section["metric_lags"])
+    return (z, y, x), section
 
 
 def _planes(output: Path) -> Iterator[Plane]:

@@ -175,7 +175,8 @@ class PlanesMessage(Message, frozen=True, kw_only=True):
 class MetricsMessage(Message, frozen=True, kw_only=True):
     """The volume's figures after ``plane``, as in ``daemon.items.Metrics``.
 
-    Arrays, where given: correlation curves against ``lag_nm``, ``ligament_share`` against ``ligament_nm``.
+    Arrays, where given: correlation curves and their standard errors against ``lag_nm``, ``ligament_share``
+    against ``ligament_nm``.
     """
 
     topic: ClassVar[str] = "metrics"
@@ -199,6 +200,19 @@ class MetricsMessage(Message, frozen=True, kw_only=True):
     euler_per_um3: float = NAN
     largest_share: float = NAN
     representative: str = ""
+    patches: int = 0
+    patch_solid_fraction: float = NAN
+    patch_solid_fraction_low: float = NAN
+    patch_solid_fraction_high: float = NAN
+    patch_e_tpcf: float = NAN
+    patch_e_tpcf_low: float = NAN
+    patch_e_tpcf_high: float = NAN
+    patch_e_lpf: float = NAN
+    patch_e_lpf_low: float = NAN
+    patch_e_lpf_high: float = NAN
+    patch_e_d: float = NAN
+    patch_e_d_low: float = NAN
+    patch_e_d_high: float = NAN
 
     @property
     def key(self) -> Hashable:

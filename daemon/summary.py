@@ -32,6 +32,10 @@ MATERIAL_KEYS: Final = (
     "euler_per_um3",
     "largest_share",
     "representative",
+    "patches",
+    "patch_e_tpcf",
+    "patch_e_lpf",
+    "patch_e_d",
 )
 
 

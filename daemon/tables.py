@@ -51,6 +51,19 @@ METRIC_COLUMNS: Final = (
     "euler_per_um3",
     "largest_share",
     "representative",
+    "patches",
+    "patch_solid_fraction",
+    "patch_solid_fraction_low",
+    "patch_solid_fraction_high",
+    "patch_e_tpcf",
+    "patch_e_tpcf_low",
+    "patch_e_tpcf_high",
+    "patch_e_lpf",
+    "patch_e_lpf_low",
+    "patch_e_lpf_high",
+    "patch_e_d",
+    "patch_e_d_low",
+    "patch_e_d_high",
 )
 LIGAMENT_COLUMNS: Final = ("diameter_nm", "share_of_solid")
 

@@ -64,7 +64,7 @@ def start_growth(
         pixels,
         start_reposition(section.grid_nm),
         start_interpolation(longest),
-        start_material(grid.height, grid.width, section.metric_lags),
+        start_material(grid.height, grid.width, section.metric_lags, section.metric_patch_px),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,14 +23,17 @@ from algorithms.connectivity import (
     without_faces,
 )
 from algorithms.local_thickness import mean_thickness_px, thickness_counts
+from algorithms.patches import PatchMean, patch_figures
 from algorithms.representative import in_words, judge_volume
 from algorithms.volume_figures import MetricFigures, figures
 from algorithms.volume_metrics import (
     SOLID,
     MetricsState,
+    Survey,
     add_plane,
     add_unmeasured_plane,
     start_metrics,
+    start_patch_metrics,
     with_planes,
     without_planes,
 )
@@ -39,6 +42,7 @@ from daemon.items import Metrics, PlaneKind
 Labels = NDArray[np.uint8]
 Numbers = NDArray[np.float64]
 
+PATCH_FIGURES: Final = ("solid_fraction", "e_tpcf", "e_lpf", "e_d")
 DIAMETERS_PX: Final = (2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 22, 27, 33, 40, 48, 58, 70)
 """Steps of about a fifth, 5 to 175 nm on the 2.5 nm grid: both ligament sizes of hierarchical gold."""
 
@@ -67,10 +71,17 @@ class MaterialState:
         return self.metrics.lags
 
 
-def start_material(height: int, width: int, lags: int) -> MaterialState:
-    """The state of an empty stack of ``height`` × ``width`` planes."""
+def start_material(height: int, width: int, lags: int, patch_px: int = 0) -> MaterialState:
+    """The state of an empty stack of ``height`` × ``width`` planes.
+
+    Patches of ``patch_px`` (a multiple of 64) are counted beside the region where at least one fits.
+    """
     ligaments = np.zeros(len(DIAMETERS_PX) + 1, dtype=np.int64)
-    return MaterialState(start_metrics(height, width, lags=lags), ConnectivityState(), ligaments)
+    if 0 < patch_px <= min(height, width):
+        metrics = start_patch_metrics(height, width, lags=lags, patch_px=patch_px)
+    else:
+        metrics = start_metrics(height, width, lags=lags)
+    return MaterialState(metrics, ConnectivityState(), ligaments)
 
 
 def add_to_material(state: MaterialState, labels: Labels, kind: PlaneKind) -> MaterialState:
@@ -125,12 +136,26 @@ def material_row(state: MaterialState, plane: int, kind: PlaneKind, grid_nm: flo
         euler_per_um3=now.euler_per_um3.value,
         largest_share=largest_share(state.connectivity),
         representative=in_words(judge_volume(now)),
+        **_patch_columns(state.metrics.patches),
     )
 
 
+def _patch_columns(patches: Survey | None) -> dict[str, Any]:
+    """What a row says of patches; nothing where there are none."""
+    if patches is None:
+        return {}
+    mean = patch_figures(patches)
+    columns: dict[str, Any] = {"patches": mean.patches}
+    for name in PATCH_FIGURES:
+        one: PatchMean = getattr(mean, name)
+        columns |= {f"patch_{name}": one.value, f"patch_{name}_low": one.low, f"patch_{name}_high": one.high}
+    return columns
+
+
 def material_curves(state: MaterialState, grid_nm: float) -> dict[str, Numbers]:
-    """Two-point correlation and lineal path functions along x, y, z against ``lag_nm``, and the share of
-    the solid by local thickness against ``ligament_nm`` (0: thinner than the first diameter)."""
+    """Two-point correlation and lineal path functions along x, y, z and their standard errors against
+    ``lag_nm``, and the share of the solid by local thickness against ``ligament_nm`` (0: thinner than the
+    first diameter)."""
     now = figures(state.metrics, grid_nm)
     return _correlations(now) | {
         "ligament_nm": np.asarray((0, *DIAMETERS_PX)) * grid_nm,
@@ -142,6 +167,7 @@ def _correlations(now: MetricFigures) -> dict[str, Numbers]:
     named = {"lag_nm": np.arange(now.tpcf.shape[1]) * now.voxel_nm}
     for axis, name in enumerate("xyz"):
         named |= {f"tpcf_{name}": now.tpcf[axis], f"lpf_{name}": now.lpf[axis]}
+        named |= {f"tpcf_{name}_sigma": now.tpcf_sigma[axis], f"lpf_{name}_sigma": now.lpf_sigma[axis]}
     return named
 
 

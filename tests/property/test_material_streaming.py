@@ -86,4 +86,4 @@ def test_a_gap_keeps_depth_true_and_breaks_connections() -> None:
     assert state.bridges == ((2, 5),)
     assert row.solid_fraction == 1.0
     assert row.largest_share == pytest.approx(0.5)
-    assert state.metrics.counts.plane_pairs.tolist() == [4, 2, 0, 0, 1]
+    assert state.metrics.region.counts.plane_pairs.tolist() == [4, 2, 0, 0, 1]

@@ -18,6 +18,7 @@ from algorithms.volume_metrics import (
     add_unmeasured_plane,
     merge,
     start_metrics,
+    start_patch_metrics,
     with_planes,
     without_planes,
 )
@@ -46,8 +47,8 @@ def assert_equal_counts(a: VolumeCounts, b: VolumeCounts) -> None:
 
 
 def assert_equal_states(a: MetricsState, b: MetricsState) -> None:
-    assert (a.grid, a.lags, a.planes) == (b.grid, b.lags, b.planes)
-    assert_equal_counts(a.counts, b.counts)
+    assert (a.region.grid, a.lags, a.planes) == (b.region.grid, b.lags, b.planes)
+    assert_equal_counts(a.region.counts, b.region.counts)
     for kept, other in ((a.head, b.head), (a.tail, b.tail)):
         assert len(kept) == len(other)
         assert all(np.array_equal(one, two) for one, two in zip(kept, other, strict=True))
@@ -57,7 +58,7 @@ def assert_equal_states(a: MetricsState, b: MetricsState) -> None:
 @settings(max_examples=60, deadline=None)
 def test_streamed_counts_equal_the_direct_count_of_the_whole_volume(volume: Volume, lags: int) -> None:
     """Pairs and paths along x, y, z, summed over blocks, are those a batch program counts by slicing."""
-    counts = streamed(volume, lags).counts
+    counts = streamed(volume, lags).region.counts
     solid = volume == 1
     np.testing.assert_array_equal(counts.pairs.sum(axis=(-2, -1)), two_point_counts(solid, lags))
     np.testing.assert_array_equal(counts.paths.sum(axis=(-2, -1)), lineal_path_counts(solid, lags))
@@ -113,9 +114,40 @@ def test_unmeasured_planes_leave_depth_true_and_count_nothing(
                 pairs[lower - upper] += np.count_nonzero(solid[0] & solid[-1])
             if all(measured[upper : lower + 1]):
                 paths[lower - upper] += np.count_nonzero(solid.all(axis=0))
-    np.testing.assert_array_equal(state.counts.pairs[2].sum(axis=(-2, -1)), pairs)
-    np.testing.assert_array_equal(state.counts.paths[2].sum(axis=(-2, -1)), paths)
-    assert state.counts.plane_pairs[0] == sum(measured)
+    np.testing.assert_array_equal(state.region.counts.pairs[2].sum(axis=(-2, -1)), pairs)
+    np.testing.assert_array_equal(state.region.counts.paths[2].sum(axis=(-2, -1)), paths)
+    assert state.region.counts.plane_pairs[0] == sum(measured)
+
+
+@given(st.integers(1, 7), st.integers(0, 7), lag_counts, st.integers(0, 2**32 - 1))
+@settings(max_examples=30, deadline=None)
+def test_patches_split_merged_and_restarted_are_those_of_the_whole(
+    planes: int, stop: int, lags: int, seed: int
+) -> None:
+    """Cut anywhere, merged or gone on from a journal, with positions that were not measured: every count of
+    every patch is the same."""
+    rng = np.random.default_rng(seed)
+    volume = (rng.random((planes, 70, 140)) < 0.7).astype(np.uint8)
+    seen = rng.random(planes) < 0.8
+    stop = min(stop, planes)
+
+    def add(state: MetricsState, part: slice) -> MetricsState:
+        for plane, is_seen in zip(volume[part], seen[part], strict=True):
+            state = add_plane(state, plane) if is_seen else add_unmeasured_plane(state)
+        return state
+
+    empty = start_patch_metrics(70, 140, lags=lags, patch_px=64)
+    whole = add(empty, slice(None))
+    above, below = add(empty, slice(stop)), add(empty, slice(stop, None))
+    nothing = np.empty((0, 0), np.uint8)
+    stored = [plane if is_seen else nothing for plane, is_seen in zip(volume, seen, strict=True)]
+    kept = min(stop, lags)
+    restarted = with_planes(without_planes(above), stored[:kept], stored[stop - kept : stop])
+    for state in (merge(above, below), add(restarted, slice(stop, None))):
+        assert_equal_states(state, whole)
+        assert state.patches is not None
+        assert whole.patches is not None
+        assert_equal_counts(state.patches.counts, whole.patches.counts)
 
 
 @given(volumes, st.integers(-140, 140), st.integers(-10, 10))

@@ -86,7 +86,7 @@ def wait_for_planes(volume: Path, process: subprocess.Popen[str]) -> None:
 def test_a_running_daemons_volume_opens_elsewhere(acquire, tmp_path):
     """Nine slices in, two to come: ome-zarr-models, napari's reader, tensorstore and zarr agree on the
     planes, their scale and what made them; later the volume has grown and its beginning is the same."""
-    stored = {"store_probabilities": True, "store_images": True}
+    stored = {"store_probabilities": True, "store_images": True, "metric_patch_px": 128}
     acquisition = acquire(SETTINGS, volume=stored)
     hidden, images = tmp_path / "hidden", acquisition.project / "Images"
     images.rename(hidden)
@@ -140,6 +140,8 @@ def check_figures(outputs: Outputs) -> None:
     patches = measure_patches(outputs.folder, 128)
     assert patches["patches"] == 4
     assert patches["solid_fraction"] == pytest.approx(float(last["solid_fraction"]), rel=0.3)
+    for name in ("solid_fraction", "e_tpcf", "e_tpcf_low", "e_d_high"):
+        assert float(last[f"patch_{name}"]) == pytest.approx(patches[name], abs=1e-6), name
     with pytest.raises(ConfigurationError, match="none of 512 px fits"):
         measure_patches(outputs.folder, 512)
     shares = [float(row["share_of_solid"]) for row in read_table(outputs.ligaments)]

@@ -76,7 +76,7 @@ def test_the_euler_number_of_a_body_inside_the_region() -> None:
     solid.
     """
     solid = np.random.default_rng(2).random((12, 14, 70)) < 0.4
-    eighths = streamed(np.pad(solid, 1)).counts.euler_eighths.sum()
+    eighths = streamed(np.pad(solid, 1)).region.counts.euler_eighths.sum()
     assert eighths == 8 * euler_number(solid, connectivity=1)
 
 

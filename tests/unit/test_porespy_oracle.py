@@ -35,7 +35,7 @@ def test_chord_lengths(blobs: NDArray[np.bool_], axis: int, row: int) -> None:
     state = start_metrics(72, 72, lags=74)
     for plane in labels > 0:
         state = add_plane(state, plane.astype(np.uint8))
-    ours = chord_length_counts(state.counts.paths[row].sum(axis=(-2, -1)))
+    ours = chord_length_counts(state.region.counts.paths[row].sum(axis=(-2, -1)))
     lengths = np.bincount(labels[labels > 0].ravel())[1:]
     np.testing.assert_array_equal(ours, np.bincount(lengths[lengths > 0], minlength=74)[1:74])
 
