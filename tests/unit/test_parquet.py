@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import struct
+from pathlib import Path
+from typing import Any
 
 import pytest
 from pyarrow import parquet
 
 from daemon.parquet import parquet_table
 
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {"slice": 1, "status": "final", "depth_nm": 0.0, "z": None},
     {"slice": 2, "status": "gap", "depth_nm": math.nan, "z": None},
     {"slice": -3, "status": "", "depth_nm": -2.5e-7, "z": None},
@@ -41,7 +43,7 @@ def test_pages_hold_the_known_values_in_order():
 
 
 @pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 1000])
-def test_pyarrow_reads_what_was_written(tmp_path, count):
+def test_pyarrow_reads_what_was_written(tmp_path: Path, count: int) -> None:
     """The reference implementation gives the same rows, missing numbers as null, with the right types."""
     rows = [{**ROWS[k % 4], "slice": k} for k in range(count)]
     path = tmp_path / "t.parquet"
