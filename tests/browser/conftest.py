@@ -191,9 +191,11 @@ def fed_daemon(
 
     inbox = Inbox()
     with (
-        Publisher(run="fed", epoch=epoch, endpoint=events, now=lambda: datetime.now(UTC)) as publisher,
-        ControlServer(endpoint=control, publisher=publisher, inbox=inbox) as server,
-        Heartbeat(publisher, vitals, beat_s) as heartbeat,
+        contextlib.closing(
+            Publisher(run="fed", epoch=epoch, endpoint=events, now=lambda: datetime.now(UTC))
+        ) as publisher,
+        contextlib.closing(ControlServer(endpoint=control, publisher=publisher, inbox=inbox)) as server,
+        contextlib.closing(Heartbeat(publisher, vitals, beat_s)) as heartbeat,
     ):
         yield FedDaemon(publisher, server, inbox, heartbeat)
 

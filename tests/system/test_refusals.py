@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -37,7 +37,7 @@ def test_open_and_mistyped_endpoints_are_refused_at_once(endpoint):
     with pytest.raises(ConfigurationError):
         Publisher(run="r", epoch=1, endpoint=endpoint, now=now)
     with (
-        Publisher(run="r", epoch=1, endpoint="tcp://127.0.0.1:*", now=now) as publisher,
+        closing(Publisher(run="r", epoch=1, endpoint="tcp://127.0.0.1:*", now=now)) as publisher,
         pytest.raises(ConfigurationError),
     ):
         ControlServer(endpoint=endpoint, publisher=publisher, inbox=Inbox())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -61,9 +62,9 @@ def daemon(monkeypatch) -> Iterator[Daemon]:
     publisher = Publisher(run="r", epoch=2, endpoint="tcp://127.0.0.1:0", now=lambda: NOW)
     endpoint = "tcp://127.0.0.1:0"
     with (
-        publisher,
-        ControlServer(
-            endpoint=endpoint, publisher=publisher, inbox=Inbox(), volume=StoredVolume(None)
+        closing(publisher),
+        closing(
+            ControlServer(endpoint=endpoint, publisher=publisher, inbox=Inbox(), volume=StoredVolume(None))
         ) as server,
     ):
         yield Daemon(publisher, server.endpoint)
