@@ -26,8 +26,8 @@ class RateTables:
     """Rates at log-spaced energies from CUTOFF_KEV to HIGHEST_KEV.
 
     ``rates`` float32 (material, ENTRIES, 3): collisions per nm, Rutherford share, stopping in keV/nm.
-    ``limits`` float32 (ENTRIES, 2): a bound on the collision rate of all materials, and the longest path, nm, that
-    an electron has left in any material until CUTOFF_KEV: from deeper it cannot come back as backscattered.
+    ``limits`` float32 (ENTRIES, 2): a bound on the collision rate of all materials, and the longest path, nm,
+    that an electron has left in any material until CUTOFF_KEV: from deeper it cannot come back.
     """
 
     rates: NDArray[np.float32]
