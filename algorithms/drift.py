@@ -40,7 +40,10 @@ DriftKind: TypeAlias = Literal["warming up", "steady", "thicker", "thinner", "sp
 
 PUBLISHED_SHAPE = (10.16 / 3.12) ** 2  # 316 slices of hierarchical nanoporous gold: mean and σ in nm
 _SPREAD_SHARE = 0.04  # of the false alarms; the two directions of the mean share the rest
-_MARGIN = 1.08  # the mean run length aimed at, over the promised one: binning and approximations err by less
+# The mean run length aimed at, over the promised one. Given baseline: binning and approximations err by less.
+# Learned: cube roots of gamma values are not quite normal, which costs 5 % after 20 slices (at 1.08 instead of
+# 1.15, 5136 ± 95 slices were measured where 5400 were aimed at; 5500 simulated runs, 2026-11-20).
+_MARGIN_GIVEN, _MARGIN_LEARNED = 1.08, 1.15
 _SHORTEST_WARMUP = 5
 
 
@@ -80,8 +83,9 @@ def start_drift(
     _check(warmup_slices, shift_sigma, false_alarm_slices, limits_nm, baseline_nm)
     mean, sigma = baseline_nm or (float("nan"), float("nan"))
     shape = (mean / sigma) ** 2 if baseline_nm else PUBLISHED_SHAPE
-    one_sided = 2.0 * _MARGIN * false_alarm_slices / (1.0 - _SPREAD_SHARE)
-    spread_pairs = 0.5 * _MARGIN * false_alarm_slices / _SPREAD_SHARE
+    aimed = (_MARGIN_GIVEN if baseline_nm else _MARGIN_LEARNED) * false_alarm_slices
+    one_sided = 2.0 * aimed / (1.0 - _SPREAD_SHARE)
+    spread_pairs = 0.5 * aimed / _SPREAD_SHARE
     shifts = (_root_shift(shape, shift_sigma), _root_shift(shape, -shift_sigma))
     if baseline_nm:
         up, down = (shift_threshold(shape, sign * shift_sigma, one_sided) for sign in (1.0, -1.0))
