@@ -41,8 +41,8 @@ DriftKind: TypeAlias = Literal["warming up", "steady", "thicker", "thinner", "sp
 PUBLISHED_SHAPE = (10.16 / 3.12) ** 2  # 316 slices of hierarchical nanoporous gold: mean and σ in nm
 _SPREAD_SHARE = 0.04  # of the false alarms; the two directions of the mean share the rest
 # The mean run length aimed at, over the promised one. Given baseline: binning and approximations err by less.
-# Learned: cube roots of gamma values are not quite normal, which costs 5 % after 20 slices (at 1.08 instead of
-# 1.15, 5136 ± 95 slices were measured where 5400 were aimed at; 5500 simulated runs, 2026-11-20).
+# Learned: cube roots of gamma values are not quite normal, which costs 5 % after 20 slices (at 1.08 instead
+# of 1.15, 5136 ± 95 slices were measured where 5400 were aimed at; 5500 simulated runs, 2026-11-20).
 _MARGIN_GIVEN, _MARGIN_LEARNED = 1.08, 1.15
 _SHORTEST_WARMUP = 5
 

@@ -6,12 +6,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from algorithms.channel_offset import offset_px
 from algorithms.correlation_peak import find_patch
 from algorithms.face_registration import binned
 from algorithms.maintained_reference import as_reference
 from algorithms.patch_fit import Reference
 from algorithms.registration import ShiftEstimate, estimate_shift
-from algorithms.registration_state import RegionReference, RegistrationState, Shift, recession_of
+from algorithms.registration_state import (
+    RegionReference,
+    RegistrationState,
+    Shift,
+    frame_reference,
+    recession_of,
+)
 
 RECOGNISED = 0.3
 """Quality from which a mark is believed; an eroded half of a mark still reaches 0.4."""
@@ -78,7 +85,7 @@ def _in_window(
 ) -> FoundMark:
     """The mark in `widen` times its search window around where it was last."""
     region, recession = state.regions[kept.region], recession_of(state.regions[kept.region], recession_px)
-    (dy, dx), own = kept.reference.correction_px, kept.channel == channel
+    (dy, dx, sigma), own = _correction(kept), kept.channel == channel
     estimate = estimate_shift(
         as_reference(kept.reference),
         image,
@@ -87,8 +94,24 @@ def _in_window(
         search_px=region.search_px * widen,
         any_polarity=not own,
     )
-    correction = (dy + recession, dx, kept.reference.correction_sigma_px)
-    return FoundMark(kept.region, estimate, correction, own, widen > 1)
+    return FoundMark(kept.region, estimate, (dy + recession, dx, sigma), own, widen > 1)
+
+
+def _correction(kept: RegionReference) -> tuple[float, float, float]:
+    """(dy, dx, sigma) from the reference's picture to the frame: onto its anchor, and its offset."""
+    (dy, dx), (offset_y, offset_x, sigma) = kept.reference.correction_px, offset_px(kept.offset)
+    return dy + offset_y, dx + offset_x, sigma
+
+
+def _own_or_frame(
+    state: RegistrationState, kept: RegionReference, channel: str, image: NDArray[Any], recession_px: float
+) -> FoundMark:
+    """The mark in its window; by the frame's channel where the own reference, perhaps a poor one, fails."""
+    found = _in_window(state, kept, channel, image, recession_px, 1)
+    frame = frame_reference(state, kept.region)
+    if believable(found) or frame is None or frame is kept:
+        return found
+    return _in_window(state, frame, channel, image, recession_px, 1)
 
 
 def _in_image(
@@ -119,15 +142,20 @@ def find_marks(
     """
     every = [_reference_for(state, channel, number) for number in range(len(state.regions))]
     kept = [reference for reference in every if reference is not None]
-    attempts: list[list[FoundMark]] = []
-    for widen in (1, WIDER):
-        attempts.append([_in_window(state, k, channel, image, recession_px, widen) for k in kept])
-        if any(believable(f) and f.estimate.quality >= CERTAIN for f in attempts[-1]):
-            return attempts[-1]
+    attempts = [[_own_or_frame(state, k, channel, image, recession_px) for k in kept]]
+    if _any_certain(attempts[-1]):
+        return attempts[-1]
+    attempts.append([_in_window(state, k, channel, image, recession_px, WIDER) for k in kept])
+    if _any_certain(attempts[-1]):
+        return attempts[-1]
     attempts.append(
         [_in_image(state, k, image, missed) for k, missed in zip(kept, attempts[-1], strict=True)]
     )
     return max(attempts, key=_support)
+
+
+def _any_certain(found: list[FoundMark]) -> bool:
+    return any(believable(f) and f.estimate.quality >= CERTAIN for f in found)
 
 
 def _support(found: list[FoundMark]) -> float:

@@ -2,8 +2,9 @@
 
 The first image defines the frame (shift 0); the first image of every other channel is registered across onto
 it (the contrast may be inverted there), and from then on each channel is registered against its own
-maintained references, one per fiducial region, so that errors do not accumulate. Give the reference channel
-first within a slice (`in_registration_order`); a slice without it is no harm.
+maintained references, one per fiducial region, so that errors do not accumulate; where they lie in the frame
+is measured anew with every slice (`channel_offset`). Give the reference channel first within a slice
+(`in_registration_order`); a slice without it is no harm.
 
 The frame is that of the milled face. A mark on the unmilled top does not recede: relative to it the face
 moves up by the recession r = depth · cos(tilt) (in image px), so face shift = surface mark's shift + (r, 0).
@@ -14,28 +15,23 @@ says so.
 """
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.face_registration import face_shift, start_face, updated_face
 from algorithms.fiducial_search import FoundMark, believable, find_marks, largest_agreement
-from algorithms.maintained_reference import (
-    aligned,
-    start_reference,
-    updated_reference,
-)
+from algorithms.maintained_reference import has_structure
+from algorithms.mark_learning import learn_marks
 from algorithms.registration_state import (
     ChannelFace,
     FiducialRegion,
     FiducialShift,
-    RegionReference,
     Registration,
     RegistrationState,
     Shift,
     in_registration_order,
-    recession_of,
     start_registration,
 )
 
@@ -102,37 +98,6 @@ def _by_face(
     return Registration(*state.last_shift_px, reach, shift.quality, "face", True, tuple(notes))
 
 
-def _learn_marks(
-    state: RegistrationState,
-    channel: str,
-    image: NDArray[Any],
-    result: Registration,
-    found: list[FoundMark],
-    recession_px: float,
-) -> RegistrationState:
-    """References renewed from the marks that were used; new ones for a channel that has none."""
-    by_region = {f.region: f for f, mark in zip(found, result.fiducials, strict=False) if mark.used and f.own}
-    references = [
-        replace(
-            kept,
-            reference=updated_reference(
-                kept.reference, by_region[kept.region].estimate, image, state.regions[kept.region].origin
-            ),
-        )
-        if kept.channel == channel and kept.region in by_region
-        else kept
-        for kept in state.references
-    ]
-    owned = {kept.region for kept in references if kept.channel == channel}
-    for number, region in enumerate(state.regions):
-        if number not in owned and result.source == "fiducial":
-            shift = (result.dy_px - recession_of(region, recession_px), result.dx_px)
-            picture, valid = aligned(image, region.origin, region.shape, shift)
-            if valid.mean() > 0.9:
-                references.append(RegionReference(channel, number, start_reference(picture, result.sigma_px)))
-    return replace(state, references=tuple(references))
-
-
 def _learn_face(
     state: RegistrationState, channel: str, image: NDArray[Any], result: Registration
 ) -> RegistrationState:
@@ -148,11 +113,17 @@ def _learn_face(
     return replace(state, faces=tuple(faces))
 
 
-def _first(state: RegistrationState, channel: str) -> Registration:
+def _first(state: RegistrationState, channel: str, image: NDArray[Any]) -> Registration:
+    """The image that defines the frame; one without any structure leaves that to the next."""
+    source: Literal["fiducial", "face"] = "fiducial" if state.regions else "face"
+    parts = [image[r.y_px : r.y_px + r.height_px, r.x_px : r.x_px + r.width_px] for r in state.regions]
+    if not any(has_structure(part.astype(np.float32)) for part in parts or [image]):
+        empty = f"the {source} shows nothing: the next image defines the frame"
+        return Registration(0.0, 0.0, float(max(image.shape)), 0.0, source, True, (empty,))
     notes = ["defines the frame"]
     if channel != state.reference_channel:
         notes.append(f"provisional frame: {state.reference_channel} is missing from the first slice")
-    return Registration(0.0, 0.0, 0.0, 1.0, "fiducial" if state.regions else "face", False, tuple(notes))
+    return Registration(0.0, 0.0, 0.0, 1.0, source, False, tuple(notes))
 
 
 def register_image(
@@ -186,7 +157,7 @@ def register_image(
     found: list[FoundMark] = []
     if not state.faces:
         _check_regions(state, image)
-        result = _first(state, channel)
+        result = _first(state, channel, image)
     else:
         _check_size(state, image)
         found = find_marks(state, channel, image, expected_recession_px)
@@ -194,7 +165,7 @@ def register_image(
         result = _by_marks(found, used) if used else _by_face(state, channel, image, found)
     if result.lost:
         return state, result
-    state = _learn_marks(state, channel, image, result, found, expected_recession_px)
+    state = learn_marks(state, channel, image, result, found, expected_recession_px)
     state = _learn_face(state, channel, image, result)
     return replace(state, last_shift_px=(result.dy_px, result.dx_px)), result
 

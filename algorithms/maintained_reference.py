@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from algorithms.patch_fit import Reference
 from algorithms.registration import ShiftEstimate, estimate_shift, reference_of
@@ -30,6 +31,10 @@ UPDATE_QUALITY = 0.5
 BORDER_PX = 8
 """Of the stored picture around the region, so that alignment never pulls in a mirrored edge."""
 
+STRUCTURE_PX = 2.0
+STRUCTURE = 4.0
+"""Variance of a picture smoothed by so many px, over that of noise alone, from which it shows something."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MaintainedReference:
@@ -45,14 +50,20 @@ class MaintainedReference:
     """(h, w)"""
     anchor_noise: float
     correction_px: tuple[float, float]
-    """To be added to a shift against `picture` to get the shift in the frame."""
-    correction_sigma_px: float
+    """To be added to a shift against `picture` to get the shift against the anchor."""
 
 
-def start_reference(picture: NDArray[np.float32], shift_sigma_px: float) -> MaintainedReference:
-    """The reference made of a first `picture` (h, w), aligned to the frame within `shift_sigma_px`."""
+def start_reference(picture: NDArray[np.float32]) -> MaintainedReference:
+    """The reference made of a first `picture` (h, w), aligned to the frame."""
     noise = noise_variance(picture)
-    return MaintainedReference(picture, noise, noise, 1, picture, noise, (0.0, 0.0), shift_sigma_px)
+    return MaintainedReference(picture, noise, noise, 1, picture, noise, (0.0, 0.0))
+
+
+def has_structure(picture: NDArray[np.float32]) -> bool:
+    """Whether a picture (h, w) shows anything but noise: smoothed, it varies more than its noise would."""
+    smooth = ndimage.gaussian_filter(picture, STRUCTURE_PX)
+    left = noise_variance(picture) / (4.0 * np.pi * STRUCTURE_PX**2)
+    return float(smooth.var()) > STRUCTURE * left + 1e-6
 
 
 def aligned(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from algorithms.channel_offset import ChannelOffset
 from algorithms.face_registration import FaceReference
 from algorithms.maintained_reference import MaintainedReference
 from algorithms.registration import SMALLEST_PX
@@ -33,9 +34,12 @@ class FiducialRegion:
 
 @dataclass(frozen=True, slots=True)
 class RegionReference:
+    """What a channel shows of a mark, and where that picture lies in the frame."""
+
     channel: str
     region: int
     reference: MaintainedReference
+    offset: ChannelOffset
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,3 +121,9 @@ def in_registration_order(channels: tuple[str, ...], reference_channel: str) -> 
 def recession_of(region: FiducialRegion, recession_px: float) -> float:
     """What the face's recession adds to this mark's shift to give the face's."""
     return recession_px if region.surface else 0.0
+
+
+def frame_reference(state: RegistrationState, region: int) -> RegionReference | None:
+    """The reference of a mark in the channel whose first image defined the frame."""
+    defining = state.faces[0].channel if state.faces else ""
+    return next((r for r in state.references if r.region == region and r.channel == defining), None)

@@ -159,6 +159,30 @@ def test_a_first_slice_without_the_reference_channel() -> None:
     assert wrong_px(late, (1.0, 2.0)) < 0.1
 
 
+def test_a_first_image_that_shows_nothing_leaves_the_frame_to_the_next() -> None:
+    """A blanked beam is reported as lost; the run goes on from the first image with a mark in it."""
+    rng = np.random.default_rng(12)
+    state = start_registration(REGIONS, CHANNELS, "2kV")
+    for blank in (np.zeros(SHAPE, np.uint8), rng.normal(90.0, 9.0, SHAPE).astype(np.uint8)):
+        state, nothing = register_image(state, "2kV", blank)
+        assert nothing.lost
+    state, first = register_image(state, "2kV", frame(rng))
+    assert (first.dy_px, first.dx_px, first.lost) == (0.0, 0.0, False)
+    _, later = register_image(state, "2kV", frame(rng, (1.3, -0.7)))
+    assert wrong_px(later, (1.3, -0.7)) < 0.1
+
+
+def test_a_mark_that_is_covered_at_first_is_used_when_it_appears() -> None:
+    """Its reference is begun by the other mark's shift, not with a picture of nothing."""
+    rng = np.random.default_rng(13)
+    state = start_registration(REGIONS, CHANNELS, "2kV")
+    state, _ = register_image(state, "2kV", frame(rng, marks=(NOTHING, MARK)))
+    state, _ = register_image(state, "2kV", frame(rng, (0.5, 0.4)))
+    _, both = register_image(state, "2kV", frame(rng, (1.3, -0.7)))
+    assert [mark.used for mark in both.fiducials] == [True, True]
+    assert wrong_px(both, (1.3, -0.7)) < 0.1
+
+
 def test_the_reference_comes_first() -> None:
     """Within a slice, the others keep their order behind it."""
     assert in_registration_order(CHANNELS, "2kV") == ("2kV", "1kV", "4kV")
