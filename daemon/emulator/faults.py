@@ -19,6 +19,7 @@ import numpy as np
 from daemon.emulator.plan import DRIFT_FAULT
 from daemon.emulator.rewriting import cropped, cut, noisy
 from daemon.emulator.settings import FaultOrder
+from daemon.emulator.tilt import TILT_FAULT
 from daemon.errors import ConfigurationError
 
 Pieces = tuple[bytes, ...]
@@ -215,6 +216,7 @@ FAULTS: dict[str, Fault] = {
     "share-loss": Fault("before this slice the project is out of reach for AMOUNT s", _share_loss, 5.0),
     CLOCK_FAULT: Fault("from this slice on the microscope's clock is AMOUNT h slow", _files_unharmed, 3.0),
     RESTART_FAULT: Fault("the acquisition restarts here and numbers from 1 again", _files_unharmed),
+    TILT_FAULT: Fault("from this slice on tilt correction is switched over", _files_unharmed),
     DRIFT_FAULT: Fault("from this slice on the mill takes more: the mean thickness rises", _files_unharmed),
 }
 """Every fault that can be ordered; AMOUNT as in KIND-AMOUNT@SLICE."""

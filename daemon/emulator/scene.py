@@ -20,6 +20,7 @@ from daemon.emulator.layout import CrossLayout, Layout, RulerLayout, lay_out
 from daemon.emulator.plan import Plan, Stream, pixel_y_nm, plan_run, random_stream
 from daemon.emulator.settings import EmulatorSettings
 from daemon.emulator.texture import Texture, draw_texture, texture_at
+from daemon.emulator.tilt import margin_px, scanned
 
 Signal = NDArray[np.float32]
 CURTAIN_MARGIN_PX = 64
@@ -69,20 +70,24 @@ def photograph(scene: Scene, index: int, channel: int) -> NDArray[np.uint8] | ND
     """The recorded image (height, width) of slice ``index`` (from 0) in a channel of ``voltages_kv``."""
     settings = scene.settings
     rng = random_stream(settings, Stream.EXPOSURE, index, channel)
-    signal = clean_signal(scene, index, channel)
+    signal = clean_signal(scene, index, channel, margin_px(settings, index))
+    signal = scanned(signal, settings, index)
     return expose(signal, settings.instruments[channel], rng, _conditions(scene, index, channel))
 
 
-def clean_signal(scene: Scene, index: int, channel: int) -> Signal:
-    """The same before the instrument: float32 (height, width), backscattered electrons per electron."""
+def clean_signal(scene: Scene, index: int, channel: int, margin_rows: int = 0) -> Signal:
+    """The same before the instrument: float32, backscattered electrons per electron.
+
+    Shape (height + 2·margin_rows, width): ``margin_rows`` more are seen above and below the image.
+    """
     settings, layout = scene.settings, scene.layout
-    grid = _grid(settings, scene.plan.shifts_px[index, channel])
+    grid = _grid(settings, scene.plan.shifts_px[index, channel], margin_rows)
     depth_nm = float(scene.plan.depths_nm[index])
     signal = _sample(scene, grid, depth_nm, settings.voltages_kv[channel])
     grain = texture_at(scene.grain, depth_nm, *_nm(settings, grid)) * settings.signals.grain
     for level, coverage in _face_parts(settings, layout, grid, depth_nm):
         _paint(signal, np.float32(level) * (1.0 + grain), coverage)
-    surface_grid = _grid(settings, scene.plan.surface_shifts_px[index, channel])
+    surface_grid = _grid(settings, scene.plan.surface_shifts_px[index, channel], margin_rows)
     above = 1.0 - edge_coverage(_rows(grid) - layout.edge_y_px)[:, None] * np.ones((1, grid.width))
     _paint(signal, _surface(scene, surface_grid), above)
     return signal
@@ -173,8 +178,9 @@ def _conditions(scene: Scene, index: int, channel: int) -> Conditions:
     return Conditions(seen, float(brightness), float(contrast))
 
 
-def _grid(settings: EmulatorSettings, shift_px: NDArray[np.float64]) -> PixelGrid:
-    return PixelGrid(settings.height, settings.width, float(shift_px[0]), float(shift_px[1]))
+def _grid(settings: EmulatorSettings, shift_px: NDArray[np.float64], margin_rows: int) -> PixelGrid:
+    height, first_row = settings.height + 2 * margin_rows, float(shift_px[0]) - margin_rows
+    return PixelGrid(height, settings.width, first_row, float(shift_px[1]))
 
 
 def _rows(grid: PixelGrid) -> NDArray[np.float64]:

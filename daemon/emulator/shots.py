@@ -18,6 +18,7 @@ from daemon.emulator.record import ImageRecord
 from daemon.emulator.scene import Scene, photograph
 from daemon.emulator.settings import EmulatorSettings
 from daemon.emulator.tiff import tiff_pieces
+from daemon.emulator.tilt import is_corrected
 from daemon.emulator.topview import FIB_CURRENT_A, FIB_KV, top_view
 
 Clock = Callable[[], datetime]
@@ -71,7 +72,7 @@ def _record(scene: Scene, at: datetime, index: int, channel: int) -> ImageRecord
         area_px=_area_px(settings),
         dwell_s=recording.dwell_s,
         tilt_deg=settings.tilt_deg,
-        tilt_correction=settings.tilt_correction,
+        tilt_correction=is_corrected(settings, index),
         beam_shift_m=(2.1e-7, 0.0 - followed_m),
         stage_m=(1.2e-3, -3.4e-4, 4.012e-3),
         acquired_at=at,
