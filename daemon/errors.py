@@ -63,3 +63,7 @@ class UnreachableError(WireError):
 
 class ActionError(SlicewatchError):
     """An abort action could not be carried out or was not confirmed."""
+
+
+class DeliveryError(SlicewatchError):
+    """A mail or a web hook was not taken by its receiver."""

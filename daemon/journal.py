@@ -32,7 +32,17 @@ from daemon.space import means_no_space
 
 SCHEMA: Final = 1
 FREE_KEYS: Final = frozenset(
-    {"publish", "monitor", "abort", "run.observer", "run.scan_interval_s", "run.quiet_after_s"}
+    {
+        "publish",
+        "monitor",
+        "abort",
+        "alerts",
+        "watchdog",
+        "health",
+        "run.observer",
+        "run.scan_interval_s",
+        "run.quiet_after_s",
+    }
 )
 """What may change between two starts without touching any result."""
 ACCEPTABLE_KEYS: Final = frozenset(

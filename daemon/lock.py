@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 from daemon.errors import JournalError, StoreError
+from daemon.operating_system import take_lock
 
 
 @contextmanager
@@ -31,7 +31,7 @@ def exclusive(folder: Path) -> Generator[None]:
             remedy="Check the rights of run.output and of its disk, or choose another folder.",
         ) from error
     try:
-        if not _taken(descriptor):
+        if not take_lock(descriptor):
             owner = os.read(descriptor, 20).decode(errors="replace").strip() or "?"
             raise JournalError(
                 f"another slicewatch (process {owner}) writes this run",
@@ -43,19 +43,3 @@ def exclusive(folder: Path) -> Generator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _taken(descriptor: int) -> bool:
-    """Try to take the lock without waiting; each system has its own way."""
-    try:
-        if sys.platform == "win32":
-            import msvcrt
-
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import platform
-import resource
-import sys
 from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
 from daemon import __version__
 from daemon.items import FinishReason
+from daemon.operating_system import peak_rss_mib
 from models.session import Segmenter
 
 TRUTH_KEYS: Final = (
@@ -78,9 +77,3 @@ def provenance(run: UUID, segmenter: Segmenter) -> dict[str, str]:
         "model_sha256": segmenter.spec.sha256,
         "provider": segmenter.provider,
     }
-
-
-def peak_rss_mib() -> float:
-    """The largest resident memory of this process so far, MiB."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if sys.platform == "darwin" else 2**10)

@@ -19,18 +19,45 @@ from daemon.config.acquisition import (
 from daemon.config.configuration import Configuration
 from daemon.config.loading import as_toml_table, load, parse
 from daemon.config.processing import DriftSection, SegmentationSection, VolumeSection
-from daemon.config.reacting import AbortSection, FileAction, MonitorSection, PublishSection
+from daemon.config.reacting import (
+    AbortSection,
+    AnyAction,
+    AutoscriptAction,
+    CommandAction,
+    EmailAction,
+    FileAction,
+    MonitorSection,
+    PublishSection,
+    TcpAction,
+    WebhookAction,
+)
 from daemon.config.section import Section
+from daemon.config.telling import (
+    AlertsSection,
+    AlertWebhook,
+    EmailSection,
+    HealthSection,
+    WatchdogSection,
+    WebhookTarget,
+)
 
 __all__ = [
     "DEFAULT_FILE_PATTERN",
     "AbortSection",
+    "AlertWebhook",
+    "AlertsSection",
+    "AnyAction",
+    "AutoscriptAction",
     "ChannelSection",
+    "CommandAction",
     "Configuration",
     "DriftSection",
+    "EmailAction",
+    "EmailSection",
     "FiducialSection",
     "FileAction",
     "GeometrySection",
+    "HealthSection",
     "MarkSection",
     "MonitorSection",
     "PublishSection",
@@ -40,7 +67,11 @@ __all__ = [
     "Section",
     "SegmentationSection",
     "SidecarSection",
+    "TcpAction",
     "VolumeSection",
+    "WatchdogSection",
+    "WebhookAction",
+    "WebhookTarget",
     "as_toml_table",
     "load",
     "parse",

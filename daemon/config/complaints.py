@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -33,13 +33,22 @@ def explained(error: ValidationError, where: Path) -> ConfigurationError:
 
 def _keys_beside(location: tuple[int | str, ...]) -> list[str]:
     """Names of the keys that are known where an unknown one was found."""
-    model: type[BaseModel] = Configuration
+    models: list[type[BaseModel]] = [Configuration]
     for part in location[:-1]:
-        if isinstance(part, int):
-            continue
-        annotation = model.model_fields[part].annotation if part in model.model_fields else None
-        model = next((m for m in _models_in(annotation)), model)
-    return list(model.model_fields)
+        if isinstance(part, str):
+            models = _models_at(models, part)
+    return [name for model in models for name in model.model_fields]
+
+
+def _models_at(models: list[type[BaseModel]], part: str) -> list[type[BaseModel]]:
+    """The tables below a key; pydantic also names the ``kind`` of a table that has one."""
+    below = [m for model in models if part in model.model_fields for m in _models_in(_type(model, part))]
+    of_kind = [m for m in models if "kind" in m.model_fields and part in get_args(_type(m, "kind"))]
+    return below or of_kind or models
+
+
+def _type(model: type[BaseModel], key: str) -> Any:
+    return model.model_fields[key].annotation
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

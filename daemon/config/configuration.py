@@ -13,8 +13,9 @@ from daemon.config.acquisition import (
     SidecarSection,
 )
 from daemon.config.processing import DriftSection, SegmentationSection, VolumeSection
-from daemon.config.reacting import AbortSection, MonitorSection, PublishSection
+from daemon.config.reacting import AbortSection, EmailAction, MonitorSection, PublishSection
 from daemon.config.section import Section
+from daemon.config.telling import AlertsSection, HealthSection, WatchdogSection
 
 
 class Configuration(Section):
@@ -30,6 +31,9 @@ class Configuration(Section):
     volume: VolumeSection = VolumeSection()
     drift: DriftSection = DriftSection()
     abort: AbortSection = AbortSection()
+    alerts: AlertsSection = AlertsSection()
+    watchdog: WatchdogSection = WatchdogSection()
+    health: HealthSection = HealthSection()
     publish: PublishSection = PublishSection()
     monitor: MonitorSection = MonitorSection()
 
@@ -42,6 +46,14 @@ class Configuration(Section):
         references = sum(channel.reference for channel in self.channels)
         if references != 1 and len(self.channels) > 1:
             raise ValueError(f"exactly one channel has reference = true; {references} have")
+        return self
+
+    @model_validator(mode="after")
+    def mail_has_a_server(self) -> Configuration:
+        """An abort by mail goes through the server of the alerts."""
+        actions = (*self.abort.pause_actions, *self.abort.actions)
+        if self.alerts.email is None and any(isinstance(action, EmailAction) for action in actions):
+            raise ValueError("an abort action 'email' needs [alerts.email]")
         return self
 
     @property

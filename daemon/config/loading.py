@@ -6,12 +6,13 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pydantic import ValidationError
 
 from daemon.config.complaints import explained
 from daemon.config.configuration import Configuration
+from daemon.config.section import Section
 from daemon.errors import ConfigurationError
 
 
@@ -75,19 +76,30 @@ def _overridden(table: dict[str, Any], environment: Mapping[str, str]) -> dict[s
 
 
 def _anchored(configuration: Configuration, base: Path) -> Configuration:
-    run = configuration.run
-    actions = tuple(
-        action.model_copy(update={"path": base / action.path}) for action in configuration.abort.actions
+    """Paths relative to the configuration file, wherever the daemon was started."""
+    anchored = _with_paths(configuration, base)
+    segmentation = configuration.segmentation
+    model = _model_path(segmentation.model, base)
+    return anchored.model_copy(update={"segmentation": segmentation.model_copy(update={"model": model})})
+
+
+def _with_paths(section: Section, base: Path) -> Any:
+    """A copy of a table in which every path, however deep, begins at ``base``."""
+    return section.model_copy(
+        update={name: _based(getattr(section, name), base) for name in type(section).model_fields}
     )
-    return configuration.model_copy(
-        update={
-            "run": run.model_copy(update={"folder": base / run.folder, "output": base / run.output}),
-            "abort": configuration.abort.model_copy(update={"actions": actions}),
-            "segmentation": configuration.segmentation.model_copy(
-                update={"model": _model_path(configuration.segmentation.model, base)}
-            ),
-        }
-    )
+
+
+def _based(value: Any, base: Path) -> Any:
+    match value:
+        case Path():
+            return base / value
+        case Section():
+            return _with_paths(value, base)
+        case tuple():
+            return tuple(_based(item, base) for item in cast("tuple[Any, ...]", value))
+        case _:
+            return value
 
 
 def _model_path(model: str, base: Path) -> str:

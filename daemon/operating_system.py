@@ -1,0 +1,63 @@
+"""What differs between operating systems: the one module with a path for POSIX only.
+
+Windows has no group and world bits, no ``flock``, no ``getrusage`` and no notification socket; each function
+says what it does there. ``docs/service.md`` tells users.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from pathlib import Path
+
+import psutil
+
+
+def is_private(path: Path) -> bool:
+    """Whether only the owner can read a file; on Windows, where access lists decide, always."""
+    return sys.platform == "win32" or not path.stat().st_mode & 0o077
+
+
+def take_lock(descriptor: int) -> bool:
+    """Try to lock an open file without waiting; the system lets go of it when the process ends."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def peak_rss_mib() -> float:
+    """The largest resident memory of this process so far, MiB."""
+    if sys.platform == "win32":
+        return psutil.Process().memory_info().peak_wset / 2**20
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+def notify(state: str) -> bool:
+    """Tell systemd (``READY=1``, ``WATCHDOG=1``, ``STATUS=…``); whether there was anybody to tell.
+
+    The protocol is a datagram to the socket in ``$NOTIFY_SOCKET`` (sd_notify(3)); ``@``: an abstract name.
+    """
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if sys.platform == "win32" or not address:
+        return False
+    if address.startswith("@"):
+        address = "\0" + address[1:]
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
+            channel.sendto(state.encode(), address)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""What leaves the machine towards people and their tools: mail and web hooks, with their secrets kept."""

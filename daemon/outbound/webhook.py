@@ -1,0 +1,102 @@
+"""One JSON object to a web hook: HTTPS (plain HTTP only to this machine), no redirections, a short answer.
+
+The address of a web hook is its password: it is read from a file or the environment, and stands in no error.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import json
+import ssl
+import urllib.error
+import urllib.request
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from daemon.config import WebhookTarget
+from daemon.errors import ConfigurationError, DeliveryError
+from daemon.outbound.secret import read_secret
+
+_LONGEST_ANSWER: Final = 64 * 1024
+
+
+def post(target: WebhookTarget, body: dict[str, Any]) -> str:
+    """Send ``body``; the text that was answered.
+
+    Raises
+    ------
+    DeliveryError
+        The receiver is away, refuses (any status but 2xx), redirects, or speaks no HTTP.
+    ConfigurationError
+        The address cannot be read, or is no address that may be used.
+    """
+    url = _address(target)
+    request = urllib.request.Request(  # noqa: S310 (the scheme has been checked)
+        url,
+        data=json.dumps(body, ensure_ascii=False).encode(),
+        headers={"Content-Type": "application/json; charset=utf-8", "User-Agent": "slicewatch"},
+        method="POST",
+    )
+    try:
+        with _opener(target).open(request, timeout=target.timeout_s) as answer:
+            return answer.read(_LONGEST_ANSWER).decode(errors="replace")
+    except urllib.error.HTTPError as error:
+        with error:
+            raise _undelivered(target, f"status {error.code}") from None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise _undelivered(target, _reason(error)) from None
+
+
+class _NoRedirection(urllib.request.HTTPRedirectHandler):
+    """What we have to say is meant for one receiver."""
+
+    def redirect_request(self, *_args: object, **_named: object) -> None:
+        """Make of a redirection what it is to us: a refusal."""
+        return
+
+
+def _opener(target: WebhookTarget) -> urllib.request.OpenerDirector:
+    context = ssl.create_default_context(cafile=str(target.ca_file) if target.ca_file else None)
+    return urllib.request.build_opener(_NoRedirection, urllib.request.HTTPSHandler(context=context))
+
+
+def _address(target: WebhookTarget) -> str:
+    """The address, checked: a file:// would read our disk, plain HTTP would show the token to everybody."""
+    where = f"web hook {target.name!r}: url_file"
+    url = read_secret(target.url_file, target.url_env, where=where)
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        host, parts = "", urlsplit("")
+    if not host or not (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))):
+        raise ConfigurationError(
+            "a web hook's address begins with https:// (http:// only to this machine)",
+            where=where,
+            remedy="Put the whole address into the file, on one line.",
+        )
+    return url
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _undelivered(target: WebhookTarget, reason: str) -> DeliveryError:
+    return DeliveryError(
+        f"the receiver did not take it: {reason}",
+        where=f"web hook {target.name!r}",
+        remedy="Check the address in its file, and whether this machine can reach it.",
+    )
+
+
+def _reason(error: BaseException) -> str:
+    """Why, without the address: some errors quote what they were given."""
+    inner = getattr(error, "reason", error)
+    if isinstance(inner, OSError):
+        return inner.strerror or type(inner).__name__
+    return type(error).__name__
