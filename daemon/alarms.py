@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from daemon.abort import ActionResult
+from daemon.abort.orders import ActionResult, Order
 from daemon.assembly import ClockSetBack, Outcome, Quarantined, Renumbered
 from daemon.errors import SlicewatchError
 from daemon.items import Alarm, SliceGap
@@ -142,9 +142,41 @@ def asked_to_abort(by: str, reason: str) -> Alarm:
     return Alarm("abort requested", 0, f"{by} asked to abort: {reason or 'no reason given'}")
 
 
+def abort_pending(cause: Alarm, number: str, grace_s: float) -> Alarm:
+    """The microscope will be stopped unless somebody says no."""
+    return Alarm(
+        "abort pending",
+        cause.slice_index,
+        f"the microscope is stopped in {grace_s:.0f} s because of '{cause.kind}' (alarm #{number})",
+        limit=grace_s,
+        remedy=f"Acknowledge this alarm or #{number} to call it off; look at the microscope either way.",
+    )
+
+
+def pause_unconfirmed(order: Order, results: Sequence[ActionResult]) -> Alarm:
+    """The microscope goes on milling while the grace period runs."""
+    return Alarm(
+        "pause NOT CONFIRMED",
+        order.cause.slice_index,
+        f"the microscope was asked to pause: {_told(results)}",
+        remedy="Pause the microscope by hand, or let the abort come.",
+    )
+
+
+def gpu_lost(before: str, now: str, reasons: Mapping[str, str]) -> Alarm:
+    """The network ran on a GPU before and does not any more."""
+    why = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+    return Alarm(
+        "GPU lost",
+        0,
+        f"the network ran on {before} and now runs on {now}" + (f" ({why})" if why else ""),
+        remedy="The results stay right but come later. Look at the driver (nvidia-smi), then restart.",
+    )
+
+
 def aborted(cause: Alarm, results: Sequence[ActionResult]) -> Alarm:
     """What became of the abort; loud when nothing confirms that the microscope has stopped."""
-    told = "; ".join(f"{r.kind} {r.target}: {r.detail}" for r in results) or "no abort action is configured"
+    told = _told(results) or "no abort action is configured"
     confirmed = any(result.confirmed for result in results)
     return Alarm(
         "abort confirmed" if confirmed else "abort NOT CONFIRMED",
@@ -152,3 +184,7 @@ def aborted(cause: Alarm, results: Sequence[ActionResult]) -> Alarm:
         f"abort because of '{cause.kind}': {told}",
         remedy="" if confirmed else "Stop the microscope by hand.",
     )
+
+
+def _told(results: Sequence[ActionResult]) -> str:
+    return "; ".join(f"{r.kind} {r.target}: {r.outcome}, {r.detail}" for r in results)

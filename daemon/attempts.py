@@ -19,6 +19,7 @@ from daemon.messages import alarm_message
 from daemon.outputs import Outputs
 from daemon.parts import parts_of
 from daemon.pipeline_state import PipelineState
+from daemon.pulse import beat
 from daemon.requests import Stop
 from daemon.resume import Progress, load_progress, with_images
 from daemon.runner import Runner
@@ -105,6 +106,7 @@ def _waited(station: Station, alarm: Alarm) -> bool:
     _log.error("run.paused", reason=alarm.message, remedy=alarm.remedy)
     with stopping_on_signals(stop.set):
         while not space.has_room(station.outputs.folder):
+            beat(vitals, station.clock())
             if stop.wait(_LOOK_EVERY_S) or any(isinstance(c, Stop) for c in station.inbox.drain()):
                 return False
     vitals.detail = ""

@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 
 from daemon import items
+from daemon.descriptions import ChannelDescription, ChannelPlacement, EscalationDescription
 from daemon.items import FinishReason, PlaneKind, RunState, Status, ThicknessSource
 
 NAN = math.nan
@@ -34,14 +35,6 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     def key(self) -> Hashable:
         """Messages of one topic with equal keys replace each other."""
         return None
-
-
-class ChannelDescription(msgspec.Struct, frozen=True):
-    """One image of every slice, in the model's input order."""
-
-    name: str
-    voltage_kv: float
-    reference: bool
 
 
 class RunMessage(Message, frozen=True, kw_only=True):
@@ -63,6 +56,9 @@ class RunMessage(Message, frozen=True, kw_only=True):
     pixel_size_nm: float = NAN
     grid_nm: float = NAN
     armed: bool = False
+    armed_by: str = ""
+    armed_at: datetime | None = None
+    escalation: EscalationDescription = EscalationDescription()
     device: str = ""
     provider: str = ""
     provider_wanted: str = ""
@@ -74,17 +70,6 @@ class RunMessage(Message, frozen=True, kw_only=True):
     last_image_at: datetime | None = None
     ledger: dict[str, int] = {}
     ledger_balanced: bool = True
-
-
-class ChannelPlacement(msgspec.Struct, frozen=True):
-    """How one image of a slice was registered; quality 0…1, ``source`` fiducial or face."""
-
-    dy_px: float
-    dx_px: float
-    sigma_px: float
-    quality: float
-    source: str
-    notes: tuple[str, ...] = ()
 
 
 class SliceMessage(Message, frozen=True, kw_only=True):
@@ -244,7 +229,10 @@ class HeartbeatMessage(Message, frozen=True, kw_only=True):
     interval_s: float
     uptime_s: float = NAN
     last_image_age_s: float = NAN
+    progress_age_s: float = NAN
     rss_mib: float = NAN
+    armed: bool = False
+    escalation: EscalationDescription = EscalationDescription()
     ledger: dict[str, int] = {}
     ledger_balanced: bool = True
     previews_withheld: int = 0

@@ -1,12 +1,12 @@
-"""What people ask of a run, and the one decision that acts on the microscope: armed or not."""
+"""What people ask of a run, and the one way from a verdict to the microscope."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
 from daemon import alarms
-from daemon.abort import abort
-from daemon.config import AbortSection
+from daemon.abort.escalator import Escalator, Reach
+from daemon.abort.policy import Stage
 from daemon.items import Alarm, FinishReason
 from daemon.outlet import Outlet
 from daemon.requests import Abort, Acknowledge, Arm, Command, Disarm, Stop
@@ -15,41 +15,44 @@ from daemon.requests import Abort, Acknowledge, Arm, Command, Disarm, Stop
 class Operator:
     """Obeys commands between slices; every one of them goes into the journal with its author."""
 
-    def __init__(self, outlet: Outlet, section: AbortSection, tell: Callable[[Alarm], None]) -> None:
+    def __init__(
+        self, outlet: Outlet, reach: Reach, tell: Callable[[Alarm], str], commit: Callable[[], None]
+    ) -> None:
         self._outlet = outlet
-        self._section = section
-        self._tell = tell
+        self._escalator = Escalator(reach, outlet, tell, commit)
+
+    @property
+    def is_aborting(self) -> bool:
+        """Whether the microscope is being stopped right now; the run waits to hear what came of it."""
+        return self._escalator.stage is Stage.ABORTING
 
     def obey(self, commands: Sequence[Command]) -> FinishReason | None:
-        """Carry out commands in order; why the run must end, if one of them says so."""
+        """Carry out commands in order, then look after what is pending; why the run must end, if it must."""
         reason: FinishReason | None = None
         for command in commands:
             self._outlet.audit(command)
             reason = self._obeyed(command) or reason
-        return reason
+        self._escalator.look()
+        return FinishReason.DRIFT_ABORT if self._escalator.stage is Stage.ABORTED else reason
 
-    def abort_if_armed(self, cause: Alarm) -> bool:
-        """Stop the microscope if that is armed; whether it was."""
-        if self._outlet.is_armed:
-            self._abort(cause)
-        return self._outlet.is_armed
+    def drifted(self, cause: Alarm, alarm: str) -> None:
+        """Sustained drift was told as ``alarm``: if armed, this begins the way to the microscope."""
+        self._escalator.drifted(cause, alarm)
 
     def _obeyed(self, command: Command) -> FinishReason | None:
         match command:
             case Acknowledge():
                 self._outlet.acknowledge(command.alarm, command.by)
+                self._escalator.acknowledged(command.alarm, command.by)
             case Arm():
-                self._outlet.arm(armed=True)
+                self._escalator.arm(command.by)
             case Disarm():
-                self._outlet.arm(armed=False)
+                self._escalator.disarm(command.by)
             case Stop():
+                self._escalator.run_stopped(command.by)
                 return FinishReason.STOPPED
             case Abort():
-                self._abort(alarms.asked_to_abort(command.by, command.reason))
-                return FinishReason.DRIFT_ABORT
+                self._escalator.abort(alarms.asked_to_abort(command.by, command.reason))
             case _:
                 pass
         return None
-
-    def _abort(self, cause: Alarm) -> None:
-        self._tell(alarms.aborted(cause, abort(self._section.actions, cause)))

@@ -19,6 +19,7 @@ from algorithms.drift import DriftVerdict, baseline_nm
 from algorithms.resampling import InPlaneGrid
 from daemon import messages as say
 from daemon import preview
+from daemon.abort.memory import Arming
 from daemon.array_outputs import ArrayOutputs
 from daemon.assembly import AssemblyState, FrameAccepted, Outcome, SliceComplete
 from daemon.codec import pack
@@ -42,6 +43,7 @@ from daemon.journal import FileVersion, Record
 from daemon.ledger import Ledger
 from daemon.outbox import Outbox
 from daemon.pipeline_state import Counts, PipelineState
+from daemon.pulse import beat
 from daemon.records import faces_record, ligaments_record
 from daemon.requests import Command
 from daemon.stages.growing import stored
@@ -165,15 +167,19 @@ class Outlet:
 
     # What people do
 
-    @property
-    def is_armed(self) -> bool:
-        """Whether sustained drift stops the microscope."""
-        return self._vitals.armed
-
-    def arm(self, *, armed: bool) -> None:
-        """Arm or disarm."""
-        self._vitals.armed = armed
+    def escalation(self, arming: Arming, told: say.EscalationDescription) -> None:
+        """Who has armed the abort, and how far an alarm has come on its way to the microscope."""
+        self._vitals.arming, self._vitals.escalation = arming, told
         self._tell_run()
+
+    def keep(self, *records: Record) -> None:
+        """Records that are not told; they become durable with the next commit."""
+        for record in records:
+            self._outbox.keep(record)
+
+    def beat(self) -> None:
+        """The loop is getting on."""
+        beat(self._vitals, self._station.clock())
 
     def acknowledge(self, identifier: str, by: str) -> None:
         """Tell an alarm again, with the name of who has seen it; an unknown one is nobody's."""

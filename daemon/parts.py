@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from daemon.abort.escalator import Reach, reach_of
 from daemon.config import Configuration
 from daemon.control import Inbox
 from daemon.frame_shelf import FrameShelf
@@ -34,6 +35,7 @@ class Parts:
     inbox: Inbox
     outlet: Outlet
     surroundings: Surroundings
+    reach: Reach
     asv_nm: Callable[[int], float]
     clock: Callable[[], float]
     follow: bool
@@ -52,6 +54,7 @@ def parts_of(station: Station, shelf: FrameShelf) -> Parts:
         surroundings=Surroundings(
             station.outputs.folder, station.expected_slices, configuration.run.quiet_after_s, station.clock
         ),
+        reach=reach_of(station),
         asv_nm=_asv_reader(configuration.run.folder),
         clock=station.clock,
         follow=station.follow,

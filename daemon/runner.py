@@ -68,7 +68,7 @@ class Runner:
         self._state: PipelineState | None = progress.pipeline
         self._faces: dict[int, FaceStack] = dict(progress.faces)
         self._counts: Counts = progress.counts
-        self._operator = Operator(parts.outlet, self._configuration.abort, self._alarm)
+        self._operator = Operator(parts.outlet, parts.reach, self._alarm, self._commit)
         self._arrivals = Arrivals(parts.watcher, parts.shelf)
         self._reason: FinishReason | None = None
 
@@ -83,8 +83,8 @@ class Runner:
         self._outlet.enter(RunState.WAITING, self._counts)
         for alarm in before:
             self._alarm(alarm)
-            self._outlet.commit(self._assembly, None, self._counts, None)
-        while self._reason is None:
+            self._commit()
+        while self._reason is None or self._operator.is_aborting:
             self._turn()
         self._outlet.enter(RunState.FINISHING, self._counts)
         if self._reason is FinishReason.COMPLETED:
@@ -102,15 +102,17 @@ class Runner:
 
     def _turn(self) -> None:
         """One turn: requests first, then at most one file, else the passing of time."""
+        self._outlet.beat()
         wish = self._operator.obey(self._parts.inbox.drain())
-        self._reason = self._reason or wish
+        self._reason = wish if wish is FinishReason.DRIFT_ABORT else self._reason or wish
         came = False
         for event, version in self._arrivals.next(_PATIENCE_S):
             self._advance(event, version)
             came = True
         if not came:
             self._advance(Tick(self._parts.watcher.unread), None)
-        if self._assembly.over or (not came and not self._parts.follow and self._arrivals.exhausted):
+        over = self._assembly.over or (not came and not self._parts.follow and self._arrivals.exhausted)
+        if over and not self._operator.is_aborting:
             self._reason = self._reason or FinishReason.COMPLETED
 
     def _drain(self) -> None:
@@ -215,9 +217,9 @@ class Runner:
             raised += drifting
             self._outlet.drift(thickness.index, verdict, judged)
         for alarm in raised:
-            self._alarm(alarm)
-            if judging.is_sustained(alarm) and self._operator.abort_if_armed(alarm):
-                self._reason = FinishReason.DRIFT_ABORT
+            number = self._alarm(alarm)
+            if judging.is_sustained(alarm):
+                self._operator.drifted(alarm, number)
         return replace(state, judging=judged, inspecting=inspected)
 
     def _provisional(
@@ -246,6 +248,7 @@ class Runner:
 
     def _final(self, state: PipelineState, face: OpenFace) -> PipelineState:
         """The final segmentation of a face, its place in the volume, and the planes this completes."""
+        self._outlet.beat()
         probabilities = segmenting.classify(self._parts.segmenter, list(self._faces.values()), face.index)
         segmented = segmenting.segmented(face.index, probabilities, Status.FINAL)
         growth, placed, planes = growing.grow(
@@ -286,6 +289,12 @@ class Runner:
         self._state = replace(state, growth=growth, window=())
         self._outlet.commit(self._assembly, self._state, self._counts, None)
 
-    def _alarm(self, alarm: Alarm) -> None:
+    def _commit(self) -> None:
+        """Make durable and tell what happened between slices."""
+        self._outlet.commit(self._assembly, None, self._counts, None)
+
+    def _alarm(self, alarm: Alarm) -> str:
+        """Tell an alarm; the identifier that it is told under."""
         self._counts = replace(self._counts, alarms=self._counts.alarms + 1)
         self._outlet.alarm(self._counts.alarms, alarm)
+        return str(self._counts.alarms)

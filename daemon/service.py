@@ -20,6 +20,7 @@ from daemon.items import FinishReason
 from daemon.journal import ACCEPTABLE_KEYS, FREE_KEYS, Journal, open_journal
 from daemon.lock import exclusive
 from daemon.messages import HeartbeatMessage
+from daemon.operating_system import notify
 from daemon.outputs import Outputs, prepare, write_tables
 from daemon.project import read_project
 from daemon.publish import Publisher
@@ -93,7 +94,7 @@ def _run(
             publisher,
             inbox=Inbox(),
             volume=StoredVolume(),
-            vitals=Vitals(started_at=_now(), armed=configuration.abort.armed),
+            vitals=Vitals(started_at=_now()),
             expected_slices=configuration.run.expected_slices or project.expected_slices,
             follow=follow,
             clock=time.monotonic,
@@ -102,6 +103,7 @@ def _run(
         control = stack.enter_context(closing(_control(station)))
         stack.enter_context(closing(_heartbeat(station, control)))
         _log.info("sockets.open", events=publisher.endpoint, control=control.endpoint)
+        notify("READY=1\nSTATUS=watching " + str(configuration.run.folder))
         reason = run_attempts(station)
     if reason is not FinishReason.STOPPED:
         _write_report(outputs)
@@ -132,6 +134,7 @@ def _heartbeat(station: Station, control: ControlServer) -> Heartbeat:
             station.vitals,
             interval_s=INTERVAL_S,
             now=_now(),
+            now_s=station.clock(),
             withheld=station.publisher.previews_withheld,
             refused=control.garbage,
         )

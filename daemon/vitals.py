@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
+import msgspec
 import psutil
 
+from daemon.abort.memory import Arming
 from daemon.config import Configuration
 from daemon.items import FinishReason, RunState, ThicknessSource
 from daemon.ledger import Ledger
-from daemon.messages import ChannelDescription, HeartbeatMessage, RunMessage
+from daemon.messages import ChannelDescription, EscalationDescription, HeartbeatMessage, RunMessage
 from daemon.pipeline_state import Counts
 from models.session import Segmenter
 
@@ -23,13 +25,20 @@ class Vitals:
     state: RunState = RunState.STARTING
     finish_reason: FinishReason | None = None
     detail: str = ""
-    armed: bool = False
+    arming: Arming | None = None
+    escalation: EscalationDescription = field(default_factory=EscalationDescription)
+    progressed_s: float = float("nan")
     counts: Counts = field(default_factory=Counts)
     books: Ledger = field(default_factory=lambda: Ledger(0, 0, 0, 0, 0))
     planes: int = 0
     pixel_size_nm: float = float("nan")
     last_image_at: datetime | None = None
     source: ThicknessSource = ThicknessSource.TARGET
+
+    @property
+    def armed(self) -> bool:
+        """Whether sustained drift stops the microscope."""
+        return self.arming is not None and self.arming.armed
 
     @property
     def ledger(self) -> dict[str, int]:
@@ -60,6 +69,9 @@ def run_message(
         pixel_size_nm=vitals.pixel_size_nm,
         grid_nm=configuration.volume.grid_nm,
         armed=vitals.armed,
+        armed_by=vitals.arming.by if vitals.arming else "",
+        armed_at=vitals.arming.at if vitals.arming else None,
+        escalation=vitals.escalation,
         device=segmenter.provider.removesuffix("ExecutionProvider"),
         provider=segmenter.provider,
         provider_wanted=next(iter(configuration.segmentation.providers), ""),
@@ -74,18 +86,28 @@ def run_message(
 
 
 def heartbeat_message(
-    vitals: Vitals, *, interval_s: float, now: datetime, withheld: int, refused: int
+    vitals: Vitals, *, interval_s: float, now: datetime, now_s: float, withheld: int, refused: int
 ) -> HeartbeatMessage:
-    """The sign of life."""
+    """The sign of life; ``now_s`` is the monotonic clock that the loop notes its progress by."""
     last = vitals.last_image_at
     return HeartbeatMessage(
         state=vitals.state,
         interval_s=interval_s,
         uptime_s=(now - vitals.started_at).total_seconds(),
         last_image_age_s=(now - last).total_seconds() if last else float("nan"),
+        progress_age_s=now_s - vitals.progressed_s,
+        armed=vitals.armed,
+        escalation=left_now(vitals.escalation, now),
         rss_mib=psutil.Process().memory_info().rss / 2**20,
         ledger=vitals.ledger,
         ledger_balanced=vitals.books.imbalance == 0,
         previews_withheld=withheld,
         requests_refused=refused,
     )
+
+
+def left_now(told: EscalationDescription, now: datetime) -> EscalationDescription:
+    """The same with the seconds of grace that are left at this moment."""
+    if told.ends_at is None:
+        return told
+    return msgspec.structs.replace(told, grace_left_s=max(0.0, (told.ends_at - now).total_seconds()))

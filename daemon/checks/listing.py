@@ -10,7 +10,7 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
-from daemon.checks import images, network, outputs, places, sockets
+from daemon.checks import actions, images, network, outputs, places, sockets
 from daemon.checks.finding import Finding, Level, attempt, ok, refused
 from daemon.config import Configuration, load
 from daemon.errors import ConfigurationError
@@ -79,7 +79,8 @@ def _surroundings(configuration: Configuration, first: images.FirstImages) -> It
     yield attempt("output", lambda: outputs.check_output(configuration))
     yield attempt("disk", lambda: outputs.check_disk(configuration, first, slices))
     yield attempt("journal", lambda: outputs.check_journal(configuration))
-    yield attempt("abort", lambda: outputs.check_actions(configuration))
+    yield attempt("abort", lambda: actions.check_abort(configuration))
+    yield from actions.rehearse(configuration)
     yield attempt("publish.events", lambda: sockets.check_endpoint(configuration, "events", section.events))
     yield attempt(
         "publish.control", lambda: sockets.check_endpoint(configuration, "control", section.control)

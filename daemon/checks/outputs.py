@@ -92,23 +92,6 @@ def check_journal(configuration: Configuration) -> Finding:
             return fail("journal", f"{error.what} [{path}]", error.remedy)
 
 
-def check_actions(configuration: Configuration) -> Finding:
-    """What an alarm of sustained drift would do, and whether it could."""
-    section = configuration.abort
-    targets = ", ".join(str(action.path) for action in section.actions)
-    blocked = [a.path for a in section.actions if not os.access(_existing(a.path.parent), os.W_OK | os.X_OK)]
-    if blocked:
-        return fail(
-            "abort", f"no right to write {blocked[0]}", "Give this user the right, or correct [abort]."
-        )
-    if section.armed and not section.actions:
-        text = "armed, but there is no action: drift would end the run here and leave the microscope milling"
-        return warn("abort", text, "Configure actions in [abort].")
-    if not section.armed:
-        return ok("abort", f"not armed: drift only alarms{f'; could write {targets}' if targets else ''}")
-    return ok("abort", f"armed: sustained drift writes {targets}")
-
-
 def _history(journal: Journal) -> Finding:
     slices, starts = len(journal.latest("slice")), journal.epoch - 1
     finished = journal.latest("finished").get(0)

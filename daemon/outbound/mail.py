@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import smtplib
 import ssl
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import make_msgid
@@ -36,19 +37,41 @@ def send_mail(section: EmailSection, letter: Letter, to: Sequence[str] = ()) -> 
     """
     recipients = tuple(to) or section.to
     message = _composed(section, letter, recipients)
+    with _session(section) as server:
+        refused = server.send_message(message, section.sender, list(recipients))
+    taken = len(recipients) - len(refused)
+    return f"{section.host} took it for {taken} of {len(recipients)}"
+
+
+def try_server(section: EmailSection) -> str:
+    """Connect and log in without sending anything; what to tell of it.
+
+    Raises
+    ------
+    DeliveryError
+        The server is away, is not who it says, or refuses.
+    ConfigurationError
+        The password cannot be read.
+    """
+    with _session(section) as server:
+        server.noop()
+    return f"{section.host} lets us in"
+
+
+@contextmanager
+def _session(section: EmailSection) -> Generator[smtplib.SMTP]:
+    """A connection, logged in where there is a user; all that can go wrong becomes one kind of error."""
     try:
         with _connection(section) as server:
             if section.user:
                 server.login(section.user, _password(section))
-            refused = server.send_message(message, section.sender, list(recipients))
+            yield server
     except (OSError, smtplib.SMTPException, ValueError) as error:
         raise DeliveryError(
             f"the mail was not taken: {_reason(error)}",
             where=f"mail server {section.host}:{section.port}",
             remedy="Check [alerts.email]: host, port, security, user, and the password's file.",
         ) from None
-    taken = len(recipients) - len(refused)
-    return f"{section.host} took it for {taken} of {len(recipients)}"
 
 
 def _connection(section: EmailSection) -> smtplib.SMTP:

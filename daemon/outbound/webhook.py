@@ -31,7 +31,7 @@ def post(target: WebhookTarget, body: dict[str, Any]) -> str:
     ConfigurationError
         The address cannot be read, or is no address that may be used.
     """
-    url = _address(target)
+    url = check_address(target)
     request = urllib.request.Request(  # noqa: S310 (the scheme has been checked)
         url,
         data=json.dumps(body, ensure_ascii=False).encode(),
@@ -61,8 +61,14 @@ def _opener(target: WebhookTarget) -> urllib.request.OpenerDirector:
     return urllib.request.build_opener(_NoRedirection, urllib.request.HTTPSHandler(context=context))
 
 
-def _address(target: WebhookTarget) -> str:
-    """The address, checked: a file:// would read our disk, plain HTTP would show the token to everybody."""
+def check_address(target: WebhookTarget) -> str:
+    """The address, checked: a file:// would read our disk, plain HTTP would show the token to everybody.
+
+    Raises
+    ------
+    ConfigurationError
+        The address cannot be read, or is no address that may be used.
+    """
     where = f"web hook {target.name!r}: url_file"
     url = read_secret(target.url_file, target.url_env, where=where)
     try:

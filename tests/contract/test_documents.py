@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from daemon import alarms
-from daemon.abort import ActionResult
+from daemon.abort.orders import ActionResult, Order, Outcome, Request
 from daemon.assembly import Quarantined, Refusal
 from daemon.config import Configuration, parse
 from daemon.items import Alarm, FinishReason, GapReason, PlaneKind, SliceGap, Status, ThicknessSource
@@ -74,7 +74,10 @@ def test_every_alarm_is_explained():
         alarms.gap(SliceGap(1, GapReason.MISSING)),
         alarms.asked_to_abort("a", "b"),
         alarms.aborted(cause, []),
-        alarms.aborted(cause, [ActionResult("file", "STOP", confirmed=True, detail="written")]),
+        alarms.aborted(cause, [ActionResult("file", "STOP", Outcome.CONFIRMED, "written")]),
+        alarms.abort_pending(cause, "7", 300.0),
+        alarms.pause_unconfirmed(Order(Request.PAUSE, "run", "7", cause), []),
+        alarms.gpu_lost("CUDAExecutionProvider", "CPUExecutionProvider", {}),
     ]
     kinds = {alarm.kind for alarm in raised} | {f"drift {kind}" for kind in SUSTAINED}
     kinds |= {"thickness limit", "thickness unreadable", "registration lost", "acquisition renumbered"}
