@@ -1,4 +1,4 @@
-"""Ways to fill the empty planes between two measured slices: nearest slice, cubic spline, inpainting network.
+"""Ways to fill the empty planes between two measured slices: nearest slice, cubic spline.
 
 A filling gets the positions ``(m,)`` and labels ``(m, y, x)`` of the slices around an interval and the
 planes to fill, and returns their labels ``(k, y, x)``. How many slices it wants on either side is part of
@@ -18,8 +18,6 @@ Labels = NDArray[np.uint8]
 Planes = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Fill = Callable[[Planes, Labels, Planes], Labels]
-Inpaint = Callable[[Labels, NDArray[np.bool_]], NDArray[np.float32]]
-"""Sections ``(s, z, u)`` uint8 and which z are known ``(z,)`` to probabilities ``(s, phases, z, u)``."""
 
 CUBIC_REACH_PX = 3
 """Smallest mean error of {2, 3, 4, 5, 8, 20} px on hierarchical nanoporous gold, 2.5 nm voxels, slices of
@@ -59,7 +57,7 @@ def fill_cubic(slices: Planes, labels: Labels, planes: Planes) -> Labels:
     height = np.tensordot(weights.astype(np.float32), distances, axes=1)
     fractions = _between(slices, np.mean(labels > 0, axis=(1, 2)), planes)
     solid = np.stack([conserve_area(plane, part) for plane, part in zip(height, fractions, strict=True)])
-    return np.where(solid, _solid_phase(weights, labels), np.uint8(0))
+    return np.where(solid, solid_phase(weights, labels), np.uint8(0))
 
 
 def spline_weights(slices: Planes, planes: Planes) -> Floats:
@@ -85,34 +83,17 @@ def conserve_area(height: NDArray[np.float32], fraction: float) -> NDArray[np.bo
     return height >= np.clip(level, -LARGEST_REPAIR_PX, LARGEST_REPAIR_PX)
 
 
-def _solid_phase(weights: Floats, labels: Labels) -> Labels:
-    """The most likely solid phase of every voxel, 1 … highest label; 1 everywhere in two-phase material."""
+def solid_phase(weights: Floats, labels: Labels) -> Labels:
+    """The most likely solid phase of every voxel, 1 … highest label; 1 everywhere in two-phase material.
+
+    Spline ``weights`` ``(k, m)`` of ``labels`` ``(m, y, x)`` make the result ``(k, y, x)``.
+    """
     highest = int(labels.max(initial=1))
     if highest <= 1:
         return np.ones((weights.shape[0], *labels.shape[1:]), dtype=np.uint8)
     indicators = (labels == np.uint8(phase) for phase in range(1, highest + 1))
     scores = [np.tensordot(weights, indicator.astype(np.float32), axes=1) for indicator in indicators]
     return (np.argmax(np.stack(scores), axis=0) + 1).astype(np.uint8)
-
-
-def inpainting(inpaint: Inpaint, before: int, after: int) -> Interpolation:
-    """A network's filling: its probabilities for all zx and all zy sections, averaged; the largest wins.
-
-    Source: Sardhara et al., slice thickness, section 2.2.3. The network sees the window of ``before`` +
-    ``after`` slices at their true positions with unknown planes in between.
-    """
-
-    def fill(slices: Planes, labels: Labels, planes: Planes) -> Labels:
-        window = np.zeros((int(slices[-1] - slices[0]) + 1, *labels.shape[1:]), dtype=np.uint8)
-        known = np.zeros(window.shape[0], dtype=np.bool_)
-        window[slices - slices[0]], known[slices - slices[0]] = labels, True
-        wanted = planes - slices[0]
-        along_x = inpaint(np.ascontiguousarray(window.transpose(1, 0, 2)), known)[:, :, wanted]
-        along_y = inpaint(np.ascontiguousarray(window.transpose(2, 0, 1)), known)[:, :, wanted]
-        both = along_x.transpose(1, 2, 0, 3) + along_y.transpose(1, 2, 3, 0)
-        return np.argmax(both, axis=0).astype(np.uint8)
-
-    return Interpolation(before, after, fill)
 
 
 INTERPOLATIONS: Mapping[str, Interpolation] = {

@@ -37,6 +37,7 @@ class Network(StrEnum):
     """What ``train`` can train."""
 
     LATE_FUSION = "late-fusion"
+    INPAINTING = "inpainting"
 
 
 def _print_version(wanted: bool) -> None:

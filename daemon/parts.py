@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from algorithms.slice_filling import Interpolation
 from daemon.abort.escalator import Reach, reach_of
 from daemon.config import Configuration
 from daemon.control import Inbox
@@ -32,6 +33,7 @@ class Parts:
     shelf: FrameShelf
     watcher: Watcher
     segmenter: Segmenter
+    filling: Interpolation
     inbox: Inbox
     outlet: Outlet
     surroundings: Surroundings
@@ -49,6 +51,7 @@ def parts_of(station: Station, shelf: FrameShelf) -> Parts:
         shelf=shelf,
         watcher=_watcher(configuration, station.journal),
         segmenter=station.segmenter,
+        filling=station.filling,
         inbox=station.inbox,
         outlet=Outlet(station),
         surroundings=Surroundings(

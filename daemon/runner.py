@@ -252,7 +252,7 @@ class Runner:
         probabilities = segmenting.classify(self._parts.segmenter, list(self._faces.values()), face.index)
         segmented = segmenting.segmented(face.index, probabilities, Status.FINAL)
         growth, placed, planes = growing.grow(
-            state.growth, self._configuration.volume, face.index, face.depth_nm, probabilities
+            state.growth, self._parts.filling, face.index, face.depth_nm, probabilities
         )
         self._outlet.final_face(state.faces_done, segmented, placed, face.shifts)
         self._outlet.face_images(state.faces_done, state.geometry, self._faces[face.index], segmented)
@@ -285,7 +285,7 @@ class Runner:
             return
         while state.open_faces:
             state = self._final(state, state.open_faces[0])
-        growth = self._grown(state.growth, growing.close_growth(state.growth, self._configuration.volume))
+        growth = self._grown(state.growth, growing.close_growth(state.growth, self._parts.filling))
         self._state = replace(state, growth=growth, window=())
         self._outlet.commit(self._assembly, self._state, self._counts, None)
 

@@ -11,6 +11,7 @@ from typing import Final
 
 import structlog
 
+from algorithms.slice_filling import Interpolation
 from daemon.attempts import run_attempts
 from daemon.config import Configuration, as_toml_table, load
 from daemon.control import ControlServer, Inbox
@@ -25,6 +26,7 @@ from daemon.outputs import Outputs, prepare, write_tables
 from daemon.project import read_project
 from daemon.publish import Publisher
 from daemon.records import messages
+from daemon.stages.filling import open_filling
 from daemon.stages.segmenting import open_model
 from daemon.station import Station
 from daemon.vitals import Vitals, heartbeat_message
@@ -61,6 +63,7 @@ def run_daemon(path: Path, *, follow: bool, accept_changes: bool = False) -> int
         )
     outputs = prepare(configuration.run.output, folder)
     segmenter = open_model(configuration, os.cpu_count() or 1)
+    filling = open_filling(configuration, os.cpu_count() or 1)
     if segmenter.refusals:
         _log.warning("model.fallback", provider=segmenter.provider, refused=dict(segmenter.refusals))
     _log.info("model.ready", name=segmenter.spec.name, provider=segmenter.provider)
@@ -74,13 +77,19 @@ def run_daemon(path: Path, *, follow: bool, accept_changes: bool = False) -> int
         finished = journal.latest("finished").get(0)
         if finished is not None:
             return _finished_before(FinishReason(finished["reason"]), outputs, journal, configuration)
-        reason = _run(configuration, outputs, journal, segmenter, follow=follow)
+        reason = _run(configuration, outputs, journal, segmenter, filling, follow=follow)
     _log.info("run.finished", reason=str(reason), output=str(outputs.folder))
     return EXIT_CODES[reason]
 
 
 def _run(
-    configuration: Configuration, outputs: Outputs, journal: Journal, segmenter: Segmenter, *, follow: bool
+    configuration: Configuration,
+    outputs: Outputs,
+    journal: Journal,
+    segmenter: Segmenter,
+    filling: Interpolation,
+    *,
+    follow: bool,
 ) -> FinishReason:
     """Open the sockets around the loop; whatever happens, close them in order."""
     project = read_project(configuration.run.folder)
@@ -91,6 +100,7 @@ def _run(
             outputs,
             journal,
             segmenter,
+            filling,
             publisher,
             inbox=Inbox(),
             volume=StoredVolume(),

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from algorithms.slice_filling import Interpolation
 from daemon.config import Configuration
 from daemon.control import Inbox
 from daemon.journal import Journal
@@ -28,6 +29,7 @@ class Station:
     outputs: Outputs
     journal: Journal
     segmenter: Segmenter
+    filling: Interpolation
     publisher: Publisher
     inbox: Inbox
     volume: StoredVolume

@@ -9,6 +9,7 @@ import importlib.util
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -44,18 +45,21 @@ def train_network(network: str, out: Path, *, quick: bool) -> None:
     ModelError
         ``out`` holds a training with other settings, or the export differs from the trained network.
     """
-    if network != "late-fusion":
+    train = _TRAININGS.get(network)
+    if train is None:
         raise ConfigurationError(
-            f"there is no network {network!r} to train", where="slicewatch train", remedy="Use late-fusion."
+            f"there is no network {network!r} to train",
+            where="slicewatch train",
+            remedy=f"Use {' or '.join(_TRAININGS)}.",
         )
     require(*LIBRARIES)
     _make(out)
     console = Console(highlight=False, soft_wrap=True)
     command = f"slicewatch train {network} --out {out}{' --quick' if quick else ''}"
     with console.status("training") as status:
-        specs = _train(out, command, _reporter(console, status.update), quick=quick)
-    for name, spec in specs.items():
-        console.print(f"{out / f'{name}.onnx'}  sha256 {spec[:16]}…")
+        checksums = train(out, command, _reporter(console, status.update), quick)
+    for name, sha256 in checksums.items():
+        console.print(f"{out / f'{name}.onnx'}  sha256 {sha256[:16]}…")
     console.print(f"cards and learning curves: {out}")
 
 
@@ -125,7 +129,7 @@ def quick_held_out() -> HeldOut:
     return HeldOut(runs=2, height=128, width=192, slices=6)
 
 
-def _train(out: Path, command: str, report: Callable[[str], None], *, quick: bool) -> dict[str, str]:
+def _train_fusion(out: Path, command: str, report: Callable[[str], None], quick: bool) -> dict[str, str]:
     """Train, and return the checksum of each network by name."""
     from models.evaluation import HeldOut
     from models.shipping import train_and_ship
@@ -135,9 +139,27 @@ def _train(out: Path, command: str, report: Callable[[str], None], *, quick: boo
     report(
         f"{scenes} scenes are rendered, then {len(settings.voltages_kv)} branches and their fusion trained"
     )
-    today = datetime.now(UTC).date().isoformat()
-    specs = train_and_ship(settings, held_out, out, command, today, report)
+    specs = train_and_ship(settings, held_out, out, command, _today(), report)
     return {name: spec.sha256 for name, spec in specs.items()}
+
+
+def _train_inpainting(out: Path, command: str, report: Callable[[str], None], quick: bool) -> dict[str, str]:
+    from models.inpainting_shipping import Making, train_and_ship_inpainting
+    from models.inpainting_training import InpaintingSettings
+
+    settings = InpaintingSettings(threads=_cores())
+    if quick:
+        recipe = replace(settings.recipe, steps=10, epochs=3)
+        settings = replace(settings, structures=2, validation_structures=1, filters=8, recipe=recipe)
+    spec = train_and_ship_inpainting(settings, out, Making(command, _today()), report)
+    return {spec.name: spec.sha256}
+
+
+_TRAININGS: Final = {"late-fusion": _train_fusion, "inpainting": _train_inpainting}
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
 
 
 def _reporter(console: Console, update: Callable[[str], None]) -> Callable[[str], None]:

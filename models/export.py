@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -54,8 +54,11 @@ def export_network(network: nn.Module, provenance: Provenance, path: Path) -> Mo
     """
     original = deepcopy(network).eval()
     probe = _probe(provenance)
-    exported = _export(fold_batch_norms(deepcopy(original)), probe)
-    difference = _difference(exported, original, probe, path)
+    blocks_y, blocks_x = (torch.export.Dim(name, min=2, max=4096) for name in ("blocks_y", "blocks_x"))
+    # Image sides stay free, as multiples of the stride.
+    free = {0: torch.export.Dim("batch"), 3: STRIDE_PX * blocks_y, 4: STRIDE_PX * blocks_x}
+    model = exported(fold_batch_norms(deepcopy(original)), probe, free, ("window", "probabilities"))
+    difference = difference_from_torch(model, original, probe, path)
     spec = ModelSpec(
         name=provenance.name,
         channels=provenance.channels,
@@ -68,9 +71,9 @@ def export_network(network: nn.Module, provenance: Provenance, path: Path) -> Mo
         training_data_sha256=provenance.training_data_sha256,
         torch_difference=difference,
     )
-    onnx.helper.set_model_props(exported, to_metadata(spec))
+    onnx.helper.set_model_props(model, to_metadata(spec))
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(exported.SerializeToString())
+    path.write_bytes(model.SerializeToString())
     return replace(spec, sha256=write_checksum(path))
 
 
@@ -82,10 +85,11 @@ def _probe(provenance: Provenance) -> Tensor:
     return torch.from_numpy((levels + 0.1 * rng.standard_normal(shape)).astype(np.float32))
 
 
-def _export(network: nn.Module, probe: Tensor) -> onnx.ModelProto:
-    """Batch and image sides stay free, the sides as multiples of the stride."""
-    blocks_y, blocks_x = (torch.export.Dim(name, min=2, max=4096) for name in ("blocks_y", "blocks_x"))
-    free = {0: torch.export.Dim("batch"), 3: STRIDE_PX * blocks_y, 4: STRIDE_PX * blocks_x}
+def exported(
+    network: nn.Module, probe: Tensor, free: Mapping[int, Any], names: tuple[str, str]
+) -> onnx.ModelProto:
+    """The network as ONNX, its input and output called ``names``; ``free`` dimensions of the input may have
+    any size."""
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it mourns torchvision, which nothing needs
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # torch's exporter uses what torch deprecates
@@ -94,9 +98,9 @@ def _export(network: nn.Module, probe: Tensor) -> onnx.ModelProto:
             (probe,),
             dynamo=True,
             verbose=False,
-            input_names=["window"],
-            output_names=["probabilities"],
-            dynamic_shapes=(free,),
+            input_names=[names[0]],
+            output_names=[names[1]],
+            dynamic_shapes=(dict(free),),
         )
     return _without_sources(program.model_proto)
 
@@ -112,8 +116,13 @@ def _without_sources(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def _difference(exported: onnx.ModelProto, network: nn.Module, probe: Tensor, path: Path) -> float:
-    session = onnxruntime.InferenceSession(exported.SerializeToString(), providers=[CPU])
+def difference_from_torch(model: onnx.ModelProto, network: nn.Module, probe: Tensor, path: Path) -> float:
+    """The largest difference between ONNX Runtime's result and torch's.
+
+    Raises:
+        ExportError: it exceeds LARGEST_DIFFERENCE.
+    """
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=[CPU])
     results: Sequence[Any] = session.run(None, {session.get_inputs()[0].name: probe.numpy()})
     with torch.inference_mode():
         difference = float(np.abs(results[0] - network(probe).numpy()).max())

@@ -28,7 +28,7 @@ def read_checked(path: Path) -> tuple[bytes, str]:
         raise ModelFileMissingError(
             "there is no network at this path",
             str(path),
-            "Correct [segmentation] model; the networks that come with slicewatch lie in models/zoo.",
+            "Correct the configured path; the networks that come with slicewatch lie in models/zoo.",
         )
     content = path.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()

@@ -87,7 +87,7 @@ def open_segmenter(
     """
     content, sha256 = read_checked(path)
     tried, refusals = providers.usable(requested)
-    session = _start(content, tried or (providers.CPU,), threads, path)
+    session = start_session(content, tried or (providers.CPU,), threads, path)
     provider = session.get_providers()[0]
     refusals |= _late_refusals(tried, provider)
     if provider == providers.CPU and requested[0] != providers.CPU and not allow_cpu_fallback:
@@ -142,7 +142,14 @@ def canary_seconds(segmenter: Segmenter) -> float:
     return monotonic() - start
 
 
-def _start(content: bytes, tried: Sequence[str], threads: int, path: Path) -> onnxruntime.InferenceSession:
+def start_session(
+    content: bytes, tried: Sequence[str], threads: int, path: Path
+) -> onnxruntime.InferenceSession:
+    """ONNX Runtime's session of a network's bytes, on the first of the providers that starts.
+
+    Raises:
+        ModelFileCorruptError: the bytes are no network.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3  # errors only: what a fall-back means is said by us, not by its log

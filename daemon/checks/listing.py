@@ -62,6 +62,10 @@ def _acquisition(configuration: Configuration, first: images.FirstImages) -> Ite
 
 
 def _network(configuration: Configuration, first: images.FirstImages) -> Iterator[Finding]:
+    try:
+        yield network.check_filling(configuration)
+    except ModelError as error:
+        yield refused("filling", error)
     segmenter: Segmenter | None = None
     try:
         segmenter = network.open_network(configuration)

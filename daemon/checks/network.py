@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from daemon.checks.finding import Finding, ok, warn
 from daemon.checks.images import FirstImages
 from daemon.config import Configuration
+from daemon.stages.filling import open_filling
 from daemon.stages.segmenting import cropped, model_path, open_model
 from models import providers, tiling
 from models.model_file import checksum_path
@@ -47,6 +48,18 @@ def check_provider(configuration: Configuration, segmenter: Segmenter, images: F
         return ok("provider", text)
     remedy = "Install the driver and libraries for it, or leave it out of segmentation.providers."
     return warn("provider", f"{text}; asked for in vain: {_reasons(segmenter.refusals)}", remedy)
+
+
+def check_filling(configuration: Configuration) -> Finding:
+    """How planes between slices are filled, and that its network, if it needs one, can be loaded.
+
+    Raises
+    ------
+    ModelError
+        It cannot.
+    """
+    open_filling(configuration, os.cpu_count() or 1)
+    return ok("filling", f"planes between slices: {configuration.volume.interpolation}")
 
 
 def check_hardware(configuration: Configuration) -> Finding:

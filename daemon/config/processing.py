@@ -21,10 +21,11 @@ class SegmentationSection(Section):
 
 
 class VolumeSection(Section):
-    """The isotropic volume."""
+    """The isotropic volume; an empty ``inpainting_model`` is the shipped one."""
 
     grid_nm: float = Field(default=2.5, ge=0.1, le=1000.0)
-    interpolation: Literal["nearest", "cubic"] = "cubic"
+    interpolation: Literal["nearest", "cubic", "inpaint"] = "cubic"
+    inpainting_model: str = ""
     metric_lags: int = Field(default=100, ge=4, le=1000)
     metric_patch_px: int = Field(default=256, ge=0, le=8192, multiple_of=64)
     store_probabilities: bool = False

@@ -22,7 +22,7 @@ from algorithms.resampling import (
     most_probable,
     resample_probabilities,
 )
-from algorithms.slice_filling import INTERPOLATIONS
+from algorithms.slice_filling import Interpolation
 from daemon.config import VolumeSection
 from daemon.items import Metrics, PlacedSlice, PlaneKind, Planes
 from daemon.stages.quantifying import (
@@ -70,7 +70,7 @@ def start_growth(
 
 def grow(
     state: GrowthState,
-    section: VolumeSection,
+    filling: Interpolation,
     index: int,
     depth_nm: float,
     probabilities: NDArray[np.float32],
@@ -78,16 +78,14 @@ def grow(
     """Place a final face at its depth; the planes that became final by it."""
     labels = most_probable(resample_probabilities(probabilities, state.pixels, state.grid))
     reposition, z_plane = place(state.reposition, depth_nm)
-    interpolation, planes = add_slice(
-        INTERPOLATIONS[section.interpolation], state.interpolation, z_plane, labels
-    )
+    interpolation, planes = add_slice(filling, state.interpolation, z_plane, labels)
     state = replace(state, reposition=reposition, interpolation=interpolation)
     return state, PlacedSlice(index, z_plane, labels), _item(planes)
 
 
-def close_growth(state: GrowthState, section: VolumeSection) -> Planes:
+def close_growth(state: GrowthState, filling: Interpolation) -> Planes:
     """The planes that were waiting for slices that will not come."""
-    return _item(finish(INTERPOLATIONS[section.interpolation], state.interpolation))
+    return _item(finish(filling, state.interpolation))
 
 
 def measure_planes(state: GrowthState, planes: Planes) -> tuple[GrowthState, tuple[Metrics, ...]]:

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import label
 
 from algorithms.interpolation import add_slice, finish, start_interpolation
-from algorithms.slice_filling import INTERPOLATIONS, Interpolation, conserve_area, inpainting
+from algorithms.slice_filling import INTERPOLATIONS, Interpolation, conserve_area
 
 Labels = NDArray[np.uint8]
 
@@ -73,23 +73,3 @@ def test_the_repair_restores_the_area_but_moves_no_boundary_far() -> None:
     assert conserve_area(height, 0.6).mean() == pytest.approx(0.6, abs=1 / 600)
     assert conserve_area(height, 0.95).mean() == pytest.approx(4.0 / 6.0, abs=0.01)
     assert not conserve_area(height, 0.0).any()
-
-
-def test_an_inpainting_network_sees_sections_and_its_probabilities_decide() -> None:
-    """A network that knows the truth restores it; it is given zx and zy sections with the unknown planes
-    empty.
-    """
-    truth = leaning_rods(17, 1.5)
-    cuts = [0, 5, 8, 12, 16]
-    seen: list[tuple[int, ...]] = []
-
-    def oracle(sections: Labels, known: NDArray[np.bool_]) -> NDArray[np.float32]:
-        seen.append(sections.shape)
-        by_axis = {64: truth.transpose(1, 0, 2), 96: truth.transpose(2, 0, 1)}[sections.shape[0]]
-        start = next(z for z in cuts if np.array_equal(sections[:, 0], by_axis[:, z]))
-        assert not sections[:, ~known].any()
-        solid = by_axis[:, start : start + known.size]
-        return np.stack((1 - solid, solid), axis=1).astype(np.float32)
-
-    np.testing.assert_array_equal(refilled(inpainting(oracle, 2, 2), truth, cuts), truth)
-    assert {shape[0] for shape in seen} == {64, 96}
