@@ -15,6 +15,7 @@ import typer
 
 from daemon import __version__
 from daemon.logs import configure_logs
+from daemon.synthesize.commands import app as synthesize_app
 
 app = typer.Typer(
     name="slicewatch",
@@ -23,6 +24,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(synthesize_app, name="synthesize")
 
 DEFAULT_EVENTS = "tcp://127.0.0.1:5555"
 ConfigPath = Annotated[Path, typer.Argument(help="Configuration file (TOML); config.toml explains each key.")]

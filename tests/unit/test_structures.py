@@ -3,11 +3,8 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
-from scipy.spatial import KDTree
-from scipy.spatial.distance import cdist
-from skimage.measure import marching_cubes
 
+from algorithms.inscribed_balls import mean_local_thickness
 from algorithms.structures import (
     HierarchicalStructure,
     WaveField,
@@ -154,45 +151,6 @@ def test_solid_fraction_out_of_range_is_refused() -> None:
     """Outside the range where ligament sizes are calibrated nothing is made."""
     with pytest.raises(ValueError, match=r"solid_fraction = 0\.5"):
         hierarchical_structure(np.random.default_rng(0), solid_fraction=0.5)
-
-
-def medial_balls(
-    field: NDArray[np.float32], threshold: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Centres (m, 3) and radii (m,) of the largest inscribed balls that touch the surface of the solid.
-
-    Every ball starts large and shrinks until no other point of the surface is inside: J. Ma, S. W. Bae,
-    S. Choi, "3D medial axis point approximation using nearest neighbors and the normal field", Vis. Comput.
-    28, 7 (2012). Unlike a distance transform of voxels it is accurate at a few voxels per ligament.
-    """
-    surface = marching_cubes(field, threshold)[0].astype(np.float64)
-    gradient = np.stack([map_coordinates(g, surface.T, order=1) for g in np.gradient(field)], axis=-1)
-    inward = gradient / np.linalg.norm(gradient, axis=1, keepdims=True)
-    tree, radii, active = KDTree(surface), np.full(len(surface), 20.0), np.arange(len(surface))
-    while len(active):
-        distance, nearest = tree.query(surface[active] + inward[active] * radii[active, None])
-        pierced = distance < radii[active] - 0.02
-        active, nearest = active[pierced], nearest[pierced]
-        chord = surface[nearest] - surface[active]
-        radii[active] = (chord**2).sum(axis=1) / (2 * (chord * inward[active]).sum(axis=1))
-    return surface + inward * radii[:, None], radii
-
-
-def mean_local_thickness(field: NDArray[np.float32], threshold: float, margin: int) -> float:
-    """Mean diameter, in voxels, of the largest inscribed ball that covers a point of the solid (1500 points).
-
-    Balls are tried from the largest down; a point is settled by the first that covers it.
-    """
-    centres, radii = medial_balls(field, threshold)
-    solid = np.argwhere(field[(slice(margin, -margin),) * 3] > threshold) + float(margin)
-    points = solid[np.random.default_rng(0).integers(len(solid), size=1500)]
-    diameters = np.zeros(len(points))
-    for batch in np.array_split(np.argsort(-radii), len(radii) // 300):
-        open_points = np.flatnonzero(diameters == 0)
-        covered = cdist(points[open_points], centres[batch]) <= radii[batch]
-        first = np.where(covered.any(axis=1), 2 * radii[batch][covered.argmax(axis=1)], 0.0)
-        diameters[open_points] = first
-    return float(diameters.mean())
 
 
 def ligament_over_asked(solid_fraction: float, seed: int) -> float:

@@ -1,0 +1,96 @@
+"""The pictures of synthesized structures and slices."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+
+from algorithms.volume_figures import MetricFigures
+from daemon.report.style import BLUE, GREEN, ORANGE, RC
+from daemon.synthesize.designs import Specimen
+from daemon.volume_store import replace_file
+
+PHASE_COLOURS: Final = ListedColormap(["#1b1d22", "#e3b341", "#5b8bb0"])
+AXES: Final = (("x", BLUE), ("y", ORANGE), ("z", GREEN))
+
+
+def draw_structure(specimen: Specimen, report: dict[str, Any], measured: MetricFigures, path: Path) -> None:
+    """Two sections, correlation functions, anisotropy by size, and the table of asked and obtained."""
+    with mpl.rc_context(RC):
+        figure = Figure(figsize=(12, 7.2))
+        (face, side, words), (tpcf, lpf, size) = figure.subplots(2, 3)
+        _section(face, specimen, 0, ("x", "y"))
+        _section(side, specimen, 1, ("x", "z"))
+        _table(words, report)
+        lag_nm = np.arange(measured.tpcf.shape[1]) * measured.voxel_nm
+        _curves(tpcf, lag_nm, measured.tpcf, "two-point correlation of phase 1")
+        _curves(lpf, lag_nm, measured.lpf, "lineal path of phase 1")
+        rows = report["e_lpf_by_size"]
+        size.plot([row["edge_nm"] for row in rows], [row["e_lpf"] for row in rows], "o-", color=BLUE)
+        size.set(title="anisotropy of a finite sample", xlabel="edge of the cube (nm)", ylabel="mean e_LPF")
+        size.set_ylim(0, None)
+        save(figure, path)
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG, whole or not at all.
+
+    Raises
+    ------
+    StoreError
+        The file cannot be written.
+    """
+    picture = BytesIO()
+    figure.savefig(picture, format="png", dpi=110)
+    replace_file(path, picture.getvalue())
+
+
+def _section(axes: Axes, specimen: Specimen, across: int, names: tuple[str, str]) -> None:
+    """The middle section across an axis (0: z, 1: y)."""
+    voxel_um = specimen.design.voxel_nm / 1000
+    plane = np.take(specimen.phases, specimen.phases.shape[across] // 2, axis=across)
+    extent = (0, plane.shape[1] * voxel_um, plane.shape[0] * voxel_um, 0)
+    axes.imshow(plane, cmap=PHASE_COLOURS, vmin=0, vmax=2, interpolation="nearest", extent=extent)
+    axes.grid(visible=False)
+    axes.set(
+        title=f"middle {names[0]}{names[1]} section",
+        xlabel=f"{names[0]} (µm)",
+        ylabel=f"{names[1]} (µm)",
+    )
+
+
+def _curves(axes: Axes, lag_nm: np.ndarray, curves: np.ndarray, title: str) -> None:
+    for (name, colour), curve in zip(AXES, curves, strict=True):
+        axes.plot(lag_nm, curve, color=colour, lw=1.3, label=name)
+    axes.set(title=title, xlabel="lag (nm)", ylabel="probability", ylim=(0, None), xlim=(0, lag_nm[-1]))
+    axes.legend(frameon=False)
+
+
+def _table(axes: Axes, report: dict[str, Any]) -> None:
+    fractions = report["phase_fractions"]
+    rows = [
+        (f"fraction of phase {phase}", f"{asked:.4f}", f"{obtained:.4f}")
+        for phase, (asked, obtained) in enumerate(zip(*fractions.values(), strict=True))
+    ]
+    rows += [
+        (f"{level['network']} (nm)", f"{level['asked_nm']:.1f}", f"{level['obtained_nm']:.1f}")
+        for level in report["networks"]
+    ]
+    if "sphere_diameter" in report:
+        asked, obtained = report["sphere_diameter"].values()
+        rows.append(("sphere diameter (nm)", f"{asked:.1f}", f"{obtained:.1f}"))
+    axes.axis("off")
+    axes.set_title("asked for and obtained")
+    table = axes.table(
+        rows, colLabels=("", "asked", "obtained"), loc="upper center", colWidths=(0.5, 0.25, 0.25)
+    )
+    table.auto_set_font_size(False)
+    table.set_fontsize(9)
+    table.scale(1, 1.5)
