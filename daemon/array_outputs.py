@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from daemon.config import as_toml_table
+from daemon.example_faces import is_kept, keep_example
 from daemon.face_images import keep_face_images
 from daemon.geometry import FaceGeometry
 from daemon.items import Planes, SegmentedSlice
@@ -34,11 +35,14 @@ class ArrayOutputs:
         open_faces(self._station.outputs, shape).write(order, face.labels[None])
 
     def images(self, order: int, geometry: FaceGeometry, face: FaceStack, segmented: SegmentedSlice) -> None:
-        """What was seen of the ``order``-th final face, if it is configured."""
+        """What was seen of the ``order``-th final face, if it is configured or an example for the report."""
         station = self._station
         keep_face_images(
             station.outputs, station.configuration, geometry, order, (face, segmented), self._made_by()
         )
+        if is_kept(order):
+            seen = dict(zip(station.configuration.channel_names, face.images, strict=True))
+            keep_example(station.outputs.example_faces, face.index, seen, segmented.labels)
 
     def close(self) -> None:
         """Let the volume have what it still holds back."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from numpy.typing import NDArray
 
+from daemon.errors import JournalError, StoreError
 from daemon.items import FinishReason
 from daemon.outputs import write_examples, write_tables
 from daemon.pipeline_state import Counts
@@ -31,20 +33,31 @@ def write_ending(
     StoreError
         The disk is full or gone.
     """
-    outputs, journal = station.outputs, station.journal
-    write_tables(outputs, journal, station.configuration.channel_names)
+    outputs = station.outputs
+    write_tables(outputs, station.journal, station.configuration.channel_names)
     if examples:
         write_examples(outputs, examples)
+    write_summary(outputs.summary, _summary(station, reason, counts, seconds))
+
+
+def write_failure(station: Station, counts: Counts, seconds: float, why: str) -> None:
+    """The summary of a run that ends by an error, as far as the disk and the journal still allow."""
+    with suppress(StoreError, JournalError):
+        summary = _summary(station, FinishReason.ERRORED, counts, seconds)
+        write_summary(station.outputs.summary, {**summary, "error": why})
+
+
+def _summary(station: Station, reason: FinishReason, counts: Counts, seconds: float) -> dict[str, Any]:
+    journal = station.journal
     rows = metric_rows(journal)
-    summary = run_summary(
+    return run_summary(
         slices=counts.slices,
         gaps=counts.gaps,
         alarms=counts.alarms,
         reason=reason,
         last_metrics=rows[-1] if rows else {},
         seconds=seconds,
-        output=str(outputs.folder),
+        output=str(station.outputs.folder),
         thickness=thickness_figures(slice_rows(journal)),
         provenance=provenance(journal.run_id, station.segmenter),
     )
-    write_summary(outputs.summary, summary)

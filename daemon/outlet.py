@@ -23,7 +23,7 @@ from daemon.abort.memory import Arming
 from daemon.array_outputs import ArrayOutputs
 from daemon.assembly import AssemblyState, FrameAccepted, Outcome, SliceComplete
 from daemon.codec import pack
-from daemon.ending import write_ending
+from daemon.ending import write_ending, write_failure
 from daemon.geometry import FaceGeometry
 from daemon.items import (
     Alarm,
@@ -116,7 +116,7 @@ class Outlet:
     def face_images(
         self, order: int, geometry: FaceGeometry, face: FaceStack, segmented: SegmentedSlice
     ) -> None:
-        """What was seen of the ``order``-th final face: kept if it is asked for."""
+        """What was seen of the ``order``-th final face: kept if it is asked for, or as an example."""
         self._arrays.images(order, geometry, face, segmented)
 
     def gap(self, gap: SliceGap) -> None:
@@ -249,9 +249,10 @@ class Outlet:
         self.enter(RunState.FINISHED, counts)
 
     def fail(self, why: str) -> None:
-        """Tell every listener that the run ends in an error; nothing is written, for the disk may be full."""
+        """Tell every listener that the run ends in an error; then write the summary, if the disk lets us."""
         self._vitals.finish_reason, self._vitals.detail = FinishReason.ERRORED, why
         self.enter(RunState.FINISHED, self._vitals.counts)
+        write_failure(self._station, self._vitals.counts, self._station.clock() - self._begun_s, why)
 
     def log_slice(self, registered: RegisteredSlice, thickness: Thickness, seconds: float) -> None:
         """The one rich line per slice."""

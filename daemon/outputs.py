@@ -85,6 +85,16 @@ class Outputs:
         """The last slice's pictures, for the report."""
         return self.folder / "examples.npz"
 
+    @property
+    def example_faces(self) -> Path:
+        """A few earlier faces, reduced, for the report."""
+        return self.folder / "examples"
+
+    @property
+    def report_pdf(self) -> Path:
+        """The same as the page for people, for printing."""
+        return self.folder / "report.pdf"
+
 
 def prepare(folder: Path, acquisition: Path) -> Outputs:
     """Make the output folder.

@@ -7,6 +7,7 @@ writes exactly what the killed one would have.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Any, Final
 
 import msgspec
@@ -93,13 +94,18 @@ def _key(message: Message) -> int:
 
 
 def faces_record(registered: RegisteredSlice) -> Record:
-    """Where a slice's images lie and how they were moved: what a restart needs to see the face again."""
+    """Where a slice's images lie and how they were moved: what a restart needs to see the face again.
+
+    With what the microscope said of them, for the report.
+    """
     images = {
         name: {
             "path": str(frame.path),
             "sha256": frame.sha256,
             "dy_px": registered.shifts[name].dy_px,
             "dx_px": registered.shifts[name].dx_px,
+            "shape_px": list(frame.image.shape),
+            "metadata": msgspec.to_builtins(asdict(frame.metadata)),
         }
         for name, frame in registered.frames.items()
     }

@@ -15,7 +15,7 @@ from algorithms.slice_filling import Interpolation
 from daemon.attempts import run_attempts
 from daemon.config import Configuration, as_toml_table, load
 from daemon.control import ControlServer, Inbox
-from daemon.errors import FolderError
+from daemon.errors import FolderError, SlicewatchError
 from daemon.heartbeat import INTERVAL_S, Heartbeat
 from daemon.items import FinishReason
 from daemon.journal import ACCEPTABLE_KEYS, FREE_KEYS, Journal, open_journal
@@ -31,6 +31,7 @@ from daemon.stages.segmenting import open_model
 from daemon.station import Station
 from daemon.vitals import Vitals, heartbeat_message
 from daemon.volume_reader import StoredVolume
+from models.errors import ModelError
 from models.session import Segmenter
 
 _log = structlog.get_logger("slicewatch")
@@ -114,9 +115,12 @@ def _run(
         stack.enter_context(closing(_heartbeat(station, control)))
         _log.info("sockets.open", events=publisher.endpoint, control=control.endpoint)
         notify("READY=1\nSTATUS=watching " + str(configuration.run.folder))
-        reason = run_attempts(station)
-    if reason is not FinishReason.STOPPED:
-        _write_report(outputs)
+        try:
+            reason = run_attempts(station)
+        except (SlicewatchError, ModelError):
+            _write_report_of_a_failure(outputs)
+            raise
+    _write_report(outputs)
     return reason
 
 
@@ -157,6 +161,14 @@ def _write_report(outputs: Outputs) -> None:
     from daemon.report import write_report
 
     _log.info("report.written", path=str(write_report(outputs.folder)))
+
+
+def _write_report_of_a_failure(outputs: Outputs) -> None:
+    """As far as the disk allows; what went wrong first is what is told."""
+    try:
+        _write_report(outputs)
+    except SlicewatchError as error:
+        _log.warning("report.not_written", why=str(error))
 
 
 def _finished_before(

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
+from importlib.metadata import version
 from typing import Any, Final
 from uuid import UUID
+
+import onnxruntime
 
 from daemon import __version__
 from daemon.items import FinishReason
@@ -19,6 +22,8 @@ TRUTH_KEYS: Final = (
     "mgp_percent",
     "mean_dice",
 )
+_LIBRARIES: Final = ("numpy", "scipy", "scikit-image", "tifffile", "zarr", "tensorstore")
+"""Numbers and files depend on these; onnxruntime's distributions have several names."""
 METRIC_KEYS: Final = ("e_tpcf", "e_lpf", "e_d", "solid_fraction")
 MATERIAL_KEYS: Final = (
     "solid_fraction_sigma",
@@ -68,12 +73,17 @@ def run_summary(
 
 
 def provenance(run: UUID, segmenter: Segmenter) -> dict[str, str]:
-    """What made these results."""
+    """What made these results, as text."""
     return {
         "run": str(run),
         "version": __version__,
         "python": platform.python_version(),
+        "libraries": ", ".join((f"onnxruntime {onnxruntime.__version__}", *_versions())),
         "model": segmenter.spec.name,
         "model_sha256": segmenter.spec.sha256,
         "provider": segmenter.provider,
     }
+
+
+def _versions() -> list[str]:
+    return [f"{name} {version(name)}" for name in _LIBRARIES]

@@ -12,6 +12,7 @@ from scipy import stats
 
 from daemon.items import ThicknessSource
 from daemon.report.contents import Contents, Numbers, column
+from daemon.report.published import LATE_FUSION
 from daemon.report.style import (
     BLUE,
     GREEN,
@@ -25,8 +26,7 @@ from daemon.report.style import (
     mark_gaps,
 )
 
-# Anisotropy of real hierarchical nanoporous gold after late fusion (Sardhara et al. 2024, table 4).
-PUBLISHED: Final = {"e_tpcf": 0.1206, "e_lpf": 0.0489, "e_d": 0.0119}
+_ERRORS: Final = ("e_tpcf", "e_lpf", "e_d")
 _ENOUGH_FOR_A_FIT: Final = 30
 
 
@@ -91,7 +91,7 @@ def _distribution(panel: Axes, values: Numbers) -> None:
 def drift(contents: Contents) -> Figure | None:
     """Evidence of the sequential tests from the first slice that gives any; at 1 they alarm."""
     told = [body for body in contents.drift if np.nansum([*body["statistics"].values()]) > 0.0]
-    if not told:
+    if not told or not contents.slices:
         return None
     index = [body["index"] for body in told]
     figure = Figure(figsize=(WIDTH_IN, 2.4))
@@ -107,20 +107,23 @@ def drift(contents: Contents) -> Figure | None:
 
 
 def registration(contents: Contents) -> Figure | None:
-    """Shift of every channel along y and x."""
+    """Shift of every channel along y and x, and how well its image was recognised."""
     rows = contents.kept
     if not rows:
         return None
     index = column(rows, "slice")
     figure = Figure(figsize=(WIDTH_IN, 3.0))
-    panels = figure.subplots(1, 2)
-    for axis, panel in zip("yx", panels, strict=True):
-        for name, colour in zip(contents.channels, SERIES, strict=False):
-            shift = column(rows, f"shift_{axis}_px_{name}")
-            panel.plot(index, shift, "o-", ms=2, lw=0.9, color=colour, label=name)
+    panels = figure.subplots(1, 3)
+    shown = {"shift_y_px": "shift along y (px)", "shift_x_px": "shift along x (px)", "quality": "quality"}
+    for (name, label), panel in zip(shown.items(), panels, strict=True):
+        for channel, colour in zip(contents.channels, SERIES, strict=False):
+            panel.plot(
+                index, column(rows, f"{name}_{channel}"), "o-", ms=2, lw=0.9, color=colour, label=channel
+            )
         mark_gaps(panel, [int(row["slice"]) for row in contents.gaps])
-        panel.set(ylabel=f"shift along {axis} (px)")
+        panel.set(ylabel=label)
         along_slices(panel, contents.slices)
+    panels[2].set(ylim=(0.0, 1.03))
     legend_above(panels[0], 4)
     return figure
 
@@ -142,23 +145,40 @@ def ligaments(contents: Contents) -> Figure | None:
 
 
 def metrics(contents: Contents) -> Figure | None:
-    """Solid fraction, anisotropy errors and mean ligament diameters as the volume grows."""
+    """Solid fraction, anisotropy errors and mean ligament diameters as the volume grows; bands are ± σ."""
     if not contents.metrics:
         return None
-    depth = column(contents.metrics, "plane") * contents.grid_nm
     figure = Figure(figsize=(WIDTH_IN, 3.0))
     fraction, errors, diameters = figure.subplots(1, 3)
-    fraction.plot(depth, column(contents.metrics, "solid_fraction"), color=BLUE)
-    fraction.set(title="solid fraction", xlabel="depth (nm)")
-    for (name, published), colour in zip(PUBLISHED.items(), SERIES, strict=False):
-        label = f"e {name.removeprefix('e_').upper()}"
-        errors.plot(depth, column(contents.metrics, name), color=colour, label=label)
-        errors.axhline(published, color=colour, lw=0.9, ls=":")
-    errors.set(title="anisotropy error", xlabel="depth (nm)", ylim=(0, None))
+    depth = column(contents.metrics, "plane") * contents.grid_nm
+    _with_band(fraction, contents, "solid_fraction", BLUE, "")
+    for name, colour in zip(_ERRORS, SERIES, strict=False):
+        _with_band(errors, contents, name, colour, f"e {name.removeprefix('e_').upper()}")
+        errors.axhline(getattr(LATE_FUSION, name), color=colour, lw=0.9, ls=":")
     for plane, colour in zip(("xy", "xz", "yz"), SERIES, strict=False):
         diameter = column(contents.metrics, f"d_{plane}_nm")
         diameters.plot(depth, diameter, color=colour, label=plane)
-    diameters.set(title="mean ligament diameter (nm)", xlabel="depth (nm)", ylim=(0, None))
+    titles = ("solid fraction", "anisotropy error", "mean ligament diameter (nm)")
+    for panel, title in zip((fraction, errors, diameters), titles, strict=True):
+        panel.set(title=title, xlabel="depth (nm)")
+    errors.set(ylim=(0, _above_the_start(contents)))
+    diameters.set(ylim=(0, None))
     for panel in (errors, diameters):
         panel.legend(loc="best")
     return figure
+
+
+def _with_band(panel: Axes, contents: Contents, name: str, colour: str, label: str) -> None:
+    depth = column(contents.metrics, "plane") * contents.grid_nm
+    value, sigma = (column(contents.metrics, key) for key in (name, f"{name}_sigma"))
+    panel.plot(depth, value, color=colour, label=label)
+    known = np.isfinite(sigma) & np.isfinite(value)
+    panel.fill_between(depth, value - sigma, value + sigma, where=known, color=colour, alpha=0.15, lw=0)
+
+
+def _above_the_start(contents: Contents) -> float | None:
+    """The axis of the errors shows how they settle; what the first few planes say would flatten it."""
+    settled = contents.metrics[len(contents.metrics) // 4 :]
+    values = np.concatenate([column(settled, name) + column(settled, f"{name}_sigma") for name in _ERRORS])
+    known = values[np.isfinite(values)]
+    return 1.2 * float(known.max()) if known.size else None

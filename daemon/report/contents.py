@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
 
 from daemon.errors import FolderError
+from daemon.example_faces import ExampleFace, read_examples
 from daemon.items import Status, ThicknessSource
 from daemon.journal import read_records
 from daemon.outputs import Outputs
 from daemon.tables import read_table
 
+SURFACE_VOXELS: Final = 300
+"""A surface of more voxels along one side takes minutes to draw and shows no more on a page."""
 Numbers = NDArray[np.float64]
 Row = dict[str, str]
 
@@ -28,7 +31,9 @@ class Contents:
     ``slices``, ``metrics`` and ``ligaments`` are rows of text as in the CSV files, ``drift`` and ``alarms``
     bodies of the journal's records; ``cuts`` are label planes (rows, columns) through the middle of the
     volume, keyed by their axes; ``shape`` is the volume's (z, y, x); ``examples`` are the last slice's
-    registered images by channel name and its ``labels``, in native pixels.
+    registered images by channel name and its ``labels``, in native pixels; ``earlier`` are reduced faces of
+    slices before it. ``faces`` are the journal's records of what the microscope said of each image.
+    ``coarse`` are the labels (z, y, x) of the finest pyramid level that a picture of the surface can take.
     """
 
     folder: Path
@@ -42,6 +47,9 @@ class Contents:
     cuts: dict[str, NDArray[np.uint8]]
     shape: tuple[int, int, int]
     examples: dict[str, NDArray[np.uint8]]
+    earlier: list[ExampleFace]
+    faces: list[dict[str, Any]]
+    coarse: NDArray[np.uint8]
 
     @property
     def grid_nm(self) -> float:
@@ -52,6 +60,12 @@ class Contents:
     def channels(self) -> list[str]:
         """Channel names in order."""
         return [channel["name"] for channel in self.configuration["channels"]]
+
+    @property
+    def reference(self) -> str:
+        """The channel that the others are registered to."""
+        channels = self.configuration["channels"]
+        return next((c["name"] for c in channels if c["reference"]), channels[0]["name"])
 
     @property
     def gaps(self) -> list[Row]:
@@ -86,6 +100,14 @@ class Contents:
         )
         return y, x
 
+    @property
+    def face_nm(self) -> tuple[float, float] | None:
+        """Size (y, x) of a face."""
+        pixel_nm, labels = self.face_pixel_nm, self.examples.get("labels")
+        if pixel_nm is None or labels is None:
+            return None
+        return pixel_nm[0] * labels.shape[0], pixel_nm[1] * labels.shape[1]
+
 
 def read_contents(folder: Path) -> Contents:
     """Read everything a report shows.
@@ -106,6 +128,7 @@ def read_contents(folder: Path) -> Contents:
         )
     configuration, alarms = read_records(outputs.journal, "alarm")
     _, drift = read_records(outputs.journal, "drift")
+    _, faces = read_records(outputs.journal, "face")
     shape, cuts = _cuts(outputs.volume)
     return Contents(
         folder=folder,
@@ -119,6 +142,9 @@ def read_contents(folder: Path) -> Contents:
         cuts=cuts,
         shape=shape,
         examples=_examples(outputs.examples),
+        earlier=_chosen(read_examples(outputs.example_faces)),
+        faces=faces,
+        coarse=_coarse(outputs.volume),
     )
 
 
@@ -144,6 +170,24 @@ def _cuts(path: Path) -> tuple[tuple[int, int, int], dict[str, NDArray[np.uint8]
         "xz": np.asarray(volume[:, y]),
         "yz": np.asarray(volume[:, :, x]),
     }
+
+
+def _coarse(path: Path) -> NDArray[np.uint8]:
+    levels: list[Any] = [
+        zarr.open_array(str(level), mode="r")
+        for level in sorted(path.glob("[0-9]"))
+        if (level / "zarr.json").exists()
+    ]
+    fitting = [level for level in levels if max(level.shape) <= SURFACE_VOXELS] or levels[-1:]
+    return np.asarray(fitting[0][:]) if fitting else np.zeros((0, 0, 0), np.uint8)
+
+
+def _chosen(kept: list[ExampleFace]) -> list[ExampleFace]:
+    """The first and the one nearest to the middle of what is kept."""
+    if len(kept) < 2:
+        return kept
+    middle = (kept[0].index + kept[-1].index) / 2
+    return [kept[0], min(kept[1:], key=lambda face: abs(face.index - middle))]
 
 
 def _examples(path: Path) -> dict[str, NDArray[np.uint8]]:

@@ -8,7 +8,6 @@ from typing import Any, Final
 import numpy as np
 
 from daemon.items import FinishReason, PlaneKind, ThicknessSource
-from daemon.report.charts import PUBLISHED
 from daemon.report.contents import Contents, Row, column
 from daemon.report.style import SOURCES
 from daemon.thickness_figures import OUTLIER_Z, sources_against_ruler, thickness_figures
@@ -157,6 +156,19 @@ def _distribution(contents: Contents) -> Facts:
     }
 
 
+def outlier_rows(contents: Contents) -> list[tuple[str, ...]]:
+    """Slices beyond ``OUTLIER_Z`` standard deviations, the farthest first: slice, thickness, z, source."""
+    told = thickness_figures(contents.kept)
+    mean, sigma, source = (told[f"thickness_{key}"] for key in ("mean_nm", "sigma_nm", "from"))
+    rows = [row for row in contents.kept if row["thickness_source"] == source and row["thickness_nm"]]
+    scores = [(float(row["thickness_nm"]) - mean) / sigma for row in rows] if sigma > 0.0 else []
+    beyond = [(z, row) for z, row in zip(scores, rows, strict=False) if abs(z) > OUTLIER_Z]
+    return [
+        (row["slice"], f"{float(row['thickness_nm']):.2f} nm", f"{z:+.2f} σ", SOURCES[source][2])
+        for z, row in sorted(beyond, key=lambda pair: -abs(pair[0]))
+    ]
+
+
 def source_rows(contents: Contents) -> list[tuple[str, str, str, str]]:
     """Source, slices compared, bias and scatter against the ruler; empty where no ruler measured."""
     target_nm = float(contents.configuration["geometry"]["target_thickness_nm"])
@@ -184,19 +196,15 @@ def volume_facts(contents: Contents) -> Facts:
     return facts
 
 
-def anisotropy_rows(contents: Contents) -> list[tuple[str, str, str, str]]:
-    """Figure, this run, the emulator's truth on the same grid, published value."""
+def anisotropy_rows(contents: Contents) -> list[tuple[str, ...]]:
+    """This volume with its standard errors; below it the emulator's truth on the same grid, if known."""
     last = contents.metrics[-1] if contents.metrics else {}
-    names = {"solid_fraction": "Solid fraction", "e_tpcf": "e TPCF", "e_lpf": "e LPF", "e_d": "e D"}
-    return [
-        (
-            label,
-            _with_sigma(last, name, ""),
-            number(_float(contents.summary.get(f"true_{name}")), ""),
-            f"{PUBLISHED[name]:g}" if name in PUBLISHED else "",
-        )
-        for name, label in names.items()
-    ]
+    names = ("solid_fraction", "e_tpcf", "e_lpf", "e_d")
+    rows = [("this volume", *(_with_sigma(last, name, "") for name in names))]
+    truths = [_float(contents.summary.get(f"true_{name}")) for name in names]
+    if np.isfinite(truths).any():
+        rows.append(("true structure, on the same grid", *(number(truth, "") for truth in truths)))
+    return rows
 
 
 def structure_facts(contents: Contents) -> Facts:
@@ -226,9 +234,11 @@ def provenance(contents: Contents) -> Facts:
     names = {
         "version": "slicewatch",
         "python": "Python",
+        "libraries": "Libraries",
         "run": "Run",
         "model": "Network",
         "model_sha256": "Network's sha256",
+        "error": "Ended by",
         "provider": "Ran on",
         "seconds_per_slice": "Seconds per slice",
         "peak_rss_mib": "Peak memory (MiB)",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -18,20 +19,35 @@ MAKERS: Final[dict[str, Callable[[Contents], Figure | None]]] = {
     "drift": charts.drift,
     "registration": charts.registration,
     "faces": pictures.faces,
+    "earlier": pictures.earlier,
     "cuts": pictures.cuts,
+    "surface": pictures.surface,
     "metrics": charts.metrics,
     "ligaments": charts.ligaments,
 }
+_NO_DATE: Final[dict[str, Any]] = {"Date": None, "Creator": "slicewatch"}
 
 
-def all_figures(contents: Contents) -> dict[str, bytes]:
-    """Every figure the run has data for as PNG."""
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A figure as files: PNG for screens, SVG for publications."""
+
+    png: bytes
+    svg: bytes
+
+
+def all_figures(contents: Contents) -> dict[str, Drawn]:
+    """Every figure the run has data for."""
     with mpl.rc_context(RC):
         drawn = {name: make(contents) for name, make in MAKERS.items()}
-        return {name: _png(figure) for name, figure in drawn.items() if figure is not None}
+        return {
+            name: Drawn(_file(figure, "png", {}), _file(figure, "svg", _NO_DATE))
+            for name, figure in drawn.items()
+            if figure is not None
+        }
 
 
-def _png(figure: Figure) -> bytes:
+def _file(figure: Figure, kind: str, metadata: dict[str, Any]) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", bbox_inches="tight", pad_inches=0.08)
+    figure.savefig(buffer, format=kind, bbox_inches="tight", pad_inches=0.08, metadata=metadata)
     return buffer.getvalue()

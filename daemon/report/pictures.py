@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from algorithms.relief import relief
 from daemon.report.contents import Contents
 from daemon.report.style import ORANGE, SERIES, WIDTH_IN
 
@@ -19,6 +20,8 @@ from daemon.report.style import ORANGE, SERIES, WIDTH_IN
 PHASES: Final = ListedColormap(("#111827", "#f2c14e", *SERIES[2:]))
 _TALLEST_IN: Final = 9.0
 _BAR_SHARE: Final = 0.25
+_PER_VOXEL: Final = 2.0
+_GOLD: Final = (1.0, 0.82, 0.42)
 
 
 def faces(contents: Contents) -> Figure | None:
@@ -72,6 +75,43 @@ def cuts(contents: Contents) -> Figure | None:
     return figure
 
 
+def earlier(contents: Contents) -> Figure | None:
+    """Faces from before: the reference channel beside the outline of the solid, a row each."""
+    face_nm = contents.face_nm
+    if not contents.earlier or face_nm is None:
+        return None
+    rows = len(contents.earlier)
+    size = _size(2 * face_nm[1], rows * face_nm[0], extra_in=0.25 * rows)
+    figure = Figure(figsize=size, layout="compressed")
+    panels = figure.subplots(rows, 2, squeeze=False)
+    for face, (plain, outlined) in zip(contents.earlier, panels, strict=True):
+        image = face.images[contents.reference]
+        pixel_nm = (face_nm[0] / image.shape[0], face_nm[1] / image.shape[1])
+        _show(plain, image, pixel_nm, f"slice {face.index}, {contents.reference}")
+        _show(outlined, image, pixel_nm, "the outline of the solid")
+        _outline(outlined, face.labels, pixel_nm)
+        _scale_bar(plain, face_nm[1], face_nm[0])
+    for panel in panels.ravel():
+        panel.set_axis_off()
+    return figure
+
+
+def surface(contents: Contents) -> Figure | None:
+    """The solid as a relief, all phases but pore, with a scale bar that holds anywhere in the picture."""
+    if contents.coarse.size == 0 or not contents.coarse.any():
+        return None
+    shade = relief(contents.coarse > 0, per_voxel=_PER_VOXEL)
+    pixel_nm = contents.grid_nm * contents.shape[2] / contents.coarse.shape[2] / _PER_VOXEL
+    height, width = shade.shape[0] * pixel_nm, shade.shape[1] * pixel_nm
+    figure = Figure(figsize=_size(width, height, extra_in=0.1))
+    panel = figure.subplots()
+    shown = np.where(np.isnan(shade)[..., None], 1.0, shade[..., None] * np.array(_GOLD))
+    panel.imshow(np.clip(shown, 0.0, 1.0), extent=(0, width, height, 0), interpolation="antialiased")
+    panel.set_axis_off()
+    _scale_bar(panel, width, height, color="black")
+    return figure
+
+
 def _size(width_nm: float, height_nm: float, extra_in: float) -> tuple[float, float]:
     """Inches for a picture of this shape: as wide as the page, unless that were too tall."""
     width = min(WIDTH_IN, _TALLEST_IN * width_nm / height_nm)
@@ -100,18 +140,18 @@ def _outline(panel: Axes, labels: NDArray[np.uint8], pixel_nm: tuple[float, floa
     panel.contour(x, y, (labels > 0).astype(float), levels=[0.5], colors=[ORANGE], linewidths=0.6)
 
 
-def _scale_bar(panel: Axes, width_nm: float, height_nm: float) -> None:
+def _scale_bar(panel: Axes, width_nm: float, height_nm: float, color: str = "white") -> None:
     length = _round_below(_BAR_SHARE * width_nm)
     y, thick = 0.94 * height_nm, 0.012 * height_nm
-    panel.add_patch(Rectangle((0.03 * width_nm, y), length, thick, color="white", zorder=3))
+    panel.add_patch(Rectangle((0.03 * width_nm, y), length, thick, color=color, zorder=3))
     panel.text(
         0.03 * width_nm + length / 2,
         y - thick,
         f"{length:g} nm",
-        color="white",
+        color=color,
         ha="center",
         va="bottom",
-        bbox={"color": "black", "alpha": 0.6, "pad": 1.5},
+        bbox={"color": "white" if color == "black" else "black", "alpha": 0.6, "pad": 1.5},
     )
 
 

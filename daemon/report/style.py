@@ -39,6 +39,7 @@ RC: Final[Any] = {
     "grid.alpha": 0.25,
     "figure.constrained_layout.use": True,
     "savefig.dpi": 150,
+    "svg.hashsalt": "slicewatch",  # names inside a drawing are then the same whenever it is drawn
     "legend.frameon": False,
     "legend.fontsize": 8.5,
     "lines.linewidth": 1.4,

@@ -59,7 +59,15 @@ def test_every_key_of_the_summary_is_described():
         seconds=1.0,
         output="",
         thickness=thickness_figures([]),
-        provenance={"run": "", "version": "", "python": "", "model": "", "model_sha256": "", "provider": ""},
+        provenance={
+            "run": "",
+            "version": "",
+            "python": "",
+            "model": "",
+            "model_sha256": "",
+            "provider": "",
+            "libraries": "",
+        },
     )
     for key in summary.keys() - set(METRIC_COLUMNS):
         assert f"`{key}`" in section("summary.json"), key

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import tifffile
 from daemon.client import Client
 from daemon.control import ControlServer, Inbox
 from daemon.demo import run_demo
-from daemon.errors import ConfigurationError, FolderError, JournalError
+from daemon.errors import ConfigurationError, FolderError, JournalError, StoreError
 from daemon.journal import open_journal, read_records
 from daemon.lock import exclusive
 from daemon.publish import Publisher
@@ -118,3 +119,19 @@ def blank(path: Path) -> None:
         for offset, count in strips:
             file.seek(offset)
             file.write(np.zeros(count, np.uint8).tobytes())
+
+
+def test_a_run_that_fails_leaves_a_report_that_says_so(acquire):
+    """Something lies where the volume belongs: exit by an error, summary and report with what went wrong."""
+    acquisition = acquire()
+    acquisition.outputs.folder.mkdir()
+    acquisition.outputs.volume.write_text("a file where a folder belongs")
+    with pytest.raises(StoreError, match=r"volume\.ome\.zarr"):
+        run_daemon(acquisition.config, follow=True)
+    summary = json.loads(acquisition.outputs.summary.read_text())
+    assert summary["finish_reason"] == "ERRORED"
+    assert "volume.ome.zarr" in summary["error"]
+    page = acquisition.outputs.report.read_text()
+    assert "Ended by an ERROR" in page
+    assert summary["error"].partition(":")[0] in page
+    assert acquisition.outputs.report_pdf.read_bytes().startswith(b"%PDF")
