@@ -35,11 +35,12 @@ def relief(
     """
     if solid.ndim != 3 or not solid.size:
         raise ValueError(f"relief: a volume (z, y, x) is needed, not {solid.shape}")
-    density: Floats = np.asarray(gaussian_filter(np.pad(solid, 2).astype(np.float32), SMOOTHING_VOXELS))
+    padded = np.pad(solid, 2).astype(np.float32)
+    density = np.asarray(gaussian_filter(padded, SMOOTHING_VOXELS), dtype=np.float32)
     view, right, down = _frame(azimuth_deg, elevation_deg)
     starts = _starts(density.shape, view, right, down, per_voxel)
     hits = _first_hits(density, starts.reshape(-1, 3), view)
-    light: Floats = np.float32(-0.55) * right - np.float32(0.75) * down - view
+    light = np.asarray(-0.55 * right - 0.75 * down - view, dtype=np.float32)
     shade = _shaded(density, starts.reshape(-1, 3), hits, view, light / np.float32(np.linalg.norm(light)))
     return shade.reshape(starts.shape[:2])
 
