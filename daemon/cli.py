@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from daemon import __version__
+from daemon.keys_command import keys_app
 from daemon.logs import configure_logs
 from daemon.synthesize.commands import app as synthesize_app
 
@@ -28,6 +29,10 @@ app = typer.Typer(
 app.add_typer(synthesize_app, name="synthesize")
 
 DEFAULT_EVENTS = "tcp://127.0.0.1:5555"
+app.add_typer(keys_app, name="keys")
+Keys = Annotated[
+    Path | None, typer.Option("--keys", metavar="NAME.key", help="The key file you were given, if it asks.")
+]
 ConfigPath = Annotated[Path, typer.Argument(help="Configuration file (TOML); config.toml explains each key.")]
 Connect = Annotated[
     str,
@@ -163,11 +168,11 @@ def monitor(
 
 
 @app.command()
-def status(connect: Connect = "tcp://127.0.0.1:5556", as_json: Json = False) -> None:
+def status(connect: Connect = "tcp://127.0.0.1:5556", keys: Keys = None, as_json: Json = False) -> None:
     """Show what a running daemon is doing."""
     from daemon.status import print_status
 
-    print_status(connect, as_json=as_json)
+    print_status(connect, keys, as_json=as_json)
 
 
 @app.command()

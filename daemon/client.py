@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -27,6 +28,7 @@ from numpy.typing import NDArray
 
 from daemon.endpoints import connect
 from daemon.errors import ConfigurationError, UnreachableError, WireError
+from daemon.keys import ClientKey
 from daemon.requests import (
     Abort,
     Acknowledge,
@@ -70,8 +72,8 @@ Update = Answer | Event | Silence
 class Client:
     """A connection to one daemon. ``timeout_s`` is how long an answer may take.
 
-    ``clock`` is monotonic, in seconds. Connecting does not fail: the first request does, with
-    ``UnreachableError``, if no daemon answers.
+    ``key`` is needed where the daemon has keys (``daemon.keys.read_client_key``). ``clock`` is monotonic, in
+    seconds. Connecting does not fail: the first request does, with ``UnreachableError``, if nobody answers.
     """
 
     def __init__(
@@ -80,11 +82,13 @@ class Client:
         control: str = CONTROL,
         *,
         timeout_s: float = 5.0,
+        key: ClientKey | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._events_endpoint = events
         self._control_endpoint = control
         self._timeout_s = timeout_s
+        self._key = key
         self._clock = clock
         self._context = zmq.Context()
         self._asked = 0
@@ -136,23 +140,23 @@ class Client:
 
     def acknowledge(self, alarm: str, by: str) -> None:
         """Say that ``by`` has seen an alarm."""
-        self._ask(Acknowledge(id=self._next_id(), alarm=alarm, by=by))
+        self._ask(Acknowledge(id=self._next_id(), alarm=alarm, by=by, token=_token()))
 
     def arm(self, by: str) -> None:
         """Let an alarm of drift stop the microscope."""
-        self._ask(Arm(id=self._next_id(), by=by))
+        self._ask(Arm(id=self._next_id(), by=by, token=_token()))
 
     def disarm(self, by: str) -> None:
         """Let an alarm of drift only tell."""
-        self._ask(Disarm(id=self._next_id(), by=by))
+        self._ask(Disarm(id=self._next_id(), by=by, token=_token()))
 
     def stop(self, by: str, reason: str = "") -> None:
         """End the run after the slice in hand."""
-        self._ask(Stop(id=self._next_id(), by=by, reason=reason))
+        self._ask(Stop(id=self._next_id(), by=by, reason=reason, token=_token()))
 
     def abort(self, by: str, reason: str = "") -> None:
         """Stop the microscope."""
-        self._ask(Abort(id=self._next_id(), by=by, reason=reason))
+        self._ask(Abort(id=self._next_id(), by=by, reason=reason, token=_token()))
 
     def follow(
         self, *, patience_s: float = 1.0, until: Callable[[], bool] = lambda: False
@@ -239,14 +243,15 @@ class Client:
         return UnreachableError(
             f"no daemon has answered within {self._timeout_s:g} s",
             where=self._control_endpoint,
-            remedy="Start it with 'slicewatch run CONFIG', or give its control endpoint.",
+            remedy="Start it with 'slicewatch run CONFIG', give its control endpoint, or, where it asks for "
+            "one, a key that it allows (--keys).",
         )
 
     def _subscribe(self) -> zmq.Socket[Any]:
         socket = self._context.socket(zmq.SUB)
         socket.setsockopt(zmq.RCVHWM, 10_000)
         socket.setsockopt(zmq.RECONNECT_IVL_MAX, 2_000)
-        connect(socket, self._events_endpoint)
+        connect(socket, self._events_endpoint, self._key)
         socket.subscribe(b"")
         return socket
 
@@ -255,8 +260,13 @@ class Client:
         socket.setsockopt(zmq.IMMEDIATE, 1)  # nothing is queued for a daemon that is not there
         socket.setsockopt(zmq.SNDTIMEO, math.ceil(self._timeout_s * 1000))
         socket.setsockopt(zmq.RECONNECT_IVL_MAX, 2_000)
-        connect(socket, self._control_endpoint)
+        connect(socket, self._control_endpoint, self._key)
         return socket
+
+
+def _token() -> str:
+    """So that a command which arrives twice is obeyed once."""
+    return uuid.uuid4().hex
 
 
 def _received(subscriber: zmq.Socket[Any], patience_s: float) -> Event | None:

@@ -4,10 +4,12 @@ Questions (``snapshot``, ``latest``, ``replay``, ``planes``) are answered here. 
 ``arm``, ``disarm``, ``stop``, ``abort``) are put into a bounded inbox that the runner empties between
 slices; their reply says that they were accepted, and the events say what came of them. Garbage is counted
 and dropped without a reply; a peer that is gone or does not read loses its replies and holds nobody up.
+Where there are keys, a command needs one for control (``daemon.access``) and carries its name from here on.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from queue import Empty, Full, Queue
 from threading import Event as Flag
@@ -16,11 +18,15 @@ from typing import Any, Protocol
 
 import msgspec
 import numpy as np
+import structlog
 import zmq
 from numpy.typing import NDArray
 
-from daemon.endpoints import bind
+from daemon.access import Access, ForbiddenError, Peer, require_right
+from daemon.curve import Doorkeeper
+from daemon.endpoints import HANDSHAKE_WITHIN_MS, bind
 from daemon.errors import SlicewatchError, WireError
+from daemon.keys import DaemonKeys
 from daemon.publish import Publisher
 from daemon.requests import (
     AnyCommand,
@@ -40,7 +46,10 @@ POLL_MS = 100
 MAX_REQUEST_BYTES = 16 * 1024
 MAX_BLOCK_BYTES = 64 * 2**20
 INBOX_COMMANDS = 100
+TOKENS_REMEMBERED = 10_000
 QUEUED_REPLIES = 16
+
+_log = structlog.get_logger("slicewatch")
 
 
 class VolumeReader(Protocol):
@@ -58,25 +67,29 @@ class VolumeReader(Protocol):
 
 
 class Inbox:
-    """Commands on their way to the runner, at most a hundred."""
+    """Commands on their way to the runner, at most a hundred; each token of a key's holder only once."""
 
     def __init__(self) -> None:
         self._commands: Queue[AnyCommand] = Queue(INBOX_COMMANDS)
+        self._tokens: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def put(self, command: AnyCommand) -> None:
-        """Add a command.
+        """Add a command, unless it is one that was added before.
 
         Raises
         ------
         WireError
             Too many are waiting.
         """
+        if (command.key, command.token) in self._tokens:
+            return
         try:
             self._commands.put_nowait(command)
         except Full as error:
             raise WireError(
                 "too many commands are waiting", where="control", remedy="Wait for the slice in hand."
             ) from error
+        self._remember(command)
 
     def drain(self) -> list[AnyCommand]:
         """All waiting commands, oldest first."""
@@ -87,6 +100,12 @@ class Inbox:
         except Empty:
             return commands
 
+    def _remember(self, command: AnyCommand) -> None:
+        if command.token:
+            self._tokens[command.key, command.token] = None
+        if len(self._tokens) > TOKENS_REMEMBERED:
+            self._tokens.popitem(last=False)
+
 
 class ControlServer:
     """Answers requests until closed.
@@ -94,23 +113,32 @@ class ControlServer:
     Raises
     ------
     ConfigurationError
-        The endpoint is not loopback.
+        The endpoint is not loopback, and there are no keys.
     WireError
         The endpoint cannot be bound.
     """
 
     def __init__(
-        self, *, endpoint: str, publisher: Publisher, inbox: Inbox, volume: VolumeReader | None = None
+        self,
+        *,
+        endpoint: str,
+        publisher: Publisher,
+        inbox: Inbox,
+        volume: VolumeReader | None = None,
+        keys: DaemonKeys | None = None,
     ) -> None:
         self._publisher = publisher
         self._inbox = inbox
         self._volume = volume
+        self._access = Access(keys)
         self._garbage = 0
-        self._garbage_lock = Lock()
+        self._forbidden = 0
+        self._counts_lock = Lock()
         self._context = zmq.Context()
+        self._doorkeeper = Doorkeeper(self._context, keys) if keys else None
         self._socket = _answering_socket(self._context)
         try:
-            self.endpoint = bind(self._socket, endpoint)
+            self.endpoint = bind(self._socket, endpoint, keys)
         except Exception:
             self._context.term()
             raise
@@ -121,8 +149,19 @@ class ControlServer:
     @property
     def garbage(self) -> int:
         """How many frames were dropped because they were no requests."""
-        with self._garbage_lock:
+        with self._counts_lock:
             return self._garbage
+
+    @property
+    def forbidden(self) -> int:
+        """How many requests were refused because the peer's key does not allow them."""
+        with self._counts_lock:
+            return self._forbidden
+
+    @property
+    def peers_refused(self) -> int:
+        """How many handshakes failed for want of an allowed key."""
+        return self._doorkeeper.refused if self._doorkeeper else 0
 
     def close(self) -> None:
         """Answer what has arrived, then free the port."""
@@ -133,31 +172,46 @@ class ControlServer:
     def _serve(self) -> None:
         while not self._stopping.is_set():
             if self._socket.poll(POLL_MS):
-                self._answer_one(self._socket.recv_multipart())
+                self._answer_one(self._socket.recv_multipart(copy=False))
         self._socket.close(linger=500)
 
-    def _answer_one(self, parts: Sequence[bytes]) -> None:
+    def _answer_one(self, frames: Sequence[zmq.Frame]) -> None:
         """``[peer, request]`` from a DEALER, ``[peer, empty, request]`` from a REQ."""
+        parts = [frame.bytes for frame in frames]
         delimited = len(parts) == 3 and parts[1] == b""
         try:
             if len(parts) != 2 and not delimited:
                 raise WireError("wrong number of frames", where="control", remedy="Send one frame.")
             request = decode_request(parts[-1])
         except WireError:
-            with self._garbage_lock:
+            with self._counts_lock:
                 self._garbage += 1
             return
-        self._socket.send_multipart((*parts[:-1], *self._reply(request)))
+        self._socket.send_multipart((*parts[:-1], *self._reply(request, frames[-1])))
 
-    def _reply(self, request: AnyRequest) -> Multipart:
+    def _reply(self, request: AnyRequest, frame: zmq.Frame) -> Multipart:
         try:
-            return self._answer(request)
+            peer = self._access.sender(frame)
+            require_right(peer, request)
+            return self._answer(request, peer)
+        except ForbiddenError as error:
+            self._count_forbidden(request, error)
+            return refused(request, error)
         except SlicewatchError as error:
             return refused(request, error)
         except (OSError, ValueError) as error:
             return refused(request, WireError(str(error), where="control", remedy="See the daemon's log."))
 
-    def _answer(self, request: AnyRequest) -> Multipart:
+    def _count_forbidden(self, request: AnyRequest, error: ForbiddenError) -> None:
+        """Every power of two is logged, so that a peer which goes on asking cannot fill the log."""
+        with self._counts_lock:
+            self._forbidden += 1
+            told = self._forbidden & (self._forbidden - 1) == 0
+        if told:
+            asked = type(request).__name__
+            _log.warning("control.forbidden", request=asked, why=error.what, so_far=self._forbidden)
+
+    def _answer(self, request: AnyRequest, peer: Peer) -> Multipart:
         match request:
             case Snapshot():
                 return self._stream(request, *self._publisher.snapshot())
@@ -168,7 +222,7 @@ class ControlServer:
             case ReadPlanes():
                 return self._planes(request)
             case _:
-                self._inbox.put(request)
+                self._inbox.put(msgspec.structs.replace(request, key=peer.name))
                 return accepted(request)
 
     def _stream(self, request: AnyRequest, seq: int, messages: list[Multipart]) -> Multipart:
@@ -227,5 +281,6 @@ def _answering_socket(context: zmq.Context[Any]) -> zmq.Socket[Any]:
     socket.setsockopt(zmq.SNDHWM, QUEUED_REPLIES)
     socket.setsockopt(zmq.MAXMSGSIZE, MAX_REQUEST_BYTES)
     socket.setsockopt(zmq.HEARTBEAT_IVL, 5_000)
+    socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_WITHIN_MS)
     socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 15_000)
     return socket

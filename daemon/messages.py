@@ -237,6 +237,8 @@ class HeartbeatMessage(Message, frozen=True, kw_only=True):
     ledger_balanced: bool = True
     previews_withheld: int = 0
     requests_refused: int = 0
+    requests_forbidden: int = 0
+    peers_refused: int = 0
 
 
 TYPES: Mapping[str, type[Message]] = {

@@ -191,7 +191,7 @@ class Outlet:
 
     def audit(self, command: Command) -> None:
         """Keep who asked for what."""
-        asked = {"command": type(command).__name__, "by": command.by}
+        asked = {"command": type(command).__name__, "by": command.by, "key": command.key}
         self._outbox.keep(Record("audit", 0, asked))
         self._outbox.flush()
         _log.info("operator.command", **asked)

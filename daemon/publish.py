@@ -19,8 +19,10 @@ from typing import Any
 
 import zmq
 
-from daemon.endpoints import bind
+from daemon.curve import Doorkeeper
+from daemon.endpoints import HANDSHAKE_WITHIN_MS, bind
 from daemon.history import History
+from daemon.keys import DaemonKeys
 from daemon.messages import Message, PreviewMessage
 from daemon.wire import SCHEMA, Envelope, Multipart, encode, without_arrays
 
@@ -29,15 +31,19 @@ QUEUED_MESSAGES = 10_000  # per subscriber; some 5 MB for one that has stopped r
 PREVIEWS_IN_FLIGHT = 4
 PING_MS, PONG_WITHIN_MS = 5_000, 15_000
 LINGER_MS = 2_000
+SUBSCRIPTION_BYTES = 256  # what subscribers send are topics; a longer frame ends the connection
+QUEUED_SUBSCRIPTIONS = 100  # per subscriber: so many at most are looked at before a message goes out
 
 
 class Publisher:
     """Publishes messages of one run and epoch; safe to call from several threads.
 
+    With ``keys`` nobody hears anything without an allowed one.
+
     Raises
     ------
     ConfigurationError
-        The endpoint is not loopback.
+        The endpoint is not loopback, and there are no keys.
     WireError
         The endpoint cannot be bound.
     """
@@ -50,6 +56,7 @@ class Publisher:
         endpoint: str,
         now: Callable[[], datetime],
         history_messages: int = HISTORY_MESSAGES,
+        keys: DaemonKeys | None = None,
     ) -> None:
         self.run = run
         self.epoch = epoch
@@ -60,10 +67,11 @@ class Publisher:
         self._history = History(history_messages)
         self._in_flight: deque[zmq.MessageTracker] = deque()
         self._context = zmq.Context()
+        self._doorkeeper = Doorkeeper(self._context, keys) if keys else None
         self._socket = _publishing_socket(self._context)
         self._closed = False
         try:
-            self.endpoint = bind(self._socket, endpoint)
+            self.endpoint = bind(self._socket, endpoint, keys)
         except Exception:
             self._context.term()
             raise
@@ -99,6 +107,11 @@ class Publisher:
         """How many previews went out without pictures because somebody was behind."""
         with self._lock:
             return self._withheld
+
+    @property
+    def peers_refused(self) -> int:
+        """How many handshakes failed for want of an allowed key."""
+        return self._doorkeeper.refused if self._doorkeeper else 0
 
     def envelope(self, seq: int) -> Envelope:
         """The envelope of a message, or of an answer given now, that is numbered ``seq``."""
@@ -138,7 +151,9 @@ def _publishing_socket(context: zmq.Context[Any]) -> zmq.Socket[Any]:
     socket = context.socket(zmq.PUB)
     socket.setsockopt(zmq.SNDHWM, QUEUED_MESSAGES)
     socket.setsockopt(zmq.HEARTBEAT_IVL, PING_MS)
+    socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_WITHIN_MS)
     socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, PONG_WITHIN_MS)
-    socket.setsockopt(zmq.MAXMSGSIZE, 4096)  # what subscribers send are subscriptions
+    socket.setsockopt(zmq.MAXMSGSIZE, SUBSCRIPTION_BYTES)
+    socket.setsockopt(zmq.RCVHWM, QUEUED_SUBSCRIPTIONS)
     socket.copy_threshold = 0
     return socket

@@ -17,6 +17,7 @@ from daemon.wire import SCHEMA, Envelope, Multipart, garbage, pack
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
 Text = Annotated[str, msgspec.Meta(max_length=400)]
+Token = Annotated[str, msgspec.Meta(max_length=64)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
 
 
@@ -58,9 +59,15 @@ class ReadPlanes(Request, frozen=True, kw_only=True, tag="planes"):
 
 
 class Command(Request, frozen=True, kw_only=True):
-    """A request that changes something, and who made it."""
+    """A request that changes something, and who made it.
+
+    ``key`` is filled in by the daemon with the name of the key that the peer has proven to hold: what a
+    request says there is overwritten. A command whose ``token`` was seen before is not obeyed again.
+    """
 
     by: Name
+    token: Token = ""
+    key: Text = ""
 
 
 class Acknowledge(Command, frozen=True, kw_only=True, tag="acknowledge"):

@@ -19,6 +19,7 @@ from daemon.errors import FolderError, SlicewatchError
 from daemon.heartbeat import INTERVAL_S, Heartbeat
 from daemon.items import FinishReason
 from daemon.journal import ACCEPTABLE_KEYS, FREE_KEYS, Journal, open_journal
+from daemon.keys import DaemonKeys, open_keys
 from daemon.lock import exclusive
 from daemon.messages import HeartbeatMessage
 from daemon.operating_system import notify
@@ -29,7 +30,7 @@ from daemon.records import messages
 from daemon.stages.filling import open_filling
 from daemon.stages.segmenting import open_model
 from daemon.station import Station
-from daemon.vitals import Vitals, heartbeat_message
+from daemon.vitals import Refusals, Vitals, heartbeat_message
 from daemon.volume_reader import StoredVolume
 from models.errors import ModelError
 from models.session import Segmenter
@@ -94,8 +95,9 @@ def _run(
 ) -> FinishReason:
     """Open the sockets around the loop; whatever happens, close them in order."""
     project = read_project(configuration.run.folder)
+    keys = open_keys(configuration.publish.curve_keys)
     with ExitStack() as stack:
-        publisher = stack.enter_context(closing(_publisher(configuration, journal)))
+        publisher = stack.enter_context(closing(_publisher(configuration, journal, keys)))
         station = Station(
             configuration,
             outputs,
@@ -111,9 +113,9 @@ def _run(
             clock=time.monotonic,
             now=_now,
         )
-        control = stack.enter_context(closing(_control(station)))
+        control = stack.enter_context(closing(_control(station, keys)))
         stack.enter_context(closing(_heartbeat(station, control)))
-        _log.info("sockets.open", events=publisher.endpoint, control=control.endpoint)
+        _log.info("sockets.open", events=publisher.endpoint, control=control.endpoint, keys=keys is not None)
         notify("READY=1\nSTATUS=watching " + str(configuration.run.folder))
         try:
             reason = run_attempts(station)
@@ -124,21 +126,26 @@ def _run(
     return reason
 
 
-def _publisher(configuration: Configuration, journal: Journal) -> Publisher:
+def _publisher(configuration: Configuration, journal: Journal, keys: DaemonKeys | None) -> Publisher:
     """The event stream; whoever comes new is told what earlier starts of this run said."""
     publisher = Publisher(
-        run=str(journal.run_id), epoch=journal.epoch, endpoint=configuration.publish.events, now=_now
+        run=str(journal.run_id),
+        epoch=journal.epoch,
+        endpoint=configuration.publish.events,
+        now=_now,
+        keys=keys,
     )
     publisher.restore(messages(journal))
     return publisher
 
 
-def _control(station: Station) -> ControlServer:
+def _control(station: Station, keys: DaemonKeys | None) -> ControlServer:
     return ControlServer(
         endpoint=station.configuration.publish.control,
         publisher=station.publisher,
         inbox=station.inbox,
         volume=station.volume,
+        keys=keys,
     )
 
 
@@ -149,8 +156,12 @@ def _heartbeat(station: Station, control: ControlServer) -> Heartbeat:
             interval_s=INTERVAL_S,
             now=_now(),
             now_s=station.clock(),
-            withheld=station.publisher.previews_withheld,
-            refused=control.garbage,
+            refusals=Refusals(
+                station.publisher.previews_withheld,
+                control.garbage,
+                control.forbidden,
+                station.publisher.peers_refused + control.peers_refused,
+            ),
         )
 
     return Heartbeat(station.publisher, vital_signs)

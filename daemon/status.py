@@ -9,6 +9,7 @@ import json
 import math
 from collections.abc import Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final
 
 import typer
@@ -19,6 +20,7 @@ from rich.text import Text
 
 from daemon.client import Answer, Client
 from daemon.items import FinishReason, RunState, Status, ThicknessSource
+from daemon.keys import read_client_key
 from daemon.messages import AlarmMessage, DriftMessage, HeartbeatMessage, RunMessage, ThicknessMessage
 from daemon.tables import known
 from daemon.view import RunView
@@ -37,15 +39,15 @@ _END_STYLES: Final = {
 Figures = dict[str, Any]
 
 
-def print_status(endpoint: str, *, as_json: bool) -> None:
-    """Ask the daemon at its control endpoint and print what it is doing.
+def print_status(endpoint: str, keys: Path | None = None, *, as_json: bool) -> None:
+    """Ask the daemon at its control endpoint, with the key file ``keys``, and print what it is doing.
 
     Raises
     ------
     UnreachableError
         No daemon answers.
     """
-    with Client(control=endpoint) as client:
+    with Client(control=endpoint, key=read_client_key(keys)) as client:
         answer = client.snapshot()
     told = figures(answer)
     if as_json:

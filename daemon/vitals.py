@@ -46,6 +46,16 @@ class Vitals:
         return asdict(self.books)
 
 
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """What the sockets turned away: pictures, frames that were no requests, forbidden requests, peers."""
+
+    previews: int
+    garbage: int
+    forbidden: int
+    peers: int
+
+
 def run_message(
     vitals: Vitals, configuration: Configuration, segmenter: Segmenter, expected: int
 ) -> RunMessage:
@@ -86,7 +96,7 @@ def run_message(
 
 
 def heartbeat_message(
-    vitals: Vitals, *, interval_s: float, now: datetime, now_s: float, withheld: int, refused: int
+    vitals: Vitals, *, interval_s: float, now: datetime, now_s: float, refusals: Refusals
 ) -> HeartbeatMessage:
     """The sign of life; ``now_s`` is the monotonic clock that the loop notes its progress by."""
     last = vitals.last_image_at
@@ -101,8 +111,10 @@ def heartbeat_message(
         rss_mib=psutil.Process().memory_info().rss / 2**20,
         ledger=vitals.ledger,
         ledger_balanced=vitals.books.imbalance == 0,
-        previews_withheld=withheld,
-        requests_refused=refused,
+        previews_withheld=refusals.previews,
+        requests_refused=refusals.garbage,
+        requests_forbidden=refusals.forbidden,
+        peers_refused=refusals.peers,
     )
 
 

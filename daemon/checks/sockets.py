@@ -13,6 +13,7 @@ from daemon.client import Client
 from daemon.config import Configuration
 from daemon.endpoints import bind, require_loopback
 from daemon.errors import ConfigurationError, WireError
+from daemon.keys import listed_keys, open_keys
 
 _ANSWER_WITHIN_S = 1.0
 
@@ -22,7 +23,9 @@ def check_endpoint(configuration: Configuration, name: str, endpoint: str) -> Fi
     line = f"publish.{name}"
     try:
         with zmq.Context() as context, context.socket(zmq.PUB) as probe:
-            bind(probe, endpoint)
+            bind(probe, endpoint, open_keys(configuration.publish.curve_keys))
+    except ConfigurationError as error:
+        return fail(line, f"{endpoint}: {error.what}", error.remedy)
     except WireError as error:
         if _daemon_answers(configuration.publish.control):
             text = f"{endpoint} is in use: a daemon is running already"
@@ -50,14 +53,26 @@ def check_keys(configuration: Configuration) -> Finding:
     open_to_others = [
         e for e in (section.events, section.control) if not _holds(lambda e=e: require_loopback(e))
     ]
+    if section.curve_keys:
+        return _check_key_folder(section.curve_keys)
     if open_to_others:
         text = f"{', '.join(open_to_others)} could be reached by anyone who reaches this machine"
-        return fail("keys", text, "Use tcp://127.0.0.1:PORT, and an SSH tunnel to watch from elsewhere.")
-    if section.curve_keys and not Path(section.curve_keys).is_dir():
-        return warn(
-            "keys", f"there is no folder {section.curve_keys}", "Correct publish.curve_keys, or empty it."
+        return fail(
+            "keys", text, "Use tcp://127.0.0.1:PORT, or 'slicewatch keys make' and publish.curve_keys."
         )
     return ok("keys", "none needed: all endpoints are on this machine only")
+
+
+def _check_key_folder(folder: str) -> Finding:
+    try:
+        open_keys(folder)
+        allowed = listed_keys(Path(folder))
+    except ConfigurationError as error:
+        return fail("keys", f"{error.where}: {error.what}", error.remedy)
+    names = ", ".join(f"{key.name} ({key.role})" for key in allowed)
+    if not allowed:
+        return warn("keys", f"{folder} lets nobody in", "Make a key with 'slicewatch keys make'.")
+    return ok("keys", f"{folder} lets in {names}")
 
 
 def _holds(requirement: Callable[[], None]) -> bool:

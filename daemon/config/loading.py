@@ -78,9 +78,15 @@ def _overridden(table: dict[str, Any], environment: Mapping[str, str]) -> dict[s
 def _anchored(configuration: Configuration, base: Path) -> Configuration:
     """Paths relative to the configuration file, wherever the daemon was started."""
     anchored = _with_paths(configuration, base)
-    segmentation = configuration.segmentation
+    segmentation, publish = configuration.segmentation, configuration.publish
     model = _model_path(segmentation.model, base)
-    return anchored.model_copy(update={"segmentation": segmentation.model_copy(update={"model": model})})
+    keys = _folder_path(publish.curve_keys, base)
+    return anchored.model_copy(
+        update={
+            "segmentation": segmentation.model_copy(update={"model": model}),
+            "publish": publish.model_copy(update={"curve_keys": keys}),
+        }
+    )
 
 
 def _with_paths(section: Section, base: Path) -> Any:
@@ -105,3 +111,8 @@ def _based(value: Any, base: Path) -> Any:
 def _model_path(model: str, base: Path) -> str:
     """A path that exists beside the configuration wins; else it is looked up in the installation."""
     return str(base / model) if model and (base / model).exists() else model
+
+
+def _folder_path(folder: str, base: Path) -> str:
+    """An empty one stays empty: it says that there is none."""
+    return str(base / folder) if folder else ""

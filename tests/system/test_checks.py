@@ -130,7 +130,7 @@ WRONG: dict[str, tuple[Change, str, Level, str]] = {
         "only the CPU",
     ),
     "open": (set_key("publish", events="tcp://0.0.0.0:0"), "keys", Level.FAIL, "anyone"),
-    "keys": (set_key("publish", curve_keys="/nowhere/keys"), "keys", Level.WARN, "/nowhere/keys"),
+    "keys": (set_key("publish", curve_keys="/nowhere/keys"), "keys", Level.FAIL, "/nowhere/keys"),
     "abort": (set_key("abort", armed=True), "abort", Level.WARN, "leave the microscope milling"),
 }
 
