@@ -160,11 +160,28 @@ def monitor(
     events: Annotated[str, typer.Option(metavar="ENDPOINT", help="publish.events")] = DEFAULT_EVENTS,
     host: Annotated[str, typer.Option(help="Address that the page is served on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port that the page is served on.")] = 8050,
+    keys: Keys = None,
+    password: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Ask for it: 'slicewatch keys password FILE'.")
+    ] = None,
+    certificate: Annotated[
+        tuple[Path, Path] | None, typer.Option(metavar="CERT.pem KEY.pem", help="Serve the page as HTTPS.")
+    ] = None,
 ) -> None:
-    """Serve the live dashboard."""
-    from daemon.monitor.server import run_monitor
+    """Serve the live dashboard; to command, log in by the link that it prints, or with the password."""
+    from daemon.keys import read_client_key
+    from daemon.monitor.server import Tls, run_monitor
+    from daemon.passwords import read_password
 
-    run_monitor(events, connect, host, port)
+    run_monitor(
+        events,
+        connect,
+        host,
+        port,
+        key=read_client_key(keys),
+        password=read_password(password) if password else None,
+        tls=Tls(*certificate) if certificate else None,
+    )
 
 
 @app.command()

@@ -16,6 +16,7 @@ from daemon.client import Answer, Client, Update
 from daemon.errors import WireError
 from daemon.heartbeat import INTERVAL_S, MISSED_BEATS
 from daemon.items import RunState
+from daemon.keys import ClientKey
 from daemon.messages import PreviewMessage
 from daemon.view import RunView
 from daemon.wire import Event
@@ -27,9 +28,16 @@ ANSWER_WITHIN_S = 2.0
 class Feed:
     """Follows one daemon. ``clock`` is monotonic, in seconds."""
 
-    def __init__(self, events: str, control: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        events: str,
+        control: str,
+        key: ClientKey | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.events = events
         self.control = control
+        self._key = key
         self.view = RunView()
         self.trouble = ""
         self._clock = clock
@@ -84,7 +92,7 @@ class Feed:
     def _follow(self) -> None:
         """Follow until closed; a daemon that speaks nonsense is shown as trouble and tried again."""
         while not self._stopping.is_set():
-            with Client(self.events, self.control, timeout_s=ANSWER_WITHIN_S) as client:
+            with Client(self.events, self.control, timeout_s=ANSWER_WITHIN_S, key=self._key) as client:
                 try:
                     for update in client.follow(patience_s=PATIENCE_S, until=self._stopping.is_set):
                         self._arrived.put((self._clock(), _with_pictures(client, update)))

@@ -18,7 +18,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from daemon.endpoints import is_loopback
-from daemon.monitor.login import COOKIE, SESSION_S, Guard
+from daemon.monitor.login import SESSION_S, Guard, cookie
 from daemon.passwords import LONGEST
 
 _LONGEST_FORM: Final = 16 * LONGEST
@@ -86,15 +86,17 @@ class Gate:
         match (request.url.path, request.method):
             case ("/logout", "POST"):
                 self._guard.end_session(request)
-                return _gone_out()
+                return _gone_out(request)
             case ("/login", "POST") if self._guard.asks_for_password:
                 return await self._guessed(request)
-            case ("/login", "GET") if self._guard.take_link(request.query_params.get("link", "")):
+            case ("/login", "GET") if self._guard.is_link(request.query_params.get("link", "")):
                 return self._welcome(request)
             case ("/login", "GET") if self._guard.asks_for_password:
                 return _asking("")
             case ("/login", "GET"):
-                return PlainTextResponse("The link is used up or wrong.", HTTPStatus.FORBIDDEN, _HEADERS)
+                return PlainTextResponse(
+                    "This is not the link that the monitor has printed.", HTTPStatus.FORBIDDEN, _HEADERS
+                )
             case _:
                 return PlainTextResponse("no such way", HTTPStatus.METHOD_NOT_ALLOWED, _HEADERS)
 
@@ -117,7 +119,7 @@ class Gate:
     def _welcome(self, request: Request) -> Response:
         response = RedirectResponse("/", HTTPStatus.SEE_OTHER, _HEADERS)
         response.set_cookie(
-            COOKIE,
+            cookie(request),
             self._guard.open_session(),
             max_age=int(SESSION_S),
             secure=request.url.scheme == "https",
@@ -151,9 +153,9 @@ def _asking(why: str, status: HTTPStatus = HTTPStatus.OK) -> Response:
     return HTMLResponse(_PAGE.replace("%s", escape(why)), status, _HEADERS)
 
 
-def _gone_out() -> Response:
+def _gone_out(request: Request) -> Response:
     response = RedirectResponse("/", HTTPStatus.SEE_OTHER, _HEADERS)
-    response.delete_cookie(COOKIE, httponly=True, samesite="strict")
+    response.delete_cookie(cookie(request), httponly=True, samesite="strict")
     return response
 
 

@@ -32,7 +32,6 @@ from daemon.endpoints import is_loopback
 from daemon.errors import ConfigurationError
 from daemon.passwords import PasswordHash
 
-COOKIE: Final = "slicewatch_session"
 SESSION_S: Final = 12 * 3600.0
 FREE_FAILURES: Final = 5
 LONGEST_WAIT_S: Final = 300.0
@@ -75,19 +74,17 @@ class Guard:
         return self._password is not None
 
     def link(self, address: str) -> str:
-        """Where the person at the terminal logs in; works once. ``address`` is like ``http://127.0.0.1:8050``."""
+        """Where the person at the terminal logs in, at an address like ``http://127.0.0.1:8050``."""
         return f"{address}/login?link={self._link}"
 
     def fits(self, password: str) -> bool:
         """Whether this is the password; takes 0.1 s of a core, so it belongs on a thread."""
         return self._password is not None and self._password.fits(password)
 
-    def take_link(self, given: str) -> bool:
-        """Whether this is the link of the terminal, which is used up by it."""
+    def is_link(self, given: str) -> bool:
+        """Whether this is the link of the terminal; where there is a password, there is no such link."""
         fits = hmac.compare_digest(given.encode("utf-8", "replace"), self._link.encode("ascii"))
-        if fits:
-            self._link = secrets.token_urlsafe(32)
-        return fits
+        return fits and self._password is None
 
     def open_session(self) -> str:
         """A new session's token, for the cookie; the oldest of a thousand makes way."""
@@ -99,11 +96,11 @@ class Guard:
 
     def end_session(self, connection: HTTPConnection) -> None:
         """Log out."""
-        self._sessions.pop(_digest(connection.cookies.get(COOKIE, "")), None)
+        self._sessions.pop(_digest(connection.cookies.get(cookie(connection), "")), None)
 
     def may_control(self, connection: HTTPConnection) -> bool:
         """Whether this browser is logged in."""
-        ends = self._sessions.get(_digest(connection.cookies.get(COOKIE, "")))
+        ends = self._sessions.get(_digest(connection.cookies.get(cookie(connection), "")))
         return ends is not None and self._clock() < ends
 
     def may_read(self, connection: HTTPConnection) -> bool:
@@ -133,6 +130,12 @@ class Brake:
     def succeeded(self, address: str) -> None:
         """It knew the password."""
         self._failures.pop(address, None)
+
+
+def cookie(connection: HTTPConnection) -> str:
+    """The cookie's name: browsers share cookies between ports, and two dashboards may run on a machine."""
+    server = connection.scope.get("server")
+    return f"slicewatch_session_{server[1] if server else 0}"
 
 
 def _digest(token: str) -> str:

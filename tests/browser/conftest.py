@@ -202,19 +202,20 @@ def fed_daemon(
 
 @contextlib.contextmanager
 def monitor_of(events: str, control: str) -> Iterator[str]:
-    """The real monitor in a process of its own; yields its address."""
+    """The real monitor in a process of its own; yields the address that logs in."""
     port = _free_port()
     arguments = f"{events!r}, {control!r}, '127.0.0.1', {port}"
     code = f"from daemon.monitor.server import run_monitor; run_monitor({arguments})"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     environment |= {"PYTHONWARNINGS": "ignore", "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen([sys.executable, "-c", code], env=environment)
+    process = subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE)
     try:
         _wait_for(f"http://127.0.0.1:{port}/", process)
-        yield f"http://127.0.0.1:{port}/"
+        assert process.stdout is not None
+        yield process.stdout.readline().decode().removeprefix("dashboard: ").strip()
     finally:
         process.terminate()
-        process.wait(20)
+        process.communicate(timeout=20)
 
 
 def _free_port() -> int:
