@@ -31,7 +31,7 @@ QUEUED_MESSAGES = 10_000  # per subscriber; some 5 MB for one that has stopped r
 PREVIEWS_IN_FLIGHT = 4
 PING_MS, PONG_WITHIN_MS = 5_000, 15_000
 LINGER_MS = 2_000
-SUBSCRIPTION_BYTES = 256  # what subscribers send are topics; a longer frame ends the connection
+SUBSCRIPTION_BYTES = 1024  # subscribers send topics, and CURVE handshakes of 300 bytes; more ends it
 QUEUED_SUBSCRIPTIONS = 100  # per subscriber: so many at most are looked at before a message goes out
 
 

@@ -1,0 +1,146 @@
+"""Key files are private, name nobody but their holder, and never show a secret."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from daemon.errors import ConfigurationError
+from daemon.keys import AllowList, Role, listed_keys, make_key, open_keys, read_client_key, revoke_key
+from daemon.private_files import MAX_BYTES, write_private
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+posix = pytest.mark.skipif(os.name != "posix", reason="no file modes")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with a key for reading and one for control."""
+    made = tmp_path / "keys"
+    make_key(made, "ada", Role.READ, NOW)
+    make_key(made, "bridge", Role.CONTROL, NOW)
+    return made
+
+
+def test_made_keys_are_listed_and_found_by_their_public_key(folder: Path) -> None:
+    """Name and role come back; each client knows the daemon by its public key; nobody else is found."""
+    keys = listed_keys(folder)
+    assert [(key.name, key.role, key.made) for key in keys] == [
+        ("ada", Role.READ, NOW),
+        ("bridge", Role.CONTROL, NOW),
+    ]
+    daemon, ada = open_keys(str(folder)), read_client_key(folder / "ada.key")
+    assert daemon is not None
+    assert ada is not None
+    assert ada.daemon == daemon.pair.public
+    found = AllowList(folder)
+    assert found.find(ada.public) == keys[0]
+    assert found.find(daemon.pair.public) is None
+    assert found.find("") is None
+
+
+@posix
+def test_every_file_is_for_its_owner_only(folder: Path) -> None:
+    """Whatever the umask: folders 0700, files 0600."""
+    for path in (folder, *folder.rglob("*")):
+        assert path.stat().st_mode & 0o777 == (0o700 if path.is_dir() else 0o600), path
+
+
+@posix
+@pytest.mark.parametrize("lax", [".", "allowed", "daemon.key", "allowed/ada.toml"])
+def test_keys_that_others_may_read_are_refused(folder: Path, lax: str) -> None:
+    """A lax mode anywhere keeps the daemon from starting, with the remedy."""
+    (folder / lax).chmod(0o750 if (folder / lax).is_dir() else 0o640)
+    with pytest.raises(ConfigurationError, match="chmod"):
+        open_keys(str(folder))
+
+
+@posix
+def test_a_client_does_not_use_a_key_that_others_may_read(folder: Path) -> None:
+    """The client's side asks for the same modes, and follows no link."""
+    (folder / "link.key").symlink_to(folder / "ada.key")
+    with pytest.raises(ConfigurationError):
+        read_client_key(folder / "link.key")
+    (folder / "ada.key").chmod(0o644)
+    with pytest.raises(ConfigurationError, match="chmod 600"):
+        read_client_key(folder / "ada.key")
+
+
+@pytest.mark.parametrize(
+    "name", ["", "..", "../ada", "a/b", "a\\b", "a b", ".hidden", "x" * 41, "daemon", "ä"]
+)
+def test_a_name_is_never_a_path(tmp_path: Path, name: str) -> None:
+    """A name that could lead elsewhere makes nothing and revokes nothing."""
+    with pytest.raises(ConfigurationError, match="letters"):
+        make_key(tmp_path / "keys", name, Role.READ, NOW)
+    with pytest.raises(ConfigurationError, match="letters"):
+        revoke_key(tmp_path / "keys", name)
+    assert not (tmp_path / "keys").exists()
+
+
+def test_a_key_is_never_overwritten_and_a_revoked_one_is_gone_at_once(folder: Path) -> None:
+    """Making a name twice is refused; revoking it is seen by a list that is in use."""
+    ada = read_client_key(folder / "ada.key")
+    assert ada is not None
+    allowed = AllowList(folder)
+    assert allowed.find(ada.public) is not None
+    with pytest.raises(ConfigurationError, match="exists"):
+        make_key(folder, "ada", Role.CONTROL, NOW)
+    revoke_key(folder, "ada")
+    assert allowed.find(ada.public) is None
+    assert not (folder / "ada.key").exists()
+    make_key(folder, "ada", Role.READ, NOW)
+    assert allowed.find(ada.public) is None
+    with pytest.raises(ConfigurationError, match="no key"):
+        revoke_key(folder, "grace")
+
+
+def test_a_damaged_or_copied_entry_lets_nobody_in_and_keeps_nobody_out(folder: Path) -> None:
+    """A copy under another name, a role that does not exist and garbage are passed over, the rest works."""
+    bridge = read_client_key(folder / "bridge.key")
+    ada = read_client_key(folder / "ada.key")
+    assert bridge is not None
+    assert ada is not None
+    text = (folder / "allowed" / "ada.toml").read_text(encoding="utf-8")
+    (folder / "allowed" / "ada.toml").unlink()
+    write_private(folder / "allowed" / "copy.toml", text)
+    write_private(folder / "allowed" / "chief.toml", text.replace("ada", "chief").replace("read", "chief"))
+    write_private(folder / "allowed" / "noise.toml", "\x00" * 10)
+    write_private(folder / "allowed" / "huge.toml", "#" * (MAX_BYTES + 1))
+    allowed = AllowList(folder)
+    assert allowed.find(ada.public) is None
+    assert allowed.find(bridge.public) is not None
+    with pytest.raises(ConfigurationError):
+        open_keys(str(folder))
+
+
+def test_a_missing_folder_lets_nobody_in(folder: Path) -> None:
+    """A list that can no longer be read is an empty one."""
+    ada = read_client_key(folder / "ada.key")
+    assert ada is not None
+    allowed = AllowList(folder)
+    (folder / "allowed").rename(folder / "gone")
+    assert allowed.find(ada.public) is None
+    with pytest.raises(ConfigurationError):
+        open_keys(str(folder / "nowhere"))
+    assert open_keys("") is None
+
+
+def test_no_repr_and_no_error_shows_a_secret(folder: Path, tmp_path: Path) -> None:
+    """Neither the records nor the complaint about a damaged file tell the secret."""
+    ada = read_client_key(folder / "ada.key")
+    daemon = open_keys(str(folder))
+    assert ada is not None
+    assert daemon is not None
+    assert ada.secret not in repr(ada)
+    assert daemon.pair.secret not in repr(daemon)
+    for damage in (("secret", "sekret"), (ada.secret, ada.secret + "x"), (ada.secret, ada.secret[:-1])):
+        broken = tmp_path / "broken.key"
+        write_private(broken, (folder / "ada.key").read_text(encoding="utf-8").replace(*damage))
+        with pytest.raises(ConfigurationError) as caught:
+            read_client_key(broken)
+        assert ada.secret[:20] not in str(caught.value)
+        broken.unlink()
