@@ -1,0 +1,142 @@
+"""The real dashboard behind its password, asked over real HTTP and WebSocket by those who may and may not."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+import pytest
+
+from daemon.monitor.login import FREE_FAILURES
+from daemon.passwords import write_password
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+PASSWORD = "correct horse battery"  # noqa: S105 - a test's own
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """A monitor that serves on this port."""
+
+    port: int
+
+    def ask(
+        self, method: str, path: str, body: str | None = None, **headers: str
+    ) -> http.client.HTTPResponse:
+        """One request on a connection of its own; the answer is read."""
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
+            named = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, path, body, named)
+            answer = connection.getresponse()
+            answer.read()
+            return answer
+
+    def log_in(self, password: str) -> http.client.HTTPResponse:
+        """What the form sends."""
+        form = urlencode({"password": password})
+        return self.ask("POST", "/login", form, Content_Type="application/x-www-form-urlencoded")
+
+    def socket_status(self, **headers: str) -> int:
+        """The status with which the WebSocket of the pages is opened or refused."""
+        key = base64.b64encode(os.urandom(16)).decode()
+        upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec_WebSocket_Version": "13"}
+        path = "/_nicegui_ws/socket.io/?EIO=4&transport=websocket"
+        return self.ask("GET", path, **upgrade, Sec_WebSocket_Key=key, **headers).status
+
+
+@pytest.fixture(scope="module")
+def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    """A monitor with a password; there is no daemon, and none is needed."""
+    password = tmp_path_factory.mktemp("login") / "password"
+    write_password(password, PASSWORD)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    arguments = [
+        "monitor",
+        "--port",
+        str(port),
+        "--password",
+        str(password),
+        "--connect",
+        "tcp://127.0.0.1:1",
+    ]
+    environment = {n: v for n, v in os.environ.items() if not n.startswith("PYTEST")} | {
+        "PYTHONWARNINGS": "ignore"
+    }
+    command = [sys.executable, "-m", "daemon", *arguments, "--events", "tcp://127.0.0.1:2"]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == f"dashboard: http://127.0.0.1:{port}\n"
+        served = Dashboard(port)
+        while process.poll() is None and not _answers(served):
+            pass
+        yield served
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+def _answers(dashboard: Dashboard) -> bool:
+    try:
+        return dashboard.ask("GET", "/login").status == 200
+    except ConnectionError:
+        return False
+
+
+def test_nothing_is_shown_and_nothing_is_told_without_a_login(dashboard: Dashboard) -> None:
+    """Pages send to the login, pictures and other paths are refused, and so is the WebSocket."""
+    page = dashboard.ask("GET", "/", Accept="text/html")
+    assert (page.status, page.headers["Location"]) == (303, "/login")
+    for method, path in (
+        ("GET", "/picture/1/image/2kV"),
+        ("GET", "/_nicegui/x"),
+        ("POST", "/"),
+        ("GET", "/.."),
+    ):
+        assert dashboard.ask(method, path).status == 401
+    assert dashboard.socket_status() == 403
+    assert dashboard.ask("GET", "/login?link=").status == 200, "a link logs in where there is a password"
+
+
+def test_the_password_opens_a_session_in_a_cookie_that_scripts_and_sites_cannot_use(
+    dashboard: Dashboard,
+) -> None:
+    """HttpOnly and SameSite=Strict; with it the page and its WebSocket open; after the logout they do not."""
+    answer = dashboard.log_in(PASSWORD)
+    assert (answer.status, answer.headers["Location"]) == (303, "/")
+    flags = answer.headers["Set-Cookie"]
+    assert "HttpOnly" in flags
+    assert "SameSite=strict" in flags
+    cookie = flags.partition(";")[0]
+    assert dashboard.ask("GET", "/", Cookie=cookie).status == 200
+    assert dashboard.socket_status(Cookie=cookie) == 101
+    assert dashboard.socket_status(Cookie=cookie, Origin="http://evil.example") == 403
+    assert dashboard.ask("POST", "/logout", Cookie=cookie, Origin="http://evil.example").status == 403
+    assert dashboard.ask("GET", "/", Cookie=cookie).status == 200
+    dashboard.ask("POST", "/logout", Cookie=cookie)
+    assert dashboard.ask("GET", "/", Cookie=cookie).status == 401
+
+
+def test_garbage_is_no_password(dashboard: Dashboard) -> None:
+    """Wrong forms and endless ones are refused; the right password then still opens."""
+    for body in ("", "password=", "password=%ff%fe", "\x00" * 100, "password=" + "x" * 100_000):
+        assert dashboard.ask("POST", "/login", body).status == 401
+    assert dashboard.log_in(PASSWORD).status == 303
+
+
+def test_guessing_is_slowed_down(dashboard: Dashboard) -> None:
+    """After five wrong ones even the right password has to wait. The last test of the module: it must."""
+    for _ in range(FREE_FAILURES):
+        assert dashboard.log_in("wrong password").status == 401
+    statuses = [dashboard.log_in("wrong password").status for _ in range(10)]
+    assert 429 in statuses
