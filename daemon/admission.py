@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC
-from pathlib import Path
 from typing import Final
 
-from daemon.assembly import (
-    AssemblyRules,
-    AssemblyState,
-    Disregard,
-    FolderHabit,
-    FrameArrived,
-    FrameRecord,
-    PendingSlice,
-    Refusal,
-)
+from daemon.assembly import Disregard, FrameArrived, Refusal
+from daemon.assembly_state import AssemblyRules, AssemblyState, FrameRecord, PendingSlice
 from daemon.items import Frame
+from daemon.other_projects import is_foreign
 
 _LARGEST_JUMP: Final = 1000
 """A slice number this far ahead is another project's file, not a gap of ten micrometres."""
-_FIRM_HABIT: Final = 10
-"""A folder that has delivered one channel so often may err as often before it is said to deliver several."""
-_SUSPECTS: Final = 2
-"""Slice indices written again before a restart is believed: one may be a single image taken again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +39,15 @@ def judge(state: AssemblyState, event: FrameArrived) -> Verdict:
     known = _already_known(state, frame)
     if known is not None:
         return known
-    misplaced = _misplaced(state, event, channel)
-    if misplaced is not None:
-        return misplaced
+    if is_foreign(state, frame.path):
+        return Refused(Refusal.OTHER_PROJECT, "its folder holds another project", channel)
     height, width = frame.image.shape
     if state.shape and state.shape != (height, width):
         detail = f"{height} × {width} px (y × x) in a run of {state.shape[0]} × {state.shape[1]} px"
         return Refused(Refusal.WRONG_SIZE, detail, channel)
+    misplaced = _misplaced(state, event, channel)
+    if misplaced is not None:
+        return misplaced
     return FrameRecord(str(frame.path), frame.sha256, channel, height, width, event.written_ns)
 
 
@@ -76,27 +66,6 @@ def pending_at(state: AssemblyState, index: int) -> PendingSlice | None:
     return next((slice_ for slice_ in state.pending if slice_.index == index), None)
 
 
-def habitual_channel(state: AssemblyState, path: Path) -> int:
-    """The channel that the file's folder has always delivered; -1 if none or several."""
-    folder = str(path.parent)
-    return next((habit.channel for habit in state.habits if habit.folder == folder), -1)
-
-
-def with_habit(state: AssemblyState, record: FrameRecord) -> AssemblyState:
-    """Remember which channel a folder delivers."""
-    folder = str(Path(record.path).parent)
-    known = next((habit for habit in state.habits if habit.folder == folder), None)
-    if known is not None and known.channel == -1:
-        return state
-    if known is None:
-        habit = FolderHabit(folder, record.channel)
-    elif known.channel == record.channel:
-        habit = replace(known, times=min(known.times + 1, _FIRM_HABIT))
-    else:
-        habit = replace(known, times=known.times - 1, channel=known.channel if known.times > 1 else -1)
-    return replace(state, habits=(*(h for h in state.habits if h.folder != folder), habit))
-
-
 def acquired_s(event: FrameArrived) -> float:
     """When the image was taken, s, by the microscope's clock; its file's time if it does not say."""
     moment = event.frame.metadata.acquired_at
@@ -105,13 +74,13 @@ def acquired_s(event: FrameArrived) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
-def with_suspicion(state: AssemblyState, event: FrameArrived, refused: Refused) -> AssemblyState:
-    """Remember an image of an index that is already settled but was taken after everything else."""
-    index = event.frame.slice_index
-    again = (Refusal.OVERWRITTEN, Refusal.CONFLICT, Refusal.LATE, Refusal.RENUMBERED)
-    if refused.reason not in again or acquired_s(event) <= state.newest_s or index in state.suspects:
-        return state
-    return replace(state, suspects=(*state.suspects, index))
+def is_taken(state: AssemblyState, index: int, verdict: FrameRecord | Refused) -> bool:
+    """Whether the place of an image is held by another file."""
+    if isinstance(verdict, Refused):
+        return verdict.reason is Refusal.CONFLICT
+    slice_ = pending_at(state, index)
+    rival = slice_.frame_of(verdict.channel) if slice_ else None
+    return rival is not None and rival.path != verdict.path
 
 
 def is_gap(state: AssemblyState, index: int) -> bool:
@@ -121,11 +90,6 @@ def is_gap(state: AssemblyState, index: int) -> bool:
     channels = len(state.rules.channels)
     begin = (index - state.first_index) * channels
     return not any(state.settled[begin : begin + channels])
-
-
-def restarted(state: AssemblyState) -> bool:
-    """Whether the acquisition counts again: several settled indices were taken anew, in rising order."""
-    return len(state.suspects) >= _SUSPECTS and list(state.suspects) == sorted(state.suspects)
 
 
 def _channel(rules: AssemblyRules, frame: Frame) -> int | Refused:
@@ -151,10 +115,10 @@ def _channel(rules: AssemblyRules, frame: Frame) -> int | Refused:
 
 def _already_known(state: AssemblyState, frame: Frame) -> Refused | Disregard | None:
     """The same content came before: from this very path (touched), or under another name."""
-    for slice_ in state.pending:
-        for record in slice_.frames:
-            if record.sha256 == frame.sha256:
-                return _repeated(record.path == str(frame.path), slice_.index)
+    waiting = [(slice_.index, record) for slice_ in state.pending for record in slice_.frames]
+    for index, record in (*waiting, *((held.index, held.record) for held in state.suspects)):
+        if record.sha256 == frame.sha256:
+            return _repeated(record.path == str(frame.path), index)
     digest = content_digest(frame.sha256)
     if digest not in state.settled or state.first_index is None:
         return None
@@ -186,8 +150,6 @@ def _misplaced(state: AssemblyState, event: FrameArrived, channel: int) -> Refus
 
 def _too_late(state: AssemblyState, event: FrameArrived, channel: int) -> Refused:
     index, first = event.frame.slice_index, state.first_index
-    if restarted(state):
-        return Refused(Refusal.RENUMBERED, "the acquisition counts again", channel)
     if first is None or index < first:
         return Refused(Refusal.LATE, f"the run began with slice {first}", channel)
     position = (index - first) * len(state.rules.channels) + channel

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from daemon.abort.orders import ActionResult, Order
-from daemon.assembly import ClockSetBack, Outcome, Quarantined, Renumbered
+from daemon.assembly import ClockSetBack, OtherProject, Outcome, Quarantined, Renumbered
 from daemon.errors import SlicewatchError
 from daemon.items import Alarm, SliceGap
 from daemon.ledger import Ledger
@@ -22,6 +22,8 @@ def of(outcome: Outcome) -> Alarm | None:
             return clock_set_back(outcome)
         case Renumbered():
             return renumbered(outcome)
+        case OtherProject():
+            return other_project(outcome)
         case _:
             return None
 
@@ -47,12 +49,25 @@ def quarantine(file: Quarantined) -> Alarm:
 
 
 def renumbered(outcome: Renumbered) -> Alarm:
-    """The acquisition seems to have been started anew."""
+    """The acquisition was started anew."""
     return Alarm(
         "acquisition renumbered",
         outcome.first_index,
-        f"the acquisition counts again from {outcome.first_index} ({outcome.path.name})",
-        remedy="Start another run with a new output folder for the restarted acquisition.",
+        f"the acquisition was restarted: {outcome.path.parent.name}/{outcome.path.name}, number "
+        f"{outcome.counted_from} of its files, is slice {outcome.first_index} of the run",
+        remedy="The run goes on with the new numbers. If it is to have more slices than run.expected_slices, "
+        "stop it, raise that, and start it again.",
+    )
+
+
+def other_project(outcome: OtherProject) -> Alarm:
+    """Images of two acquisitions lie below one folder."""
+    return Alarm(
+        "two projects in one folder",
+        outcome.slice_index,
+        f"{outcome.folder} holds images of another project, for slices that are there already",
+        remedy="The run keeps to the project that it began with. Give each project a folder of its own, and "
+        "start another run on the other one's.",
     )
 
 

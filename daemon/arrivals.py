@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isfinite
 
-from daemon.assembly import Tally
+from daemon.assembly_state import Tally
 from daemon.frame_shelf import Arrival, FrameShelf
 from daemon.ledger import Ledger, ledger
 from daemon.reader import FileAwayError

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from daemon.assembly import AssemblyState, FileRejected, FrameArrived, FrameRecord
+from daemon.assembly import FileRejected, FrameArrived
+from daemon.assembly_state import AssemblyState, FrameRecord
 from daemon.config import Configuration
 from daemon.errors import FileUnreadableError, JournalError
 from daemon.intake import given_up_event, read_event
@@ -51,7 +52,7 @@ class FrameShelf:
 
     def forget_decided(self, assembly: AssemblyState) -> None:
         """Let go of images whose slice is released or closed."""
-        waiting = {record.sha256 for slice_ in assembly.pending for record in slice_.frames}
+        waiting = {record.sha256 for record in assembly.waiting}
         for sha256 in self.frames.keys() - waiting:
             del self.frames[sha256]
 

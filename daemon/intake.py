@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from daemon.assembly import FileRejected, FrameArrived, Refusal
 from daemon.errors import FileUnreadableError
 from daemon.items import FileReady
@@ -25,23 +23,23 @@ def read_event(file: FileReady, pattern: str, sidecar: Sidecar) -> FrameArrived 
         frame = read_frame(file, pattern, sidecar)
         if frame.image.min() == frame.image.max():
             detail = f"every pixel is {frame.image.flat[0]}: beam blanked or detector off?"
-            return _rejected(file.path, pattern, Refusal.UNREADABLE, detail)
+            return _rejected(file, pattern, Refusal.UNREADABLE, detail)
         return FrameArrived(frame, file.mtime_ns)
     except FileAwayError:
         raise
     except FileChangedError as error:
         # Not a fault of the slice: the watcher reports the version that took this one's place.
-        return _rejected(file.path, pattern, Refusal.SUPERSEDED, error.what)
+        return _rejected(file, pattern, Refusal.SUPERSEDED, error.what)
     except FileUnreadableError as error:
-        return _rejected(file.path, pattern, Refusal.UNREADABLE, error.what)
+        return _rejected(file, pattern, Refusal.UNREADABLE, error.what)
 
 
 def given_up_event(given_up: GivenUp, pattern: str) -> FileRejected:
     """A file that the watcher no longer waits for."""
-    return _rejected(given_up.file.path, pattern, Refusal.NEVER_FINISHED, given_up.reason)
+    return _rejected(given_up.file, pattern, Refusal.NEVER_FINISHED, given_up.reason)
 
 
-def _rejected(path: Path, pattern: str, reason: Refusal, detail: str) -> FileRejected:
+def _rejected(file: FileReady, pattern: str, reason: Refusal, detail: str) -> FileRejected:
     """The watcher only reports files whose name has a slice number, so -1 closes no slice."""
-    number = slice_number(path, pattern)
-    return FileRejected(path, -1 if number is None else number, reason, detail)
+    number = slice_number(file.path, pattern)
+    return FileRejected(file.path, -1 if number is None else number, reason, detail, file.mtime_ns)

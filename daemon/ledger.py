@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from daemon.assembly import Tally
+from daemon.assembly_state import Tally
 
 
 @dataclass(frozen=True, slots=True)

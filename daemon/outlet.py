@@ -21,7 +21,8 @@ from daemon import messages as say
 from daemon import preview
 from daemon.abort.memory import Arming
 from daemon.array_outputs import ArrayOutputs
-from daemon.assembly import AssemblyState, FrameAccepted, Outcome, SliceComplete
+from daemon.assembly import FrameAccepted, Outcome, SliceComplete
+from daemon.assembly_state import AssemblyState
 from daemon.codec import pack
 from daemon.ending import write_ending, write_failure
 from daemon.geometry import FaceGeometry

@@ -6,7 +6,7 @@ import statistics
 from typing import Final
 
 from daemon.admission import pending_at
-from daemon.assembly import AssemblyState
+from daemon.assembly_state import AssemblyState
 
 _FEWEST_INTERVALS: Final = 3
 _UNKNOWN_RHYTHM_S: Final = 1800.0
@@ -17,7 +17,8 @@ the last expected slice lacks an image. Paused: nothing newer came; an operator 
 
 def exhausted(state: AssemblyState, index: int, now_s: float) -> bool:
     """Whether slice ``index``, which is not whole, is to be given up; ``now_s`` -inf: nobody is late."""
-    return _answered(state, index) or _overtaken(state, index) or _overdue(state, index, now_s)
+    known = _answered(state, index) or _refused_altogether(state, index)
+    return known or _overtaken(state, index) or _overdue(state, index, now_s)
 
 
 def _answered(state: AssemblyState, index: int) -> bool:
@@ -26,6 +27,14 @@ def _answered(state: AssemblyState, index: int) -> bool:
     come = {frame.channel for frame in slice_.frames} if slice_ else set[int]()
     refused = {refused.channel for refused in state.refused if refused.index == index}
     return set(range(len(state.rules.channels))) <= come | refused
+
+
+def _refused_altogether(state: AssemblyState, index: int) -> bool:
+    """As many files were refused as there are channels, of whichever, and the run has moved on."""
+    here = sum(refused.index == index for refused in state.refused)
+    later = [slice_.index for slice_ in state.pending] + [refused.index for refused in state.refused]
+    nothing = pending_at(state, index) is None
+    return nothing and here >= len(state.rules.channels) and max(later, default=index) > index
 
 
 def _overtaken(state: AssemblyState, index: int) -> bool:

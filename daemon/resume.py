@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daemon import assemble
-from daemon.assembly import AssemblyState
+from daemon.assembly_state import AssemblyState
 from daemon.codec import unpack
 from daemon.config import Configuration
 from daemon.errors import JournalError
@@ -68,9 +68,8 @@ def with_images(
     JournalError
         An image that is still needed is gone or has changed.
     """
-    for pending in progress.assembly.pending:
-        for record in pending.frames:
-            shelf.recall(record)
+    for record in progress.assembly.waiting:
+        shelf.recall(record)
     pipeline = progress.pipeline
     if pipeline is None:
         return progress

@@ -21,17 +21,9 @@ from math import isnan
 from typing import Final
 
 from daemon import alarms, assemble
+from daemon.admission import pending_at
 from daemon.arrivals import Arrivals
-from daemon.assembly import (
-    Event,
-    Finish,
-    FrameAccepted,
-    FrameArrived,
-    Outcome,
-    SliceComplete,
-    Tick,
-    as_slice,
-)
+from daemon.assembly import Event, Finish, FrameAccepted, FrameArrived, Outcome, SliceComplete, Tick, as_slice
 from daemon.config import Configuration
 from daemon.geometry import conformed, conformed_slice
 from daemon.items import (
@@ -164,7 +156,7 @@ class Runner:
     def _first_look(self, accepted: FrameAccepted) -> None:
         """The first image of a slice gives a verdict at once; the complete slice will refine it."""
         state = self._state
-        waiting = assemble.pending_at(self._assembly, accepted.index)
+        waiting = pending_at(self._assembly, accepted.index)
         if state is None or waiting is None or len(waiting.frames) != 1:
             return
         frame = conformed(self._configuration, state.geometry, self._parts.shelf.frames[accepted.sha256])

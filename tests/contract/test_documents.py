@@ -10,7 +10,7 @@ import pytest
 
 from daemon import alarms
 from daemon.abort.orders import ActionResult, Order, Outcome, Request
-from daemon.assembly import Quarantined, Refusal
+from daemon.assembly import OtherProject, Quarantined, Refusal, Renumbered
 from daemon.config import Configuration, parse
 from daemon.items import Alarm, FinishReason, GapReason, PlaneKind, SliceGap, Status, ThicknessSource
 from daemon.stages.judging import SUSTAINED
@@ -80,6 +80,8 @@ def test_every_alarm_is_explained():
     cause = Alarm("x", 1, "x")
     raised = [
         alarms.gap(SliceGap(1, GapReason.MISSING)),
+        alarms.renumbered(Renumbered(9, 1, Path("a/001.tif"))),
+        alarms.other_project(OtherProject(1, Path("a"))),
         alarms.asked_to_abort("a", "b"),
         alarms.aborted(cause, []),
         alarms.aborted(cause, [ActionResult("file", "STOP", Outcome.CONFIRMED, "written")]),
@@ -88,7 +90,7 @@ def test_every_alarm_is_explained():
         alarms.gpu_lost("CUDAExecutionProvider", "CPUExecutionProvider", {}),
     ]
     kinds = {alarm.kind for alarm in raised} | {f"drift {kind}" for kind in SUSTAINED}
-    kinds |= {"thickness limit", "thickness unreadable", "registration lost", "acquisition renumbered"}
+    kinds |= {"thickness limit", "thickness unreadable", "registration lost"}
     for kind in kinds:
         assert f"`{kind}`" in explained
     file = Quarantined(Path("a/b.tif"), 1, Refusal.UNREADABLE, "cut off")

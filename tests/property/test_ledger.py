@@ -12,9 +12,6 @@ from hypothesis import strategies as st
 
 from daemon.assemble import initial, step
 from daemon.assembly import (
-    AssemblyRules,
-    AssemblyState,
-    ChannelRule,
     Event,
     FileRejected,
     Finish,
@@ -26,6 +23,7 @@ from daemon.assembly import (
     SliceComplete,
     Tick,
 )
+from daemon.assembly_state import AssemblyRules, AssemblyState, ChannelRule
 from daemon.codec import pack, unpack
 from daemon.items import Frame, FrameMetadata, SliceGap
 
@@ -50,7 +48,9 @@ def arrivals(draw: st.DrawFn) -> FrameArrived:
 
 
 REJECTED = st.builds(
-    lambda index, kv, reason: FileRejected(Path(f"SEM {kv}") / f"{index:03d}.tif", index, reason, "torn"),
+    lambda index, kv, reason: FileRejected(
+        Path(f"SEM {kv}") / f"{index:03d}.tif", index, reason, "torn", 10**18
+    ),
     st.integers(0, 9),
     st.sampled_from([1.0, 2.0, 4.0]),
     st.sampled_from(REJECTIONS),
@@ -74,7 +74,7 @@ def played(rules: AssemblyRules, events: list[tuple[Event, float]]) -> tuple[Ass
         now_s += pause_s
         state, more = step(state, event, now_s)
         outcomes += more
-        assert state.tally.waiting == sum(len(slice_.frames) for slice_ in state.pending)
+        assert state.tally.waiting == len(state.waiting)
     return state, outcomes
 
 

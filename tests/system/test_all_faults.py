@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.assembly import AssemblyState
+from daemon.assembly_state import AssemblyState
 from daemon.codec import unpack
 from daemon.config import load
 from daemon.emulator import EmulatorSettings, configuration_table, emulate, parse_fault

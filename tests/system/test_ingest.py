@@ -10,17 +10,8 @@ import numpy as np
 import pytest
 
 from daemon.assemble import initial, step
-from daemon.assembly import (
-    AssemblyRules,
-    AssemblyState,
-    ChannelRule,
-    Event,
-    Outcome,
-    Quarantined,
-    Refusal,
-    SliceComplete,
-    Tick,
-)
+from daemon.assembly import Event, Outcome, Quarantined, Refusal, SliceComplete, Tick
+from daemon.assembly_state import AssemblyRules, AssemblyState, ChannelRule
 from daemon.config import DEFAULT_FILE_PATTERN, ChannelSection
 from daemon.intake import given_up_event, read_event
 from daemon.items import GapReason, SliceGap

@@ -17,15 +17,14 @@ import pytest
 
 from daemon.assemble import initial, resumed, step
 from daemon.assembly import (
-    AssemblyRules,
-    AssemblyState,
-    ChannelRule,
     ClockSetBack,
     FileRejected,
     Finish,
     FrameAccepted,
     FrameArrived,
+    Held,
     Ignored,
+    OtherProject,
     Outcome,
     Quarantined,
     Refusal,
@@ -34,6 +33,7 @@ from daemon.assembly import (
     Tick,
     as_slice,
 )
+from daemon.assembly_state import AssemblyRules, AssemblyState, ChannelRule
 from daemon.codec import pack, unpack
 from daemon.items import Frame, FrameMetadata, GapReason, SliceGap
 
@@ -69,9 +69,12 @@ def pair(index: int) -> tuple[FrameArrived, FrameArrived]:
     return image(index, 1.0), image(index, 2.0)
 
 
-def reject(index: int, folder: str, reason: Refusal = Refusal.UNREADABLE) -> FileRejected:
+def reject(
+    index: int, folder: str, reason: Refusal = Refusal.UNREADABLE, written_s: float = 0.0
+) -> FileRejected:
     """A file that became no frame."""
-    return FileRejected(Path(folder) / f"{index:03d}.tif", index, reason, "torn")
+    written_ns = int(written_s * 1e9) + 10**18
+    return FileRejected(Path(folder) / f"{index:03d}.tif", index, reason, "torn", written_ns)
 
 
 def run(script: Script, rules: AssemblyRules = RULES) -> tuple[AssemblyState, list[Outcome]]:
@@ -84,7 +87,7 @@ def run(script: Script, rules: AssemblyRules = RULES) -> tuple[AssemblyState, li
         now_s += 1.0
         state, more = step(state, event, now_s)
         outcomes += more
-        assert state.tally.waiting == sum(len(slice_.frames) for slice_ in state.pending)
+        assert state.tally.waiting == len(state.waiting)
     assert unpack(AssemblyState, pack(state)) == state
     return state, outcomes
 
@@ -102,8 +105,14 @@ def told(outcomes: Sequence[Outcome]) -> list[str]:
                 words.append(f"{path}: {reason}")
             case Ignored(path, _, reason):
                 words.append(f"{path} ignored: {reason}")
-            case Renumbered(index, _):
-                words.append(f"counts again from {index}")
+            case Held(path):
+                words.append(f"{path} held")
+            case Renumbered(index, number):
+                words.append(f"number {number} is slice {index}")
+            case OtherProject(_, folder):
+                words.append(f"another project in {folder}")
+            case ClockSetBack(index):
+                words.append(f"clock back at {index}")
             case FrameAccepted():
                 pass
     return words
@@ -119,6 +128,14 @@ class Case:
 
 
 SIX = [event for index in range(1, 7) for event in pair(index)]
+AGAIN_AT_1000, AGAIN_AT_2000 = (
+    [
+        image(index, kv, content=f"{index} {kv} {at_s}", at_s=at_s + 100.0 * index + kv)
+        for index in (1, 2)
+        for kv in (1.0, 2.0)
+    ]
+    for at_s in (1000.0, 2000.0)
+)
 DETECTORS = replace(RULES, channels=(ChannelRule("tld", 2.0, "TLD"), ChannelRule("icd", 2.0, "ICD")))
 
 CASES = {
@@ -289,22 +306,188 @@ CASES = {
             image(1, 1.0, content="a", at_s=900.0),
             image(1, 2.0, content="b", at_s=901.0),
             image(2, 1.0, content="c", at_s=1000.0),
-            image(3, 1.0, content="d", at_s=1100.0),
+            image(2, 2.0, content="d", at_s=1001.0),
+        ],
+        [
+            *(f"slice {i}" for i in (1, 2, 3)),
+            "SEM 1.0/001.tif held",
+            "SEM 2.0/001.tif held",
+            "SEM 1.0/002.tif held",
+            "number 1 is slice 4",
+            "slice 4",
+            "slice 5",
+        ],
+    ),
+    "counts again in the middle of a slice": Case(
+        [
+            *pair(37),
+            image(38, 1.0),
+            image(1, 1.0, at_s=9000.0),
+            image(1, 2.0, at_s=9001.0),
+            image(2, 1.0, at_s=9100.0),
+            image(2, 2.0, at_s=9101.0),
+        ],
+        [
+            "slice 37",
+            "SEM 1.0/001.tif held",
+            "SEM 2.0/001.tif held",
+            "SEM 1.0/002.tif held",
+            "SEM 1.0/038.tif: partial slice",
+            "gap 38: incomplete",
+            "number 1 is slice 39",
+            "slice 39",
+            "slice 40",
+        ],
+    ),
+    "counts again and again": Case(
+        [*pair(1), *pair(2), *AGAIN_AT_1000, *AGAIN_AT_2000],
+        [
+            "slice 1",
+            "slice 2",
+            "SEM 1.0/001.tif held",
+            "SEM 2.0/001.tif held",
+            "SEM 1.0/002.tif held",
+            "number 1 is slice 3",
+            "slice 3",
+            "slice 4",
+            "SEM 1.0/001.tif held",
+            "SEM 2.0/001.tif held",
+            "SEM 1.0/002.tif held",
+            "number 1 is slice 5",
+            "slice 5",
+            "slice 6",
+        ],
+    ),
+    "a torn image after a restart costs its new slice": Case(
+        [
+            *pair(1),
+            *pair(2),
+            *AGAIN_AT_1000,
+            reject(3, "SEM 1.0", written_s=1200.0),
+            image(3, 2.0, at_s=1201.0),
         ],
         [
             "slice 1",
             "slice 2",
+            "SEM 1.0/001.tif held",
+            "SEM 2.0/001.tif held",
+            "SEM 1.0/002.tif held",
+            "number 1 is slice 3",
             "slice 3",
-            "SEM 1.0/001.tif: overwritten",
-            "SEM 2.0/001.tif: overwritten",
-            "SEM 1.0/002.tif: overwritten",
-            "counts again from 1",
-            "SEM 1.0/003.tif: renumbered",
+            "slice 4",
+            "SEM 1.0/003.tif: unreadable",
+            "SEM 2.0/003.tif: partial slice",
+            "gap 5: unreadable",
         ],
     ),
+    "an image of before a restart is late": Case(
+        [*pair(1), *pair(2), image(3, 1.0), *AGAIN_AT_1000, image(3, 2.0, at_s=302.0)],
+        [
+            "slice 1",
+            "slice 2",
+            "SEM 1.0/001.tif held",
+            "SEM 2.0/001.tif held",
+            "SEM 1.0/002.tif held",
+            "SEM 1.0/003.tif: partial slice",
+            "gap 3: incomplete",
+            "number 1 is slice 4",
+            "slice 4",
+            "slice 5",
+            "SEM 2.0/003.tif: late",
+        ],
+    ),
+    "a clock set back after a restart": Case(
+        [*pair(1), *pair(2), *pair(3), *AGAIN_AT_1000, image(3, 1.0, content="e", at_s=50.0)],
+        [
+            *(f"slice {i}" for i in (1, 2, 3)),
+            "SEM 1.0/001.tif held",
+            "SEM 2.0/001.tif held",
+            "SEM 1.0/002.tif held",
+            "number 1 is slice 4",
+            "slice 4",
+            "slice 5",
+            "clock back at 6",
+        ],
+    ),
+    "a held image that is written again": Case(
+        [
+            *pair(1),
+            image(1, 1.0, content="a", at_s=900.0),
+            image(1, 1.0, content="a", at_s=900.0),
+            image(1, 1.0, content="b", at_s=901.0),
+            Finish(),
+        ],
+        [
+            "slice 1",
+            "SEM 1.0/001.tif held",
+            "SEM 1.0/001.tif ignored: unchanged",
+            "SEM 1.0/001.tif: superseded",
+            "SEM 1.0/001.tif held",
+            "SEM 1.0/001.tif: overwritten",
+        ],
+    ),
+    "two projects in one folder": Case(
+        [
+            *(image(1, kv, folder=f"{name}/SEM {kv}") for kv in (1.0, 2.0) for name in "AB"),
+            *(image(2, kv, folder=f"{name}/SEM {kv}") for kv in (1.0, 2.0) for name in "BA"),
+        ],
+        [
+            "another project in B",
+            "B/SEM 1.0/001.tif: other project",
+            "slice 1",
+            "B/SEM 2.0/001.tif: other project",
+            "B/SEM 1.0/002.tif: other project",
+            "B/SEM 2.0/002.tif: other project",
+            "slice 2",
+        ],
+    ),
+    "another project beside, in folders of the same level": Case(
+        [*pair(1), image(1, 1.0, folder="old 1.0"), image(2, 1.0, folder="old 1.0"), *pair(2)],
+        [
+            "slice 1",
+            "another project in old 1.0",
+            "old 1.0/001.tif: other project",
+            "old 1.0/002.tif: other project",
+            "slice 2",
+        ],
+    ),
+    "the first slice is refused altogether": Case(
+        [reject(1, "SEM 1.0"), reject(1, "SEM 2.0"), *pair(2)],
+        ["SEM 1.0/001.tif: unreadable", "SEM 2.0/001.tif: unreadable", "gap 1: unreadable", "slice 2"],
+    ),
+    "every slice is refused altogether": Case(
+        [event for i in (1, 2, 3) for event in (image(i, 5.0), image(i, 7.0))],
+        [
+            *(f"SEM {kv}/001.tif: wrong voltage" for kv in (5.0, 7.0)),
+            "SEM 5.0/002.tif: wrong voltage",
+            "gap 1: wrong voltage",
+            "SEM 7.0/002.tif: wrong voltage",
+            "SEM 5.0/003.tif: wrong voltage",
+            "gap 2: wrong voltage",
+            "SEM 7.0/003.tif: wrong voltage",
+        ],
+    ),
+    "a refused file far before the first slice does not begin the run": Case(
+        [reject(1, "SEM 1.0"), *pair(37)], ["SEM 1.0/001.tif: unreadable", "slice 37"]
+    ),
     "one image taken again is no restart": Case(
-        [*pair(1), *pair(2), image(1, 1.0, content="a", at_s=900.0), *pair(3)],
-        ["slice 1", "slice 2", "SEM 1.0/001.tif: overwritten", "slice 3"],
+        [
+            *pair(1),
+            *pair(2),
+            image(1, 1.0, content="a", at_s=250.0),
+            *pair(3),
+            image(1, 2.0, content="b", at_s=350.0),
+            Finish(),
+        ],
+        [
+            "slice 1",
+            "slice 2",
+            "SEM 1.0/001.tif held",
+            "SEM 1.0/001.tif: overwritten",
+            "slice 3",
+            "SEM 2.0/001.tif held",
+            "SEM 2.0/001.tif: overwritten",
+        ],
     ),
 }
 

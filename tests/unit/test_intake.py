@@ -50,4 +50,4 @@ def test_file_that_changed_is_superseded_not_unreadable(tmp_path: Path, write_fe
 def test_given_up_file_was_never_finished(tmp_path: Path) -> None:
     """The watcher's reason goes along."""
     event = given_up_event(GivenUp(FileReady(tmp_path / NAME, 1, 1), "it stands still"), DEFAULT_FILE_PATTERN)
-    assert event == FileRejected(tmp_path / NAME, 7, Refusal.NEVER_FINISHED, "it stands still")
+    assert event == FileRejected(tmp_path / NAME, 7, Refusal.NEVER_FINISHED, "it stands still", 1)
