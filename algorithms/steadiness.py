@@ -4,6 +4,8 @@ The first slices teach mean and scatter; the scatter is held from below by what 
 scatter by (a prior worth ``PRIOR_SLICES`` slices), so that a calm warm-up does not make every later wobble an
 alarm. An alarm needs three things at once: far outside the learned scatter, far enough to matter, and for
 several slices in a row. In-control slices go on teaching, others do not: a lasting change stays visible.
+
+How far outside follows from a promised mean run length between false alarms (:func:`limit_sigmas`).
 """
 
 from __future__ import annotations
@@ -12,13 +14,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-SIGMAS = 4.0
-"""Distance from the mean in learned standard deviations …"""
 IN_A_ROW = 3
-"""… for so many slices: a single odd image is not a state of the instrument."""
+"""Slices outside in a row: a single odd image is not a state of the instrument."""
 PRIOR_SLICES = 20.0
 RELEASE = 0.6
 """An alarm ends when the number is back within this part of its limit."""
+_CONSTANT, _SLOPE = 2.31, 0.683
+"""ln(mean run length) = constant + slope · σ², fitted to simulated runs at 2.5 to 4 σ of numbers of whose
+variance four fifths wander over 30 slices (``python -m benchmarks steadiness``): less of it lasts longer."""
+_MARGIN = 1.5
+"""On the run length: the number may scatter by half more than its prior says."""
+_NEAREST_SIGMAS = 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,17 +59,28 @@ class Standing:
     begins: bool
 
 
+def limit_sigmas(run_length: float) -> float:
+    """Distance from the mean, in learned standard deviations, that keeps this mean run length (slices).
+
+    For one number; several that share a promise need a longer one each.
+    """
+    return max(float(np.sqrt(max(np.log(_MARGIN * run_length) - _CONSTANT, 0.0) / _SLOPE)), _NEAREST_SIGMAS)
+
+
 def step(
-    state: Steadiness, tolerance: Tolerance, value: float, warmup_slices: int
+    state: Steadiness, tolerance: Tolerance, value: float, warmup_slices: int, sigmas: float
 ) -> tuple[Steadiness, Standing]:
-    """Judge one slice's number and learn from it; NaN says nothing and changes nothing."""
+    """Judge one slice's number and learn from it; NaN says nothing and changes nothing.
+
+    ``sigmas``: how far outside an alarm is, from :func:`limit_sigmas`.
+    """
     if not np.isfinite(value):
         return state, Standing(value, float("nan"), state.mean, float("nan"), begins=False)
     if state.count < warmup_slices:
         return _learn(state, value), Standing(value, float("nan"), state.mean, float("nan"), begins=False)
     sigma = _sigma(state, tolerance)
     apart = value - state.mean
-    reach = max(SIGMAS * sigma, tolerance.up if apart > 0.0 else tolerance.down)
+    reach = max(sigmas * sigma, tolerance.up if apart > 0.0 else tolerance.down)
     is_outside = abs(apart) > reach
     outside = state.outside + 1 if is_outside else 0
     alarm = outside >= IN_A_ROW or (state.alarm and abs(apart) > RELEASE * reach)

@@ -1,7 +1,8 @@
 """Verdicts on the pictures themselves: focus, contrast, brightness, shine-through, and changed geometry.
 
-Each channel is compared with its own beginning. These verdicts tell a person; they never stop a run, for a
-picture out of focus says nothing about the milling.
+Each channel is compared with its own beginning. All these verdicts together keep the mean run length between
+false alarms that the configuration asks for (``drift.false_alarm_slices``), as the drift test does. They tell
+a person and never stop a run, for a picture out of focus says nothing about the milling.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from algorithms.image_health import ImageHealth, image_health
-from algorithms.steadiness import Standing, Steadiness, Tolerance, step
+from algorithms.steadiness import Standing, Steadiness, Tolerance, limit_sigmas, step
 from daemon.config import Configuration, Region
 from daemon.items import Alarm, Image, RegisteredSlice
 
@@ -82,13 +83,14 @@ def inspect(
     state: InspectingState, configuration: Configuration, registered: RegisteredSlice
 ) -> tuple[InspectingState, tuple[Alarm, ...]]:
     """Compare a slice's images with the run's beginning; the alarms that this newly raises."""
-    series, alarms = dict(state.series), list[Alarm]()
+    series, alarms, drift = dict(state.series), list[Alarm](), configuration.drift
+    sigmas = limit_sigmas(drift.false_alarm_slices * len(_WATCHES) * len(configuration.channels))
     for channel, frame in registered.frames.items():
         health = image_health(_region(frame.image, configuration.geometry.roi))
         for name, watch, value in _numbers(health):
             key = f"{channel}/{name}"
             series[key], standing = step(
-                series.get(key, Steadiness()), watch.tolerance, value, configuration.drift.warmup_slices
+                series.get(key, Steadiness()), watch.tolerance, value, drift.warmup_slices, sigmas
             )
             if standing.begins:
                 alarms.append(_alarm(watch, channel, registered.index, standing))

@@ -8,21 +8,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from algorithms.image_health import image_health
-from algorithms.instrument import wandering
-from algorithms.steadiness import Steadiness, Tolerance, step
+from algorithms.steadiness import Steadiness, Tolerance, limit_sigmas, step
 from algorithms.structures import levelled_wave_field
+from benchmarks.steadiness import disagreements, run_length
 from daemon.config import Configuration, parse
 from daemon.items import ChannelShift, Frame, FrameMetadata, RegisteredSlice
 from daemon.stages.inspecting import begin_inspecting, inspect
 
 TOLERANCE = Tolerance(down=0.22, up=np.inf, scatter=0.07)
 WARMUP = 20
+SIGMAS = limit_sigmas(60_000.0)
 METADATA = FrameMetadata("electron", 2.0, "TLD", 3.26, None, 52.0, False, None)
 
-Change = Callable[[np.ndarray], np.ndarray]
+Change = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 def configuration() -> Configuration:
@@ -59,16 +61,32 @@ def alarms_of(faces: list[np.ndarray], change: Change, first: int = 26) -> list[
     return told
 
 
+Grey = NDArray[np.float64]
+
+
+def blurred(grey: Grey) -> Grey:
+    return ndimage.gaussian_filter(grey, 2.5)
+
+
+def flat(grey: Grey) -> Grey:
+    return grey.mean() + 0.5 * (grey - grey.mean())
+
+
+def dark(grey: Grey) -> Grey:
+    return 0.6 * grey
+
+
+def shining_through(grey: Grey) -> Grey:
+    return np.maximum(grey, 60.0 + 0.7 * ndimage.maximum_filter(grey - 60.0, 9))
+
+
 @pytest.mark.parametrize(
     ("kind", "change"),
     [
-        ("focus lost", lambda grey: ndimage.gaussian_filter(grey, 2.5)),
-        ("contrast lost", lambda grey: grey.mean() + 0.5 * (grey - grey.mean())),
-        ("brightness shifted", lambda grey: grey * 0.6),
-        (
-            "shine-through shifted",
-            lambda grey: np.maximum(grey, 60.0 + 0.7 * ndimage.maximum_filter(grey - 60.0, 9)),
-        ),
+        ("focus lost", blurred),
+        ("contrast lost", flat),
+        ("brightness shifted", dark),
+        ("shine-through shifted", shining_through),
     ],
 )
 def test_each_trouble_has_its_own_verdict(kind: str, change: Change, faces: list[np.ndarray]) -> None:
@@ -103,26 +121,35 @@ def test_an_empty_picture_says_nothing() -> None:
     """A uniform image has no focus: its numbers are NaN and judge nothing."""
     health = image_health(np.full((40, 40), 7, np.uint8))
     assert np.isnan([health.sharpness, health.contrast, health.shine_through]).all()
-    assert step(Steadiness(count=30), TOLERANCE, health.sharpness, WARMUP)[0] == Steadiness(count=30)
+    assert step(Steadiness(count=30), TOLERANCE, health.sharpness, WARMUP, SIGMAS)[0] == Steadiness(count=30)
 
 
-def false_alarms(series: np.ndarray, tolerance: Tolerance) -> int:
+def false_alarms(series: np.ndarray, tolerance: Tolerance, sigmas: float = SIGMAS) -> int:
     """Alarms in one series that is in control throughout."""
     state, count = Steadiness(), 0
     for value in series:
-        state, standing = step(state, tolerance, float(value), WARMUP)
+        state, standing = step(state, tolerance, float(value), WARMUP, sigmas)
         count += standing.begins
     return count
 
 
-def test_false_alarms_are_rarer_than_one_in_five_thousand_slices() -> None:
-    """The measured scatter, half of it a wander of 30 slices: at most 4 alarms in 40 runs of 1000 slices."""
-    rng = np.random.default_rng(6)
-    told = 0
-    for _ in range(40):
-        white = rng.normal(0.0, 0.09 / np.sqrt(2.0), 1000)
-        told += false_alarms(white + 0.09 / np.sqrt(2.0) * wandering(1000, 30.0, rng), TOLERANCE)
-    assert told <= 4
+@pytest.mark.parametrize("wander", [0.0, 0.5, 0.8])
+def test_false_alarms_are_as_rare_as_asked_for(wander: float) -> None:
+    """However much of the number wanders, 400 slices asked for are kept in 120 runs of 1000."""
+    length = run_length(400.0, wander, runs=120, longest=1000, warmup=WARMUP, seed=6)
+    assert length.interval[1] >= length.mean >= 400.0
+
+
+def test_a_longer_promise_asks_for_more_evidence() -> None:
+    """The limit grows with the run length, and never falls below what a person would call unusual."""
+    limits = [limit_sigmas(length) for length in (10.0, 5e3, 6e4, 1e6)]
+    assert limits == sorted(limits)
+    assert 2.5 <= limits[0] < limits[-1] < 5.0
+
+
+def test_the_benchmark_measures_what_the_daemon_does() -> None:
+    """Its arithmetic for many runs at once and the daemon's step agree on every first alarm."""
+    assert disagreements(runs=30, slices=200) == 0
 
 
 def test_two_odd_slices_are_no_alarm_and_three_are() -> None:
