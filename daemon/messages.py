@@ -210,7 +210,8 @@ class PreviewMessage(Message, frozen=True, kw_only=True):
 
     Arrays, all uint8: ``image/NAME`` (y, x) the registered images; ``labels`` (y, x) phases; ``solid`` (y, x)
     probability of the solid, 255 = 1; ``cut/xy``, ``cut/xz``, ``cut/yz`` labels of the volume, rows then
-    columns as (y, x), (z, x), (z, y). ``cut_at`` holds the position of each cut in planes of the volume.
+    columns as (y, x), (z, x), (z, y). ``cut_at`` holds the position of each cut in planes of the volume;
+    the first ``cut_final_rows`` rows of ``cut/xz`` and ``cut/yz`` are final, those below may still change.
     """
 
     topic: ClassVar[str] = "preview"
@@ -219,6 +220,7 @@ class PreviewMessage(Message, frozen=True, kw_only=True):
     image_pixel_nm: tuple[float, float] = (NAN, NAN)
     cut_pixel_nm: float = NAN
     cut_at: dict[str, int] = {}
+    cut_final_rows: int = 0
 
 
 class HeartbeatMessage(Message, frozen=True, kw_only=True):

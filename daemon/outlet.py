@@ -143,8 +143,14 @@ class Outlet:
             self._outbox.say(say.metrics_message(row, curves))
             self._outbox.keep(ligaments_record(curves))
 
-    def preview(self, geometry: FaceGeometry, face: FaceStack, segmented: SegmentedSlice) -> None:
-        """Small pictures of the newest face and of the volume."""
+    def preview(
+        self,
+        geometry: FaceGeometry,
+        face: FaceStack,
+        segmented: SegmentedSlice,
+        ahead: Mapping[str, NDArray[np.uint8]],
+    ) -> None:
+        """Small pictures of the newest face and of the volume, with planes ``ahead`` of the final ones."""
         names = self._station.configuration.channel_names
         images = dict(zip(names, face.images, strict=True))
         self._vitals.pixel_size_nm = geometry.pixel_x_nm
@@ -157,7 +163,7 @@ class Outlet:
             segmented.solid_probability,
         )
         store = self._station.volume.store
-        cuts = middle_cuts(store, self._station.configuration.volume.grid_nm) if store else None
+        cuts = middle_cuts(store, self._station.configuration.volume.grid_nm, ahead) if store else None
         self._outbox.show(preview.preview_message(pictures, cuts))
         self._examples = {**images, "labels": segmented.labels}
 

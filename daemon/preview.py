@@ -37,11 +37,15 @@ class Face:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cuts:
-    """Label planes through the volume: ``xy`` (y, x), ``xz`` (z, x), ``yz`` (z, y), at planes ``at``."""
+    """Label planes through the volume: ``xy`` (y, x), ``xz`` (z, x), ``yz`` (z, y), at planes ``at``.
+
+    The first ``final_rows`` rows of ``xz`` and ``yz`` are final, those below them provisional.
+    """
 
     planes: Mapping[str, NDArray[np.uint8]]
     at: Mapping[str, int]
     voxel_nm: float
+    final_rows: int
 
 
 def preview_message(face: Face, cuts: Cuts | None, longest_px: int = LONGEST_PX) -> PreviewMessage:
@@ -58,6 +62,7 @@ def preview_message(face: Face, cuts: Cuts | None, longest_px: int = LONGEST_PX)
         image_pixel_nm=(face.pixel_nm[0] * step, face.pixel_nm[1] * step),
         cut_pixel_nm=cuts.voxel_nm * cut_step if cuts else math.nan,
         cut_at=dict(cuts.at) if cuts else {},
+        cut_final_rows=cuts.final_rows // cut_step if cuts else 0,
         arrays=arrays,
     )
 

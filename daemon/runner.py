@@ -32,6 +32,7 @@ from daemon.items import (
     Planes,
     RegisteredSlice,
     RunState,
+    SegmentedSlice,
     Slice,
     SliceGap,
     Status,
@@ -42,7 +43,7 @@ from daemon.operator import Operator
 from daemon.parts import Parts
 from daemon.pipeline_state import Counts, OpenFace, PipelineState, begin_pipeline
 from daemon.resume import Progress
-from daemon.stages import growing, inspecting, judging, measuring, registering, segmenting
+from daemon.stages import foreseeing, growing, inspecting, judging, measuring, registering, segmenting
 from daemon.stages.segmenting import FaceStack
 
 _PATIENCE_S: Final = 0.2
@@ -59,6 +60,7 @@ class Runner:
         self._assembly = progress.assembly
         self._state: PipelineState | None = progress.pipeline
         self._faces: dict[int, FaceStack] = dict(progress.faces)
+        self._strips: dict[int, foreseeing.Strips] = {}
         self._counts: Counts = progress.counts
         self._operator = Operator(parts.outlet, parts.reach, self._alarm, self._commit)
         self._arrivals = Arrivals(parts.watcher, parts.shelf)
@@ -224,9 +226,20 @@ class Runner:
         probabilities = segmenting.classify(self._parts.segmenter, list(self._faces.values()), face.index)
         segmented = segmenting.segmented(face.index, probabilities, Status.PROVISIONAL)
         self._outlet.face(registered)
-        self._outlet.preview(state.geometry, face, segmented)
         opened = OpenFace(face.index, thickness.depth_nm, dict(registered.shifts))
-        return replace(state, window=(*state.window, face.index), open_faces=(*state.open_faces, opened))
+        state = replace(state, window=(*state.window, face.index), open_faces=(*state.open_faces, opened))
+        self._strips[face.index] = foreseeing.strips(
+            state.growth, face.index, thickness.depth_nm, probabilities
+        )
+        self._preview(state, face, segmented)
+        return state
+
+    def _preview(self, state: PipelineState, face: FaceStack, segmented: SegmentedSlice) -> None:
+        """Show a face and the volume, with the planes that are not final yet; strips of others are over."""
+        waiting = [self._strips[one.index] for one in state.open_faces if one.index in self._strips]
+        self._strips = {strips.index: strips for strips in waiting}
+        ahead = foreseeing.foreseen(state.growth, self._parts.filling, waiting)
+        self._outlet.preview(state.geometry, face, segmented, ahead)
 
     def _settle(self, state: PipelineState, newest: int) -> PipelineState:
         """Finish every face whose neighbours behind it have come, then forget what nobody looks at."""
@@ -248,10 +261,12 @@ class Runner:
         )
         self._outlet.final_face(state.faces_done, segmented, placed, face.shifts)
         self._outlet.face_images(state.faces_done, state.geometry, self._faces[face.index], segmented)
-        if face is state.open_faces[-1]:
-            self._outlet.preview(state.geometry, self._faces[face.index], segmented)
         growth = self._grown(growth, planes)
-        return replace(state, growth=growth, open_faces=state.open_faces[1:], faces_done=state.faces_done + 1)
+        open_faces, done = state.open_faces[1:], state.faces_done + 1
+        state = replace(state, growth=growth, open_faces=open_faces, faces_done=done)
+        if not open_faces:
+            self._preview(state, self._faces[face.index], segmented)
+        return state
 
     def _grown(self, growth: growing.GrowthState, planes: Planes) -> growing.GrowthState:
         """Store final planes and count them into the metrics."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -49,11 +51,17 @@ class StoredVolume:
         return self.store
 
 
-def middle_cuts(store: VolumeStore, voxel_nm: float, longest_px: int = LONGEST_PX) -> Cuts | None:
+def middle_cuts(
+    store: VolumeStore,
+    voxel_nm: float,
+    ahead: Mapping[str, NDArray[np.uint8]] | None = None,
+    longest_px: int = LONGEST_PX,
+) -> Cuts | None:
     """The newest face and two cuts through the middle of it; None while there is no plane.
 
     They come from the coarsest pyramid level that still fills a picture of ``longest_px``, so that a preview
-    of a tall volume costs no more than that of a young one.
+    of a tall volume costs no more than that of a young one. Planes ``ahead`` of the final ones, ``xz`` (z, x)
+    and ``yz`` (z, y) at full resolution, continue the cuts.
     """
     levels = [level for level in range(store.levels) if store.shape(level)[0]]
     if not levels:
@@ -66,4 +74,28 @@ def middle_cuts(store: VolumeStore, voxel_nm: float, longest_px: int = LONGEST_P
         "xz": store.block(level, (slice(0, z), slice(y // 2, y // 2 + 1), slice(0, x)))[:, 0],
         "yz": store.block(level, (slice(0, z), slice(0, y), slice(x // 2, x // 2 + 1)))[:, :, 0],
     }
-    return Cuts(planes, {name: index * 2**level for name, index in at.items()}, voxel_nm * 2**level)
+    if ahead:
+        for name, beyond in _beyond(store, level, ahead).items():
+            planes[name] = np.concatenate((planes[name], beyond))
+    return Cuts(planes, {name: index * 2**level for name, index in at.items()}, voxel_nm * 2**level, z)
+
+
+def _beyond(
+    store: VolumeStore, level: int, ahead: Mapping[str, NDArray[np.uint8]]
+) -> dict[str, NDArray[np.uint8]]:
+    """The planes ahead on the scale of a pyramid level, after the final ones that this level lacks."""
+    _, height, width = store.shape(0)
+    first, final = store.shape(level)[0] * 2**level, store.shape(0)[0]
+    row, column = height // 2, width // 2
+    planes = slice(first, max(first, final))
+    xz = store.block(0, (planes, slice(row, row + 1), slice(0, width)))[:, 0]
+    yz = store.block(0, (planes, slice(0, height), slice(column, column + 1)))[:, :, 0]
+    joined = {"xz": np.concatenate((xz, ahead["xz"])), "yz": np.concatenate((yz, ahead["yz"]))}
+    return {name: _thinned(cut, 2**level) for name, cut in joined.items()}
+
+
+def _thinned(cut: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:
+    """Every ``factor``-th row and column, from the middle of a group; the last columns may be fewer."""
+    width = cut.shape[1]
+    columns = np.minimum(np.arange(-(-width // factor)) * factor + factor // 2, width - 1)
+    return cut[factor // 2 :: factor, columns]

@@ -11,9 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from algorithms.inpainting import CHANNELS
+from algorithms.inpainting import CHANNELS, SPLINE_CHANNEL
 
-SPLINE_CHANNEL = 1
 FIRST_TRUST = 4.0
 """How sure the untrained network is of the cubic filling: the logit at the bound of its height."""
 

@@ -10,6 +10,7 @@ import onnx
 import torch
 from torch import Tensor
 
+from algorithms.inpainting import CHANNELS
 from models.export import difference_from_torch, exported
 from models.inpainting import InpaintingSpec, to_metadata
 from models.inpainting_network import InpaintingNetwork
@@ -26,10 +27,10 @@ cubic filling on zx and on zy sections, which are averaged (`volume.interpolatio
 
 ## Use
 
-- Input `sections`: float32 (section, 4, z, u), any size: heights of the cubic spline through the slices'
-  signed distances, bounded to 3 px and divided by 3, of the section before, the section itself and the one
-  behind; then 1 at planes that are slices, else 0 (`algorithms/inpainting.py` makes them). Voxels of
-  {grid_nm:g} nm.
+- Input `sections`: float32 (section, {channels}, z, u), any size: five heights of the cubic spline through
+  the slices' signed distances (of the two sections before, the section itself, the two behind), the
+  distances of the two slices above and the two below, how far the plane is from slice to slice, and 1 at
+  slices (`algorithms/inpainting.py` makes them). Voxels of {grid_nm:g} nm.
 - Output `solid`: float32 (section, z, u), the probability of the solid.
 - sha256 `{sha256}`; largest difference from torch {difference:.1e}.
 
@@ -106,11 +107,10 @@ def export_inpainting(
 
 
 def _probe() -> Tensor:
-    """Smooth heights of any size, some planes known."""
+    """Noise in the range of the distances."""
     rng = np.random.default_rng(0)
-    probe = np.clip(rng.standard_normal((3, 4, 17, 40)), -1.0, 1.0).astype(np.float32)
-    probe[:, 3] = np.arange(17)[:, None] % 4 == 0
-    return torch.from_numpy(probe)
+    probe = np.clip(rng.standard_normal((3, CHANNELS, 17, 40)), -1.0, 1.0)
+    return torch.from_numpy(probe.astype(np.float32))
 
 
 def _card(
@@ -119,6 +119,7 @@ def _card(
     plain: dict[str, Any] = asdict(settings)
     return CARD.format(
         name=NAME,
+        channels=spec.channels,
         grid_nm=spec.grid_nm,
         sha256=spec.sha256,
         difference=spec.torch_difference,

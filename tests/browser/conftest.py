@@ -132,6 +132,7 @@ class FedDaemon:
             {"xy": face, "xz": self.volume[:depth, 120], "yz": self.volume[:depth, :, 180]},
             {"xy": depth, "xz": 120, "yz": 180},
             2.5,
+            final_rows=max(0, depth - 12),
         )
         pixel = Face(index, Status.PROVISIONAL, images, (2.5 / 0.788, 2.5), labels=face)
         self.publisher.publish(preview_message(pixel, cuts))

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from algorithms.inpainting import CHANNELS, inpainting, sections, turned, window
+from algorithms.inpainting import CHANNELS, SPLINE_CHANNEL, inpainting, sections, turned, window
 from algorithms.interpolation import add_slice, finish, provisional, start_interpolation
 from algorithms.slice_filling import Interpolation
 from daemon.config import parse
@@ -38,7 +38,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A network of one convolution that blurs the heights over three planes: not what any filling does."""
     path = tmp_path_factory.mktemp("inpainting") / "tiny.onnx"
     kernel = np.zeros((1, CHANNELS, 3, 1), np.float32)
-    kernel[0, 1, :, 0], kernel[0, 0, 1, 0], kernel[0, 2, 1, 0] = (2.0, 4.0, 2.0), 1.0, 1.0
+    kernel[0, SPLINE_CHANNEL, :, 0] = (2.0, 4.0, 2.0)
+    kernel[0, [SPLINE_CHANNEL - 1, SPLINE_CHANNEL + 1], 1, 0] = 1.0
     nodes = [
         helper.make_node("Conv", ["sections", "kernel"], ["score"], pads=[1, 0, 1, 0]),
         helper.make_node("Sigmoid", ["score"], ["chance"]),
@@ -88,7 +89,8 @@ def test_a_network_streams_as_in_a_batch(tiny: Path) -> None:
 
 
 def test_sections_are_what_the_network_was_promised() -> None:
-    """At a slice the heights have its sign and the mark; neighbours lie before and behind, along y or x."""
+    """At a slice the heights have its sign and the mark; neighbours lie before and behind, along y or x;
+    the slices around a plane are shown at it, with the share of the way between them."""
     truth = leaning_rods(30)
     cuts = np.asarray([2, 7, 11, 16, 19, 25])
     view = window(cuts, truth[cuts], np.arange(12, 16))
@@ -97,17 +99,21 @@ def test_sections_are_what_the_network_was_promised() -> None:
         shown = sections(one, slice(10, 13))
         assert shown.shape == (3, CHANNELS, view.known.size, faces.shape[2])
         np.testing.assert_array_equal(
-            shown[0, 3, :, 0].astype(bool), np.isin(first + np.arange(view.known.size), cuts)
+            shown[0, -1, :, 0].astype(bool), np.isin(first + np.arange(view.known.size), cuts)
         )
         for cut in (7, 11, 16, 19):
-            for channel in range(3):
+            for channel in range(2 * SPLINE_CHANNEL + 1):
+                row = 10 + channel - SPLINE_CHANNEL
                 solid = shown[:, channel, cut - first] > 0
-                np.testing.assert_array_equal(solid, faces[cut, 9 + channel : 12 + channel] == 1)
+                np.testing.assert_array_equal(solid, faces[cut, row : row + 3] == 1)
+        for channel, cut in enumerate((7, 11, 16, 19), start=2 * SPLINE_CHANNEL + 1):
+            np.testing.assert_array_equal(shown[:, channel, 13 - first] > 0, faces[cut, 10:13] == 1)
+        assert shown[0, -2, 13 - first, 0] == pytest.approx(2 / 5)
 
 
 def test_the_verdicts_of_both_directions_are_averaged() -> None:
-    """Only where zx and zy sections together reach one half is there solid."""
-    truth = np.zeros((9, 6, 8), np.uint8)
+    """The pixels with the highest mean of zx and zy sections are solid, as many as the slices have; but none
+    that is unlikely, although they have all."""
 
     def one_sided(given: NDArray[np.float32]) -> NDArray[np.float32]:
         sure = 0.9 if len(given) == 6 else 0.0
@@ -115,11 +121,13 @@ def test_the_verdicts_of_both_directions_are_averaged() -> None:
         chance[:, :, :2] = 1.0
         return chance
 
-    filled = inpainting(one_sided).fill(np.asarray([0, 8]), truth[[0, 8]], np.arange(1, 8))
-    expected = np.zeros((6, 8), np.uint8)
-    expected[:, :2] = 1  # zx sections are sure there: 1 + 0 reaches one half
-    expected[:2, :] = 1  # zy sections are sure there: 0.9 + 1
-    np.testing.assert_array_equal(filled, np.repeat(expected[None], 7, axis=0))
+    means = np.full((6, 8), 0.45)
+    means[:, :2], means[:2] = 0.5, 0.95
+    for solid_rows, least in ((3, 0.5), (0, 0.65), (6, 0.45)):
+        slices = np.zeros((2, 6, 8), np.uint8)
+        slices[:, :solid_rows] = 1
+        filled = inpainting(one_sided).fill(np.asarray([0, 8]), slices, np.arange(1, 8))
+        np.testing.assert_array_equal(filled, np.repeat(means[None] >= least, 7, axis=0))
 
 
 def test_the_configuration_opens_its_network(tiny: Path, tmp_path: Path) -> None:

@@ -52,10 +52,12 @@ def test_cuts_share_one_scale() -> None:
         },
         {"xy": 20, "xz": 150, "yz": 800},
         2.5,
+        final_rows=31,
     )
     face = Face(1, Status.FINAL, {"a": np.zeros((8, 8), np.uint8)}, (1.0, 1.0))
     message = preview_message(face, cuts)
     assert message.cut_pixel_nm == 7.5
+    assert message.cut_final_rows == 10
     assert [message.arrays[f"cut/{n}"].shape for n in ("xy", "xz", "yz")] == [
         (100, 533),
         (13, 533),

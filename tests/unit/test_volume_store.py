@@ -176,6 +176,25 @@ def test_cuts_of_a_tall_volume_come_from_its_pyramid(tmp_path):
     np.testing.assert_array_equal(whole.planes["yz"], truth[:, :, 305])
 
 
+@pytest.mark.parametrize(("longest_px", "factor"), [(4000, 1), (300, 2)])
+def test_planes_ahead_continue_the_cuts(tmp_path, longest_px, factor):
+    """Below the final rows come those that are not final, at the same scale and without a plane left out;
+    the store does not know them."""
+    truth = labels(15, 300, 610)
+    store = open_volume(tmp_path, (300, 610), 2.5, 2, {})
+    store.append(0, truth[:9])
+    ahead = {"xz": truth[9:, 150], "yz": truth[9:, :, 305]}
+    cuts = middle_cuts(store, 2.5, ahead, longest_px)
+    assert cuts is not None
+    assert cuts.final_rows == 9 // factor
+    assert len(cuts.planes["xz"]) == len(cuts.planes["yz"]) == 15 // factor
+    below = slice(cuts.final_rows * factor + factor // 2, 15, factor)
+    columns = slice(factor // 2, None, factor)
+    np.testing.assert_array_equal(cuts.planes["xz"][cuts.final_rows :], truth[below, 150, columns])
+    np.testing.assert_array_equal(cuts.planes["yz"][cuts.final_rows :], truth[below, columns, 305])
+    assert store.planes == 9
+
+
 def test_another_runs_volume_is_refused(tmp_path):
     """Planes of another size cannot go into this volume."""
     open_volume(tmp_path, (40, 70), 2.5, 2, {}).append(0, labels(1))
