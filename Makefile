@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.8
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint format lock bench bench-quick clean
+.PHONY: help demo test test-fast lint format lock bench bench-quick docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -34,6 +34,9 @@ bench: $(VENV)/.tests ## every benchmark at full length, written to docs/perform
 
 bench-quick: $(VENV)/.tests ## every benchmark, each within 50 s on 2 cores
 	$(BIN)/python -m benchmarks all --quick
+
+docs: $(VENV)/.tests ## build the documentation site into build/site, without network
+	NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict
 
 lock: ## resolve the dependencies anew
 	$(BIN)/uv pip compile pyproject.toml --generate-hashes -q -o requirements.lock --python-version 3.11

@@ -40,5 +40,6 @@ CITATIONS: Final = (
     ".",
     "Segmentation by late fusion of several voltages: T. Sardhara, A. Shkurmanov, Y. Li, L. Riedel, S. Shi, "
     "C. J. Cyron, R. C. Aydin, M. Ritter, Enhancing 3D Reconstruction Accuracy of FIB Tomography Data Using "
-    "Multi-voltage Images and Multimodal Machine Learning (2024).",
+    "Multi-voltage Images and Multimodal Machine Learning, Nanomanufacturing and Metrology 7, 4 (2024), "
+    "doi:10.1007/s41871-024-00223-y.",
 )
