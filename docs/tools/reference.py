@@ -83,8 +83,8 @@ def default(field: Any) -> str:
     if value is None:
         return "absent"
     if isinstance(value, tuple):
-        return f"`{list(value)}`".replace("|", "\\|")
-    return f"`{value!r}`".replace("|", "\\|")
+        return f"`{list(value)}`"
+    return f"`'{value}'`" if isinstance(value, str) else f"`{value!r}`"
 
 
 def command_line_tables() -> str:
