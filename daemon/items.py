@@ -185,7 +185,8 @@ class Thickness:
     """Depth of a face below the first face and thickness of the slice milled before it, nm, with σ.
 
     Thickness of the first slice is NaN: nothing was milled before it. NaN σ means that no error is known,
-    as for a target that was merely assumed. ``channels`` says which images the reading rests on.
+    as for a target that was merely assumed. ``channels`` says which images the reading rests on. ``taper_nm``
+    is the thickness at the lower half of the ruler's marks minus that at their upper half.
     """
 
     index: int
@@ -197,6 +198,8 @@ class Thickness:
     channels: tuple[str, ...] = ()
     asv_nm: float = float("nan")
     similarity_nm: float = float("nan")
+    taper_nm: float = float("nan")
+    taper_sigma_nm: float = float("nan")
     notes: tuple[str, ...] = ()
 
 

@@ -100,6 +100,8 @@ class ThicknessMessage(Message, frozen=True, kw_only=True):
     source: ThicknessSource
     asv_nm: float = NAN
     similarity_nm: float = NAN
+    taper_nm: float = NAN
+    taper_sigma_nm: float = NAN
     channels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -270,6 +272,8 @@ def thickness_message(thickness: items.Thickness) -> ThicknessMessage:
         source=thickness.source,
         asv_nm=thickness.asv_nm,
         similarity_nm=thickness.similarity_nm,
+        taper_nm=thickness.taper_nm,
+        taper_sigma_nm=thickness.taper_sigma_nm,
         channels=thickness.channels,
         notes=thickness.notes,
     )

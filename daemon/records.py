@@ -72,6 +72,7 @@ def _slice_row(index: int, told: dict[str, Any], thickness: dict[str, Any]) -> d
             name: thickness.get(name)
             for name in ("depth_nm", "depth_sigma_nm", "thickness_nm", "thickness_sigma_nm")
         }
+        row |= {name: thickness.get(name) for name in ("taper_nm", "taper_sigma_nm")}
         row["thickness_source"] = thickness.get("source")
         row["asv_thickness_nm"] = thickness.get("asv_nm")
         row["similarity_thickness_nm"] = thickness.get("similarity_nm")

@@ -29,7 +29,14 @@ SLICE_COLUMNS: Final = (
     "z_plane",
 )
 CHANNEL_COLUMNS: Final = ("shift_y_px", "shift_x_px", "quality")
-EXTRA_COLUMNS: Final = ("asv_thickness_nm", "similarity_thickness_nm", "shift_source", "notes")
+EXTRA_COLUMNS: Final = (
+    "asv_thickness_nm",
+    "similarity_thickness_nm",
+    "taper_nm",
+    "taper_sigma_nm",
+    "shift_source",
+    "notes",
+)
 METRIC_COLUMNS: Final = (
     "plane",
     "solid_fraction",

@@ -14,6 +14,7 @@ from algorithms.face_patch import face_patch
 from algorithms.ruler import DepthReading, RulerState, advance, combine_readings, read_depth, start_ruler
 from algorithms.ruler_marks import RulerMark
 from algorithms.similarity import SimilarityState, add_face, start_similarity
+from algorithms.taper import HalfDepths, read_halves, taper
 from algorithms.thickness import Estimate, ThicknessState, measure_thickness, start_thickness
 from daemon.config import Configuration, RulerSection
 from daemon.geometry import FaceGeometry
@@ -22,12 +23,16 @@ from daemon.items import ChannelShift, Frame, RegisteredSlice, Thickness, Thickn
 
 @dataclass(frozen=True, slots=True)
 class MeasuringState:
-    """What thickness needs of the past; ``last_index`` is the last complete slice, None before the first."""
+    """What thickness needs of the past; ``last_index`` is the last complete slice, None before the first.
+
+    ``halves`` are those of that slice, None where they could not be read.
+    """
 
     ruler: RulerState | None
     thickness: ThicknessState
     similarity: SimilarityState
     last_index: int | None = None
+    halves: HalfDepths | None = None
 
 
 def begin_measuring(configuration: Configuration, geometry: FaceGeometry) -> MeasuringState:
@@ -60,8 +65,13 @@ def measure(
     )
     thickness, item = _thickness(state, registered.index, reading, tuple(registered.frames), others)
     item = replace(item, asv_nm=asv_nm, similarity_nm=similar.thickness_nm)
+    halves = _halves(state, configuration.reference_channel, registered)
+    if halves is not None and state.halves is not None and _follows(state, registered.index):
+        taper_nm, sigma_nm = taper(state.halves, halves)
+        item = replace(item, taper_nm=taper_nm, taper_sigma_nm=sigma_nm)
     ruler = state.ruler if reading is None or state.ruler is None else advance(state.ruler, reading)
-    return replace(state, ruler=ruler, thickness=thickness, last_index=registered.index), item
+    state = replace(state, ruler=ruler, thickness=thickness, last_index=registered.index, halves=halves)
+    return state, item
 
 
 def first_look(
@@ -92,14 +102,32 @@ def _compare(
     """
     name, roi = configuration.reference_channel, configuration.geometry.roi
     shift = registered.shifts[name]
-    follows = state.last_index is None or registered.index == state.last_index + 1
-    known = state.similarity if follows else replace(state.similarity, faces=(), depths_nm=())
+    known = (
+        state.similarity
+        if _follows(state, registered.index)
+        else replace(state.similarity, faces=(), depths_nm=())
+    )
     if shift.source == "lost":
         return replace(known, faces=(), depths_nm=()), Estimate("similarity", math.nan)
     region = _part(roi.y, roi.height), _part(roi.x, roi.width)
     patch = face_patch(registered.frames[name].image, (shift.dy_px, shift.dx_px), region)
     compared, found = add_face(known, patch)
     return compared, Estimate("similarity", found.thickness_nm, found.sigma_nm)
+
+
+def _follows(state: MeasuringState, index: int) -> bool:
+    """Whether no slice is missing before this one."""
+    return state.last_index is None or index == state.last_index + 1
+
+
+def _halves(state: MeasuringState, channel: str, registered: RegisteredSlice) -> HalfDepths | None:
+    """Upper and lower half of the ruler in the reference channel, once that channel's ruler is learned."""
+    ruler, frame = state.ruler, registered.frames.get(channel)
+    if ruler is None or frame is None or channel not in ruler.channels:
+        return None
+    shift = registered.shifts[channel]
+    expected_nm = expected_depth(state, registered.index) - state.thickness.offset_nm
+    return read_halves(ruler, frame.image, channel, (shift.dy_px, shift.dx_px), expected_nm)
 
 
 def _part(start: int, length: int) -> slice:

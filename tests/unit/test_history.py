@@ -24,6 +24,8 @@ def _thickness(index: int, nm: float) -> ThicknessMessage:
         source=ThicknessSource.RULER,
         asv_nm=1.0,
         similarity_nm=9.5,
+        taper_nm=0.2,
+        taper_sigma_nm=0.1,
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from algorithms.face_patch import face_patch
 from daemon.config import Configuration, parse
@@ -64,6 +65,35 @@ def test_every_source_is_told_beside_the_ruler(registered: list[RegisteredSlice]
     assert known[12:].all()
     error = (similar - truth)[known][5:]
     assert np.std(error) < 0.8 * np.std(truth[known])
+
+
+def test_slices_that_are_no_wedges_have_no_taper(registered: list[RegisteredSlice]) -> None:
+    """From the third slice on both halves of the marks tell the same thickness, within what they claim."""
+    found = measured(registered, configuration_of(SETTINGS), 7.0)
+    pulls = np.array([t.taper_nm / t.taper_sigma_nm for t in found])
+    assert np.isnan(pulls[:2]).all()
+    assert np.isfinite(pulls[2:]).all()
+    assert np.abs(pulls[2:]).max() < 4.5
+    assert max(t.taper_sigma_nm for t in found[2:]) < 1.0
+
+
+def test_a_wedge_is_told(registered: list[RegisteredSlice]) -> None:
+    """The lower half of the ruler is that of the next face but one: its taper is what was milled between."""
+    configuration = configuration_of(SETTINGS)
+    ruler = configuration.ruler
+    assert ruler is not None
+    middle = int(ruler.marks[0].y + ruler.marks[0].height / 2)
+    one, other = registered[10], registered[12]
+    shift, later = one.shifts["2kV"], other.shifts["2kV"]
+    moved = ndimage.shift(
+        other.frames["2kV"].image.astype(float), (later.dy_px - shift.dy_px, later.dx_px - shift.dx_px)
+    )
+    image = one.frames["2kV"].image.copy()
+    image[middle:] = moved[middle:].clip(0, 255).astype(image.dtype)
+    wedge = replace(one, frames={"2kV": replace(one.frames["2kV"], image=image)})
+    found = measured([*registered[:10], wedge], configuration, 7.0)
+    expected = float(np.nansum(true_thickness(SETTINGS)[11:13]))
+    assert found[-1].taper_nm == pytest.approx(expected, abs=4.0 * found[-1].taper_sigma_nm + 0.5)
 
 
 def test_without_a_ruler_likeness_takes_over(registered: list[RegisteredSlice]) -> None:

@@ -37,6 +37,8 @@ THICK = ThicknessMessage(
     source=ThicknessSource.RULER,
     asv_nm=1.0,
     similarity_nm=9.5,
+    taper_nm=0.2,
+    taper_sigma_nm=0.1,
     channels=("2kV",),
     notes=("first", "second"),
 )
