@@ -9,7 +9,7 @@ from algorithms.fiducials import RegistrationState
 from daemon.config import Configuration
 from daemon.errors import ConfigurationError
 from daemon.geometry import FaceGeometry, face_geometry
-from daemon.items import ChannelShift, Slice
+from daemon.items import ChannelShift, Frame, Slice
 from daemon.stages.growing import GrowthState, start_growth
 from daemon.stages.inspecting import InspectingState, begin_inspecting
 from daemon.stages.judging import JudgingState, begin_judging
@@ -61,7 +61,7 @@ def begin_pipeline(configuration: Configuration, first: Slice) -> PipelineState:
     Raises
     ------
     ConfigurationError
-        The region of interest leaves the image, or the pixel size is not known.
+        The region of interest or a ruler mark leaves the image, or the pixel size is not known.
     """
     reference = first.frames[configuration.reference_channel]
     geometry = face_geometry(configuration, reference)
@@ -73,6 +73,7 @@ def begin_pipeline(configuration: Configuration, first: Slice) -> PipelineState:
             where=f"geometry.roi = {roi.model_dump()}, {reference.path}",
             remedy="Choose a region inside the image; width or height 0 means to its edge.",
         )
+    _require_marks_inside(configuration, reference)
     region = cropped(reference.image, roi)
     return PipelineState(
         geometry,
@@ -87,3 +88,16 @@ def begin_pipeline(configuration: Configuration, first: Slice) -> PipelineState:
             configuration.geometry.target_thickness_nm,
         ),
     )
+
+
+def _require_marks_inside(configuration: Configuration, reference: Frame) -> None:
+    """A mark that the first image cannot show would leave thickness unreadable, or badly read, for ever."""
+    height, width = reference.image.shape
+    marks = () if configuration.ruler is None else configuration.ruler.marks
+    outside = [n for n, mark in enumerate(marks, 1) if mark.x >= width or mark.y + mark.height > height]
+    if outside:
+        raise ConfigurationError(
+            f"ruler mark {', '.join(map(str, outside))} leaves the image of {width} × {height} px",
+            where=str(reference.path),
+            remedy="Correct x, y and height of [[ruler.marks]]: px of the first slice; calibrate finds them.",
+        )

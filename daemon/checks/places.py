@@ -11,11 +11,13 @@ from daemon.config import Configuration, FiducialSection, MarkSection, RulerSect
 from daemon.geometry import face_geometry
 from daemon.items import Frame
 
+_SMALLEST_REGION_PX = 128
+"""A side below this holds fewer than four of the coarse ligaments at usual pixel sizes."""
 _UNSEEN = "Check again when there is a first image."
 
 
 def check_region(configuration: Configuration, images: FirstImages) -> Finding:
-    """The region of interest lies inside the image."""
+    """The region of interest lies inside the image and is large enough to measure something."""
     frame, roi = images.reference(configuration), configuration.geometry.roi
     if frame is None:
         return warn("region", "cannot be compared with an image yet", _UNSEEN)
@@ -24,7 +26,10 @@ def check_region(configuration: Configuration, images: FirstImages) -> Finding:
     if right > width or bottom > height or roi.x >= width or roi.y >= height:
         text = f"x {roi.x}…{right}, y {roi.y}…{bottom} px leaves the image of {width} × {height} px"
         return fail("region", text, "Correct geometry.roi; width or height 0 means to the edge.")
-    return ok("region", f"{right - roi.x} × {bottom - roi.y} px of the image's {width} × {height} px")
+    text = f"{right - roi.x} × {bottom - roi.y} px of the image's {width} × {height} px"
+    if min(right - roi.x, bottom - roi.y) < _SMALLEST_REGION_PX:
+        return warn("region", f"only {text}", "Metrics of so few ligaments mean little: choose a larger one.")
+    return ok("region", text)
 
 
 def check_fiducials(configuration: Configuration, images: FirstImages) -> Finding:

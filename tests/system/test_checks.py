@@ -105,6 +105,12 @@ def set_item(table: str, number: int, **values: Any) -> Change:
 
 WRONG: dict[str, tuple[Change, str, Level, str]] = {
     "region": (set_key("geometry", roi=OUTSIDE), "region", Level.FAIL, "leaves the image"),
+    "tiny region": (
+        set_key("geometry", roi={"x": 20, "y": 120, "width": 40, "height": 60}),
+        "region",
+        Level.WARN,
+        "only 40 × 60 px",
+    ),
     "no fiducial": (lambda t: t.pop("fiducials"), "fiducials", Level.WARN, "on the face itself"),
     "fiducial": (set_item("fiducials", 0, x=315), "fiducials", Level.FAIL, "leaves the image"),
     "edge": (set_item("fiducials", 0, x=0, search_px=40), "fiducials", Level.WARN, "carry it out"),

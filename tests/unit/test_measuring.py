@@ -13,8 +13,18 @@ from algorithms.face_patch import face_patch
 from daemon.config import Configuration, parse
 from daemon.emulator import EmulatorSettings, configuration_table
 from daemon.emulator.scene import build_scene, photograph
+from daemon.errors import ConfigurationError
 from daemon.geometry import face_geometry
-from daemon.items import ChannelShift, Frame, FrameMetadata, RegisteredSlice, Thickness, ThicknessSource
+from daemon.items import (
+    ChannelShift,
+    Frame,
+    FrameMetadata,
+    RegisteredSlice,
+    Slice,
+    Thickness,
+    ThicknessSource,
+)
+from daemon.pipeline_state import begin_pipeline
 from daemon.stages.measuring import begin_measuring, measure
 
 SETTINGS = EmulatorSettings(slices=26, seed=5, voltages_kv=(2.0,))
@@ -94,6 +104,14 @@ def test_a_wedge_is_told(registered: list[RegisteredSlice]) -> None:
     found = measured([*registered[:10], wedge], configuration, 7.0)
     expected = float(np.nansum(true_thickness(SETTINGS)[11:13]))
     assert found[-1].taper_nm == pytest.approx(expected, abs=4.0 * found[-1].taper_sigma_nm + 0.5)
+
+
+def test_a_mark_outside_the_first_image_is_refused(registered: list[RegisteredSlice]) -> None:
+    """The run does not begin with a ruler that no image can show; the mark is named, with the remedy."""
+    table = configuration_table(SETTINGS, Path("a"), Path("b"))
+    table["ruler"]["marks"][1]["x"] = 900.0
+    with pytest.raises(ConfigurationError, match=r"ruler mark 2 leaves the image of 512 × 384 px"):
+        begin_pipeline(parse(table, where=Path("c")), Slice(1, registered[0].frames))
 
 
 def test_without_a_ruler_likeness_takes_over(registered: list[RegisteredSlice]) -> None:
