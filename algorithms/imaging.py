@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 
-from algorithms.electrons import EPOXY, PHASES, backscatter_coefficient, electron_range_nm, visibility
+from algorithms.depth_response import DepthResponse, formula_response
 
 SPREAD_PER_DEPTH = 0.3
 """Root mean square fan-out along one direction, over depth: a cone of about 17°."""
@@ -28,21 +28,24 @@ def backscatter_image(
     depths_nm: NDArray[np.float64],
     voltage_kv: float,
     pixel_nm: tuple[float, float],
+    response: DepthResponse | None = None,
 ) -> NDArray[np.float32]:
     """Backscattered electrons per incident electron, noise-free: float32 (h, w), from η of epoxy to of gold.
 
     ``layers`` uint8 (k, h, w) holds the phases (0 epoxy, 1 gold) at ``depths_nm`` (k,) below the face, the
     first at 0; ``pixel_nm`` is the pixel's size along (y, x) on the face. Below the last layer is epoxy.
+    Without a ``response`` it is that of the formulas.
     """
+    response = response or formula_response(voltage_kv)
     image = np.zeros(layers.shape[1:], dtype=np.float32)
     depth, transmitted = np.zeros_like(image), np.ones_like(image)
     for band, depth_nm in _bands(depths_nm):
         sigma_nm = SPREAD_PER_DEPTH * depth_nm
-        before = _spread(visibility(depth), sigma_nm, pixel_nm) + TINY
-        signal, depth = _look_through(layers[band], _thicknesses_nm(depths_nm)[band], depth, voltage_kv)
+        before = _spread(response.below(depth), sigma_nm, pixel_nm) + TINY
+        signal, depth = _look_through(layers[band], _thicknesses_nm(depths_nm)[band], depth, response)
         image += transmitted * _spread(signal, sigma_nm, pixel_nm) / before
-        transmitted *= _spread(visibility(depth), sigma_nm, pixel_nm) / before
-    image += backscatter_coefficient(EPOXY, voltage_kv) * transmitted
+        transmitted *= _spread(response.below(depth), sigma_nm, pixel_nm) / before
+    image += float(response.eta[0]) * transmitted
     return image
 
 
@@ -64,16 +67,14 @@ def _look_through(
     layers: NDArray[np.uint8],
     thicknesses_nm: NDArray[np.float64],
     above: NDArray[np.float32],
-    voltage_kv: float,
+    response: DepthResponse,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Signal of a band of layers, Σ η·Δg, and the reduced depth below it, given the reduced depth above."""
-    eta = np.array([backscatter_coefficient(phase, voltage_kv) for phase in PHASES], dtype=np.float32)
-    half_range = np.array([electron_range_nm(phase, voltage_kv) / 2 for phase in PHASES])
-    signal, depth, unseen = np.zeros_like(above), above, visibility(above)
+    signal, depth, unseen = np.zeros_like(above), above, response.below(above)
     for layer, thickness_nm in zip(layers, thicknesses_nm, strict=True):
-        depth = depth + (thickness_nm / half_range).astype(np.float32)[layer]
-        still_unseen = visibility(depth)
-        signal += eta[layer] * (unseen - still_unseen)
+        depth = depth + (thickness_nm / response.unit_nm).astype(np.float32)[layer]
+        still_unseen = response.below(depth)
+        signal += response.eta[layer] * (unseen - still_unseen)
         unseen = still_unseen
     return signal, depth
 

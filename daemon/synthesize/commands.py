@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from daemon.synthesize.options import StructureKind
+from daemon.synthesize.options import Method, StructureKind
 
 app = typer.Typer(
     help="Make virtual samples, their images, and data sets to learn from.",
@@ -71,6 +71,75 @@ def structure(
             f"{level['network']}: asked {level['asked_nm']:.1f} nm, obtained {level['obtained_nm']:.1f} nm"
         )
     typer.echo(f"{out / 'structure.ome.zarr'}, structure.json and structure.png beside it")
+
+
+@app.command()
+def slices(
+    out: Out,
+    structure: Annotated[Path, typer.Option(metavar="OME.ZARR", help="structure.ome.zarr of a sample.")],
+    method: Annotated[Method, typer.Option(help="How a face is photographed.")] = Method.MONTE_CARLO,
+    voltage: Annotated[
+        list[float] | None, typer.Option(metavar="KV", help="0.5 to 30; repeatable; default: 1, 2 and 4.")
+    ] = None,
+    slices: Annotated[int, typer.Option(min=1, help="Faces to photograph.")] = 10,
+    thickness: Annotated[float, typer.Option(metavar="NM", min=0.1, help="Of a slice.")] = 10.0,
+    thickness_sigma: Annotated[
+        float, typer.Option(metavar="NM", min=0.0, help="Above 0: gamma-distributed, in whole voxels.")
+    ] = 0.0,
+    material: Annotated[
+        list[str] | None,
+        typer.Option(help="Of every phase: a name, or FORMULA@DENSITY; default: epoxy, gold."),
+    ] = None,
+    electrons: Annotated[
+        int, typer.Option(min=1, help="Sent at every pixel: the image has their noise.")
+    ] = 30,
+    pixel: Annotated[
+        float | None, typer.Option(metavar="NM", min=0.1, help="Default: a voxel of the structure.")
+    ] = None,
+    tilt: Annotated[float, typer.Option(metavar="DEG", help="Of the beam against the face's normal.")] = 0.0,
+    beam_sigma: Annotated[float, typer.Option(metavar="NM", help="Rms radius of the beam.")] = 0.5,
+    acceptance: Annotated[
+        float, typer.Option(metavar="DEG", help="Half angle of the detector; 90: all, in-lens: about 18.")
+    ] = 90.0,
+    seed: Seed = 0,
+    threads: Annotated[int, typer.Option(min=0, help="0: one per core.")] = 0,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Let the workers of a Dask cluster do it.")
+    ] = None,
+) -> None:
+    """Backscattered-electron images of a structure's slices; killed and started again, it goes on."""
+    import numpy as np
+
+    from daemon.synthesize.exposure_plan import (
+        ExposurePlan,
+        load_structure,
+        mimicking_depths_nm,
+        regular_depths_nm,
+    )
+    from daemon.synthesize.slices import Labour, synthesize_slices
+
+    voxel_nm = load_structure(structure).voxel_nm
+    rng = np.random.default_rng(seed)
+    depths_nm = (
+        mimicking_depths_nm(slices, thickness, thickness_sigma, voxel_nm, rng)
+        if thickness_sigma
+        else regular_depths_nm(slices, thickness, voxel_nm)
+    )
+    plan = ExposurePlan(
+        structure=str(structure.resolve()),
+        method=method,
+        voltages_kv=tuple(voltage or (1.0, 2.0, 4.0)),
+        depths_nm=depths_nm,
+        materials=tuple(material or ("epoxy", "gold")),
+        electrons=electrons,
+        pixel_nm=pixel or voxel_nm,
+        tilt_deg=tilt,
+        beam_sigma_nm=beam_sigma,
+        acceptance_deg=acceptance,
+        seed=seed,
+    )
+    synthesize_slices(plan, out, Labour(threads, scheduler) if threads else Labour(scheduler=scheduler))
+    typer.echo(f"{out}: {', '.join(f'{name}.ome.zarr' for name in plan.names)}, slices.json, slices.png")
 
 
 def _percent(shares: list[float]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
@@ -94,3 +95,17 @@ def _table(axes: Axes, report: dict[str, Any]) -> None:
     table.auto_set_font_size(False)
     table.set_fontsize(9)
     table.scale(1, 1.5)
+
+
+def draw_slices(names: Sequence[str], images: Sequence[np.ndarray], scale: int, path: Path) -> None:
+    """The middle slice of every channel beside each other: backscattered per incident electron."""
+    with mpl.rc_context(RC):
+        figure = Figure(figsize=(4.2 * len(names), 4.4))
+        for axes, name, image in zip(
+            np.atleast_1d(figure.subplots(1, len(names))), names, images, strict=True
+        ):
+            shown = axes.imshow(image / scale, cmap="gray", interpolation="nearest", vmin=0)
+            axes.set(title=name, xticks=[], yticks=[])
+            axes.grid(visible=False)
+            figure.colorbar(shown, ax=axes, shrink=0.8, label="backscattered per electron")
+        save(figure, path)

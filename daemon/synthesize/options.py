@@ -12,3 +12,9 @@ class StructureKind(StrEnum):
     HIERARCHICAL = "hierarchical"
     SPHERES = "spheres"
     ELECTRODE = "electrode"
+
+
+class Method(StrEnum):
+    """How a face is photographed."""
+
+    MONTE_CARLO = "montecarlo"

@@ -1,0 +1,142 @@
+"""What is to be photographed of a stored structure, checked once, and written down beside the images."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from algorithms.electron_transport.materials import KNOWN, Material, compound
+from daemon.errors import ConfigurationError
+from daemon.synthesize.options import Method
+
+_FORMULA: Final = re.compile(r"^(?P<atoms>(?:[A-Z][a-z]?[0-9.]*)+)@(?P<density>[0-9.]+)$")
+_ATOM: Final = re.compile(r"([A-Z][a-z]?)([0-9.]*)")
+MOST_ELECTRONS: Final = 65_535
+"""Counts are stored as uint16."""
+ELECTRONS_PER_PA_US: Final = 1e-18 / 1.602176634e-19
+
+
+@dataclass(frozen=True, slots=True)
+class ExposurePlan:
+    """Slices of a structure at several voltages.
+
+    ``depths_nm`` are those of the faces, on the planes of voxels; ``materials`` as on the command line, one a
+    phase; ``electrons`` are sent at every pixel, which is as large as ``pixel_nm``.
+    """
+
+    structure: str
+    method: Method
+    voltages_kv: tuple[float, ...]
+    depths_nm: tuple[float, ...]
+    materials: tuple[str, ...]
+    electrons: int
+    pixel_nm: float
+    tilt_deg: float
+    beam_sigma_nm: float
+    acceptance_deg: float
+    seed: int
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.electrons <= MOST_ELECTRONS or not self.depths_nm or not self.voltages_kv:
+            raise ConfigurationError(
+                f"{len(self.depths_nm)} slices at {len(self.voltages_kv)} voltages with {self.electrons} "
+                "electrons per pixel",
+                where="slicewatch synthesize slices",
+                remedy=f"Ask for one slice, one voltage and 1 to {MOST_ELECTRONS} electrons at least.",
+            )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the channels, such as "2kV"."""
+        return tuple(f"{voltage:g}kV" for voltage in self.voltages_kv)
+
+    @property
+    def text(self) -> str:
+        """The plan as it is stored, JSON."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    @property
+    def sha256(self) -> str:
+        """Of the text: what two folders have in common if they were made alike."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredStructure:
+    """Phases uint8 (z, y, x) and the edge of a voxel."""
+
+    phases: NDArray[np.uint8]
+    voxel_nm: float
+
+
+def load_structure(path: Path) -> StoredStructure:
+    """Read the full resolution of an OME-Zarr label image with cubic voxels.
+
+    Raises
+    ------
+    ConfigurationError
+        There is none, or its voxels are no cubes.
+    """
+    try:
+        group = json.loads((path / "zarr.json").read_text(encoding="utf-8"))
+        dataset = group["attributes"]["ome"]["multiscales"][0]["datasets"][0]
+        scale: list[float] = dataset["coordinateTransformations"][0]["scale"]
+        array: Any = zarr.open_array(str(path / dataset["path"]), mode="r")
+        phases = np.asarray(array[:], dtype=np.uint8)
+    except (OSError, KeyError, IndexError, ValueError) as error:
+        raise ConfigurationError(
+            f"this is no OME-Zarr volume of phases: {error}",
+            where=str(path),
+            remedy="Give the structure.ome.zarr that `slicewatch synthesize structure` made.",
+        ) from error
+    if len(set(scale)) != 1:
+        raise ConfigurationError(
+            f"voxels of {scale} nm are no cubes", where=str(path), remedy="Give an isotropic volume."
+        )
+    return StoredStructure(phases, float(scale[0]))
+
+
+def parse_material(text: str) -> Material:
+    """A material by its name, or by formula and density in g/cm³, such as ``C21H25O5@1.2``.
+
+    Raises
+    ------
+    ConfigurationError
+        It is neither.
+    """
+    if text.lower() in KNOWN:
+        return KNOWN[text.lower()]
+    match = _FORMULA.match(text)
+    try:
+        if match is None:
+            raise ValueError("neither a known name nor FORMULA@DENSITY")
+        atoms = {symbol: float(count or 1) for symbol, count in _ATOM.findall(match["atoms"])}
+        return compound(text, atoms, float(match["density"]))
+    except ValueError as error:
+        raise ConfigurationError(
+            f"material {text!r}: {error}",
+            where="--material",
+            remedy=f"Give one of {', '.join(sorted(KNOWN))}, or e.g. C21H25O5@1.2 (g/cm³).",
+        ) from error
+
+
+def regular_depths_nm(count: int, thickness_nm: float, voxel_nm: float) -> tuple[float, ...]:
+    """Faces every ``thickness_nm``, on the planes of voxels, the first at 0."""
+    return tuple((np.rint(np.arange(count) * thickness_nm / voxel_nm) * voxel_nm).tolist())
+
+
+def mimicking_depths_nm(
+    count: int, mean_nm: float, sigma_nm: float, voxel_nm: float, rng: np.random.Generator
+) -> tuple[float, ...]:
+    """Faces with gamma-distributed thicknesses discretised to whole voxels, one at least (SCIENCE §4)."""
+    drawn = rng.gamma((mean_nm / sigma_nm) ** 2, sigma_nm**2 / mean_nm, max(count - 1, 0))
+    voxels = np.maximum(np.rint(drawn / voxel_nm), 1)
+    return tuple((np.concatenate(([0.0], np.cumsum(voxels))) * voxel_nm).tolist())
