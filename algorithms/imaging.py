@@ -4,7 +4,7 @@ A column model with lateral spread. Going down a column, each layer of thickness
 the reduced depth u by t/(R_m/2) and sends back η_m·[g(u) − g(u')], with range R, coefficient η and response g
 of :mod:`algorithms.electrons`. Hence bulk material shows its own η, gold under epoxy shines through, and a
 thin ligament is darker at voltages that go through it. Scattered electrons fan out: what lies at depth z is
-seen through a lateral Gaussian of σ = SPREAD_PER_DEPTH·z, the response of each point as its weight.
+seen through a lateral Gaussian whose σ grows with z, the response of each point as its weight.
 """
 
 from itertools import pairwise
@@ -15,8 +15,6 @@ from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 
 from algorithms.depth_response import DepthResponse, formula_response
 
-SPREAD_PER_DEPTH = 0.3
-"""Root mean square fan-out along one direction, over depth: a cone of about 17°."""
 LARGE_SIGMA_PX = 2.5
 """From here on three moving averages stand for a Gaussian: faster, and within 0.2 px of its σ."""
 TINY = np.float32(1e-6)
@@ -40,7 +38,7 @@ def backscatter_image(
     image = np.zeros(layers.shape[1:], dtype=np.float32)
     depth, transmitted = np.zeros_like(image), np.ones_like(image)
     for band, depth_nm in _bands(depths_nm):
-        sigma_nm = SPREAD_PER_DEPTH * depth_nm
+        sigma_nm = response.spread_nm(depth_nm)
         before = _spread(response.below(depth), sigma_nm, pixel_nm) + TINY
         signal, depth = _look_through(layers[band], _thicknesses_nm(depths_nm)[band], depth, response)
         image += transmitted * _spread(signal, sigma_nm, pixel_nm) / before

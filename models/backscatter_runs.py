@@ -33,8 +33,8 @@ STEP_NM = 10.0
 DEPTHS_NM = tuple(STEP_NM * step for step in range(20))
 MATERIALS = (EPOXY, CARBON, ALUMINIUM, NMC, TITANIUM, COPPER, SILVER, TUNGSTEN, GOLD)
 VOLTAGES_KV = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0, 10.0)
-BULK_LAYERS = 250
-"""2.5 µm: no electron of 10 kV comes back from deeper."""
+BULK_NM = 2500.0
+"""No electron of 10 kV comes back from deeper."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +48,18 @@ class BulkRuns:
 
 
 def bulk_under_epoxy(
-    material: Material, depth_nm: float, voltage_kv: float, electrons: int, seed: int
+    material: Material,
+    depth_nm: float,
+    voltage_kv: float,
+    electrons: int,
+    seed: int,
+    step_nm: float = STEP_NM,
 ) -> float:
-    """The backscatter coefficient of bulk material under this much epoxy (a multiple of 10 nm)."""
-    buried = round(depth_nm / STEP_NM)
-    phases = np.ones((buried + BULK_LAYERS, 1, 1), dtype=np.uint8)
+    """The backscatter coefficient of bulk material under this much epoxy, a multiple of ``step_nm``."""
+    buried = round(depth_nm / step_nm)
+    phases = np.ones((buried + round(BULK_NM / step_nm), 1, 1), dtype=np.uint8)
     phases[:buried] = 0
-    sample = load_sample(pack_cells(phases), STEP_NM, [EPOXY, material])
+    sample = load_sample(pack_cells(phases), step_nm, [EPOXY, material])
     key = (seed, round(1000 * material.mean_atomic_number), round(1000 * voltage_kv), buried)
     return float(record_fates(sample, Beam(voltage_kv), electrons, key).escaped.mean())
 
