@@ -5,13 +5,30 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.8
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast lint format lock bench bench-quick docs clean
+.PHONY: help demo install-service install-units test test-fast lint format lock bench bench-quick docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
 
 demo: $(VENV)/.runtime ## install, then watch an emulated tomography from the first file to the report
 	$(BIN)/slicewatch demo $(DEMO)
+
+# Environment first, units last: a unit never points to a program that is not there. Needs root.
+install-service: ## install to /opt/slicewatch with its own user and systemd's units (as root)
+	install -d $(DESTDIR)/opt/slicewatch
+	cp -R algorithms daemon models docs systemd config.toml pyproject.toml requirements.lock README.md LICENSE Makefile \
+		$(DESTDIR)/opt/slicewatch/
+	$(MAKE) -C $(DESTDIR)/opt/slicewatch .venv/.runtime
+	$(MAKE) install-units
+	systemd-sysusers
+	install -d -o root -g slicewatch -m 0750 /etc/slicewatch
+	systemctl daemon-reload
+	@echo "Write /etc/slicewatch/NAME.toml, then: systemctl enable --now slicewatch@NAME slicewatch-watchdog@NAME.timer"
+
+install-units:
+	install -d $(DESTDIR)/etc/systemd/system $(DESTDIR)/etc/sysusers.d
+	install -m 0644 systemd/*.service systemd/*.timer $(DESTDIR)/etc/systemd/system/
+	install -m 0644 systemd/slicewatch.sysusers $(DESTDIR)/etc/sysusers.d/slicewatch.conf
 
 test: $(VENV)/.tests ## install everything, then run all tests
 	$(BIN)/pytest -n 2 --dist worksteal $(PYTEST)

@@ -69,9 +69,13 @@ def main(
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", help="Log every detail.")] = False,
+    log: Annotated[
+        Path | None,
+        typer.Option("--log", metavar="FILE", help="Log to a file (JSON lines, rotated) instead of stderr."),
+    ] = None,
 ) -> None:
     """Watches a FIB-SEM tomography while it runs, and stops it when the milling drifts."""
-    configure_logs(verbose=verbose)
+    configure_logs(verbose=verbose, file=log)
 
 
 @app.command()

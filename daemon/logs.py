@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import logging
 import sys
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Final
 
 import structlog
 
-SECRET_KEYS = frozenset({"password", "secret", "token", "secret_key"})
+MAX_LOG_BYTES: Final = 10_000_000
+KEPT_LOGS: Final = 5
+SECRET_KEYS: Final = frozenset({"password", "secret", "token", "secret_key"})
 
 
-def configure_logs(*, verbose: bool = False) -> None:
-    """Send every event to standard error; standard output belongs to results."""
-    renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer(pad_event_to=24)
-        if sys.stderr.isatty()
-        else structlog.processors.JSONRenderer(ensure_ascii=False)
-    )
+def configure_logs(*, verbose: bool = False, file: Path | None = None) -> None:
+    """Send every event to standard error, or to ``file``; standard output belongs to results.
+
+    systemd's journal rotates what goes to standard error; a file is rotated here, at 10 MB, five times.
+    """
+    for_people = file is None and sys.stderr.isatty()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -24,12 +28,29 @@ def configure_logs(*, verbose: bool = False) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             _without_secrets,
             structlog.processors.format_exc_info,
-            renderer,
+            structlog.dev.ConsoleRenderer(pad_event_to=24)
+            if for_people
+            else structlog.processors.JSONRenderer(ensure_ascii=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr) if file is None else _RotatingFile(file),
         cache_logger_on_first_use=False,
     )
+
+
+class _RotatingFile:
+    """Gives every structlog logger the one file; opening it twice would rotate it twice."""
+
+    def __init__(self, path: Path, max_bytes: int = MAX_LOG_BYTES, kept: int = KEPT_LOGS) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = RotatingFileHandler(path, maxBytes=max_bytes, backupCount=kept, encoding="utf-8")
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        self._logger = logging.Logger("slicewatch", logging.DEBUG)
+        self._logger.addHandler(handler)
+
+    def __call__(self, *_names: object) -> logging.Logger:
+        """The logger that writes to the file."""
+        return self._logger
 
 
 def _without_secrets(

@@ -1,0 +1,91 @@
+"""What differs between operating systems stays in one module; systemd is told what it wants to hear."""
+
+from __future__ import annotations
+
+import ast
+import socket
+import threading
+from pathlib import Path
+
+import pytest
+
+from daemon.operating_system import notify
+from daemon.pulse import beat
+from daemon.vitals import Vitals
+
+ROOT = Path(__file__).parents[2]
+POSIX_ONLY = {"fcntl", "pwd", "grp", "resource", "termios", "pty", "tty", "syslog", "posix", "crypt"}
+POSIX_NAMES = {"fork", "geteuid", "getuid", "chown", "AF_UNIX", "SIGKILL", "SIGHUP", "SIGUSR1", "SIGUSR2",
+               "SIGALRM", "alarm", "setitimer", "pthread_kill", "mkfifo", "killpg", "getpgid", "setsid",
+               "sched_getaffinity"}  # fmt: skip
+
+
+def uses(tree: ast.AST) -> set[str]:
+    """What a module has of POSIX alone: imports, and names of os, signal and socket."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names} & POSIX_ONLY
+        elif isinstance(node, ast.ImportFrom):
+            found |= {(node.module or "").partition(".")[0]} & POSIX_ONLY
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            found |= {node.attr} & POSIX_NAMES if node.value.id in ("os", "signal", "socket") else set()
+    return found
+
+
+def test_posix_only_code_is_in_one_module():
+    """On Windows the daemon imports and runs: nothing else may need POSIX."""
+    modules = [
+        path for package in ("daemon", "models", "algorithms") for path in (ROOT / package).rglob("*.py")
+    ]
+    guilty = {
+        str(path.relative_to(ROOT)): uses(ast.parse(path.read_text(encoding="utf-8"))) for path in modules
+    }
+    assert {path for path, names in guilty.items() if names} == {str(Path("daemon") / "operating_system.py")}
+
+
+@pytest.fixture
+def systemd(tmp_path, monkeypatch):
+    """systemd's end of the notification socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.bind(str(tmp_path / "notify"))
+        channel.settimeout(60.0)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+        yield channel
+
+
+def test_systemd_is_told(systemd):
+    """One datagram with what was said."""
+    assert notify("READY=1\nSTATUS=watching")
+    assert systemd.recv(1000) == b"READY=1\nSTATUS=watching"
+
+
+def test_an_abstract_socket_is_found(monkeypatch):
+    """A name that begins with @ lies outside the file system."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.bind(f"\0slicewatch-test-{id(channel)}")
+        channel.settimeout(60.0)
+        monkeypatch.setenv("NOTIFY_SOCKET", f"@slicewatch-test-{id(channel)}")
+        assert notify("WATCHDOG=1")
+        assert channel.recv(1000) == b"WATCHDOG=1"
+
+
+@pytest.mark.parametrize("address", ["", "/nowhere/at all"])
+def test_without_systemd_nothing_happens(monkeypatch, address):
+    """No socket, or one that nobody listens on."""
+    monkeypatch.setenv("NOTIFY_SOCKET", address)
+    assert not notify("READY=1")
+
+
+def test_only_progress_feeds_the_watchdog(systemd):
+    """Beats a second apart are passed on, those in between are noted once; other threads change nothing."""
+    vitals = Vitals(started_at=None)  # type: ignore[arg-type]
+    for now_s in (10.0, 10.4, 10.9, 11.0, 13.0):
+        beat(vitals, now_s)
+    assert vitals.progressed_s == 13.0
+    systemd.setblocking(False)
+    told = [systemd.recv(100) for _ in range(3)]
+    assert told == [b"WATCHDOG=1"] * 3
+    threading.Thread(target=lambda: None).start()
+    with pytest.raises(BlockingIOError):
+        systemd.recv(100)
