@@ -34,15 +34,17 @@ _LOOK_EVERY_S: Final = 1.0
 """How often a paused run looks for room and for requests."""
 
 
-def run_attempts(station: Station) -> FinishReason:
+def run_attempts(station: Station, before: tuple[Alarm, ...] = ()) -> FinishReason:
     """Run until the acquisition is complete, stopped or aborted; a full disk only pauses it.
+
+    ``before``: alarms of what was found at the start.
 
     Raises
     ------
     SlicewatchError, ModelError
         The run can no longer keep its promises; every listener has been told.
     """
-    told: tuple[Alarm, ...] = ()
+    told = before
     while True:
         try:
             return _attempt(station, told)

@@ -45,7 +45,7 @@ from daemon.ledger import Ledger
 from daemon.outbox import Outbox
 from daemon.pipeline_state import Counts, PipelineState
 from daemon.pulse import beat
-from daemon.records import faces_record, ligaments_record
+from daemon.records import ended_record, faces_record, ligaments_record
 from daemon.requests import Command
 from daemon.stages.growing import stored
 from daemon.stages.judging import JudgingState, statistics
@@ -250,6 +250,7 @@ class Outlet:
         if reason is not FinishReason.STOPPED:
             self._arrays.close()
             self._outbox.keep(Record("finished", 0, {"reason": str(reason)}))
+        self._outbox.keep(ended_record(self._station.journal.epoch, reason))
         self._outbox.flush()
         write_ending(self._station, reason, counts, self._station.clock() - self._begun_s, self._examples)
         self._vitals.finish_reason = reason

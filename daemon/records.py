@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from daemon.items import RegisteredSlice, Status
+from daemon.items import FinishReason, RegisteredSlice, Status
 from daemon.journal import Journal, Record
 from daemon.messages import TYPES, AlarmMessage, Message
 
@@ -111,3 +111,13 @@ def faces_record(registered: RegisteredSlice) -> Record:
         for name, frame in registered.frames.items()
     }
     return Record("face", registered.index, {"images": images})
+
+
+def started_record(epoch: int, provider: str) -> Record:
+    """A daemon has opened the journal; the network runs on ``provider``."""
+    return Record("started", 0, {"epoch": epoch, "provider": provider})
+
+
+def ended_record(epoch: int, reason: FinishReason) -> Record:
+    """The daemon of this epoch has ended on purpose; without it, it was killed."""
+    return Record("ended", 0, {"epoch": epoch, "reason": str(reason)})

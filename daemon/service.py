@@ -12,12 +12,14 @@ from typing import Final
 import structlog
 
 from algorithms.slice_filling import Interpolation
+from daemon import alarms
+from daemon.alerts.desk import Desk
 from daemon.attempts import run_attempts
 from daemon.config import Configuration, as_toml_table, load
 from daemon.control import ControlServer, Inbox
 from daemon.errors import FolderError, SlicewatchError
 from daemon.heartbeat import INTERVAL_S, Heartbeat
-from daemon.items import FinishReason
+from daemon.items import Alarm, FinishReason
 from daemon.journal import ACCEPTABLE_KEYS, FREE_KEYS, Journal, open_journal
 from daemon.keys import DaemonKeys, open_keys
 from daemon.lock import exclusive
@@ -26,13 +28,14 @@ from daemon.operating_system import notify
 from daemon.outputs import Outputs, prepare, write_tables
 from daemon.project import read_project
 from daemon.publish import Publisher
-from daemon.records import messages
+from daemon.records import messages, started_record
 from daemon.stages.filling import open_filling
 from daemon.stages.segmenting import open_model
 from daemon.station import Station
 from daemon.vitals import Refusals, Vitals, heartbeat_message
 from daemon.volume_reader import StoredVolume
 from models.errors import ModelError
+from models.providers import CPU
 from models.session import Segmenter
 
 _log = structlog.get_logger("slicewatch")
@@ -117,8 +120,10 @@ def _run(
         stack.enter_context(closing(_heartbeat(station, control)))
         _log.info("sockets.open", events=publisher.endpoint, control=control.endpoint, keys=keys is not None)
         notify("READY=1\nSTATUS=watching " + str(configuration.run.folder))
+        if configuration.alerts.has_receivers:
+            stack.enter_context(closing(_desk(station)))
         try:
-            reason = run_attempts(station)
+            reason = run_attempts(station, _lost_hardware(journal, segmenter))
         except (SlicewatchError, ModelError):
             _write_report_of_a_failure(outputs)
             raise
@@ -165,6 +170,21 @@ def _heartbeat(station: Station, control: ControlServer) -> Heartbeat:
         )
 
     return Heartbeat(station.publisher, vital_signs)
+
+
+def _desk(station: Station) -> Desk:
+    path = station.outputs.folder / "alerts.json"
+    return Desk(station.publisher, station.configuration.alerts, path, station.now)
+
+
+def _lost_hardware(journal: Journal, segmenter: Segmenter) -> tuple[Alarm, ...]:
+    """An alarm when the last start of this run had a GPU and this one has none."""
+    before = journal.latest("started").get(0, {}).get("provider", CPU)
+    with journal.transaction():
+        journal.append(started_record(journal.epoch, segmenter.provider))
+    if before == CPU or segmenter.provider != CPU:
+        return ()
+    return (alarms.gpu_lost(before, segmenter.provider, segmenter.refusals),)
 
 
 def _write_report(outputs: Outputs) -> None:

@@ -16,7 +16,7 @@ from daemon.items import Alarm
 from daemon.ledger import Ledger
 from daemon.watch import WatchHealth
 
-_QUIET_INTERVALS: Final = 5.0
+_QUIET_INTERVALS: Final = 3.0
 _LEAST_QUIET_S: Final = 60.0
 _UNKNOWN_RHYTHM_S: Final = 1800.0
 _FEWEST_INTERVALS: Final = 3

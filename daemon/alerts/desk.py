@@ -64,8 +64,16 @@ class Desk:
     def _work(self) -> None:
         wait_s = self._look_every_s
         while not self._stopping.wait(wait_s):
-            wait_s = self._look_every_s if self._look() else _AFTER_FAILURE_S
-        self._look()
+            wait_s = self._look_every_s if self._looked() else _AFTER_FAILURE_S
+        self._looked()
+
+    def _looked(self) -> bool:
+        try:
+            return self._look()
+        except Exception:
+            # Whatever is wrong with one letter, the thread that tells people must not end with it.
+            _log.exception("alert.defect")
+            return False
 
     def _look(self) -> bool:
         """Whether everything that was due has been told."""

@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import Any, Final
 
 from daemon.alerts.policy import Notice
-from daemon.messages import AlarmMessage, RunMessage, ThicknessMessage
+from daemon.messages import AlarmMessage, ThicknessMessage
 from daemon.view import RunView
 
 _BLOCKS: Final = "▁▂▃▄▅▆▇█"
@@ -16,13 +16,13 @@ _IN_A_LINE: Final = 40
 
 
 def subject(notice: Notice, view: RunView) -> str:
-    """One line: the gravest first."""
+    """One line: the newest alarm by name."""
     project = PurePath(view.run.project).name if view.run else ""
     named = f"slicewatch {project}".rstrip()
-    alarms = notice.new or notice.again
-    if alarms:
-        more = f" and {len(alarms) - 1} more" if len(alarms) > 1 else ""
-        return f"{named}: {'' if notice.new else 'still '}{alarms[-1].kind}{more}"
+    if notice.new:
+        return f"{named}: {_counted(notice.new)}"
+    if notice.again:
+        return f"{named}: still {_counted(notice.again)}"
     if notice.ended:
         return f"{named}: the run has ended ({notice.ended})"
     return f"{named}: how the run stands"
@@ -44,7 +44,7 @@ def standing(view: RunView) -> str:
     """How far the run has come and how thick its slices are."""
     run = view.run
     if run is None:
-        return "The daemon has not said anything yet."
+        return "Nothing has been heard of the run."
     of = f" of {run.slices_expected}" if run.slices_expected else ""
     lines = [
         f"State: {run.state}. Slices: {run.slices_done}{of}, gaps: {run.gaps}, planes: {run.planes}.",
@@ -72,6 +72,11 @@ def for_teams(notice: Notice, view: RunView) -> dict[str, Any]:
     return {"type": "message", "attachments": [attachment]}
 
 
+def _counted(alarms: Sequence[AlarmMessage]) -> str:
+    more = f" and {len(alarms) - 1} more" if len(alarms) > 1 else ""
+    return f"{alarms[-1].kind}{more}"
+
+
 def _section(title: str, alarms: Sequence[AlarmMessage]) -> str:
     if not alarms:
         return ""
@@ -96,8 +101,3 @@ def _thickness(known: list[ThicknessMessage]) -> str:
         f"Thickness: {last.thickness_nm:.2f}{error} nm (slice {last.index}, from {last.source}); "
         f"{low:.1f} to {high:.1f} nm: {line}"
     )
-
-
-def project_of(run: RunMessage | None) -> str:
-    """The name of the acquisition, for people."""
-    return PurePath(run.project).name if run else ""

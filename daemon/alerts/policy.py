@@ -28,9 +28,8 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What people have been told: when, of each open alarm; when letters left; which day's digest was last.
-
-    ``ended``: that the run is over. ``held``: alarms that the limit keeps back.
+    """What people have been told: when, of each open alarm; when letters left; which day's digest was last;
+    why the run is over.
     """
 
     alarms: Mapping[str, float] = field(default_factory=dict[str, float])

@@ -28,7 +28,7 @@ def print_checks(path: Path) -> bool:
     counts: Counter[Level] = Counter()
     for finding in findings(path):
         counts[finding.level] += 1
-        console.print(_line(finding))
+        console.print(line(finding))
     console.print(_verdict(counts))
     return not counts[Level.FAIL]
 
@@ -101,7 +101,8 @@ def _expected_slices(configuration: Configuration) -> int:
         return 0
 
 
-def _line(finding: Finding) -> Text:
+def line(finding: Finding) -> Text:
+    """A finding as a line, its remedy below it."""
     text = Text.assemble(
         (f"{finding.level:<5}", _STYLES[finding.level]), (f"{finding.name:<{_WIDTH}}", "bold"), finding.text
     )

@@ -83,15 +83,20 @@ def mailbox(certificate) -> Iterator[Mailbox]:
         box, hostname="127.0.0.1", port=0, tls_context=certificate.context, require_starttls=True,
         authenticator=_log_in, auth_required=True,
     )  # fmt: skip
-    controller.port = free_port()
+    controller.port = _free_port()
     controller.start()
     box.port = controller.port
     yield box
     controller.stop()
 
 
-def free_port() -> int:
-    """A port that nobody listens on right now."""
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    """Finds ports that nobody listens on right now."""
+    return _free_port
+
+
+def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -48,16 +48,16 @@ def test_a_share_that_is_away_is_told_once(tmp_path, clock):
 
 
 def test_standing_still_is_measured_by_the_runs_own_rhythm(tmp_path, clock):
-    """Five intervals without an image, and not before; an image ends it."""
+    """Three intervals without an image, and not before; an image ends it."""
     surroundings = around(tmp_path, clock)
     rhythm_s = (500.0, 560.0, 600.0)
     assert surroundings.look(PRESENT, BOOKS, 3, rhythm_s, arrived=True) == []
-    clock.now_s += 5 * 560.0 - 1.0
+    clock.now_s += 3 * 560.0 - 1.0
     assert surroundings.look(PRESENT, BOOKS, 3, rhythm_s, arrived=False) == []
     clock.now_s += 2.0
     (alarm,) = surroundings.look(PRESENT, BOOKS, 3, rhythm_s, arrived=False)
     assert alarm.kind == "acquisition stands still"
-    assert alarm.limit == pytest.approx(2800.0)
+    assert alarm.limit == pytest.approx(1680.0)
     assert surroundings.look(PRESENT, BOOKS, 3, rhythm_s, arrived=False) == []
     assert surroundings.look(PRESENT, BOOKS, 4, rhythm_s, arrived=True) == []
 

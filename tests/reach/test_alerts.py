@@ -1,0 +1,149 @@
+"""The daemon's alerts over a real event stream to a real mail server and a real web hook receiver."""
+
+from __future__ import annotations
+
+import json
+import threading
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from daemon.alerts.desk import Desk
+from daemon.config import AlertsSection, AlertWebhook, Configuration, EmailSection, as_toml_table, parse
+from daemon.items import FinishReason, RunState, ThicknessSource
+from daemon.messages import AlarmMessage, RunMessage, ThicknessMessage
+from daemon.publish import Publisher
+
+RUN = RunMessage(
+    state=RunState.WAITING, project="/data/gold-7", slices_done=30, slices_expected=300, armed=True,
+    armed_by="Ada", target_thickness_nm=10.0, limits_nm=(2.0, 25.0),
+)  # fmt: skip
+DRIFT = AlarmMessage(
+    id="4", kind="drift thicker", slice_index=30, message="slices have become thicker", remedy="Check focus."
+)
+WAIT_S = 60.0
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@pytest.fixture
+def publisher():
+    """A run that has thirty slices behind it."""
+    with closing(Publisher(run="r", epoch=1, endpoint="tcp://127.0.0.1:0", now=now)) as publisher:
+        publisher.publish(RUN)
+        for index in range(2, 31):
+            publisher.publish(
+                ThicknessMessage(
+                    index=index, depth_nm=10.0 * index, thickness_nm=10.0 + 0.1 * index,
+                    thickness_sigma_nm=0.3, source=ThicknessSource.RULER,
+                )
+            )  # fmt: skip
+        yield publisher
+
+
+@pytest.fixture
+def section(email_table, hook_table) -> AlertsSection:
+    """Mail and chat."""
+    hook = AlertWebhook(**hook_table)
+    return AlertsSection(email=EmailSection(**email_table), webhooks=(hook,))
+
+
+def desk(publisher: Publisher, section: AlertsSection, tmp_path: Path) -> Desk:
+    """A desk that looks often."""
+    return Desk(publisher, section, tmp_path / "alerts.json", now, look_every_s=0.02)
+
+
+def test_an_alarm_reaches_people_with_its_chart(publisher, section, tmp_path, mailbox, receiver):
+    """What, where, what to do; the thickness as a picture in the mail, as a line of blocks in the chat."""
+    with closing(desk(publisher, section, tmp_path)):
+        publisher.publish(DRIFT)
+        assert mailbox.arrived.wait(WAIT_S)
+        assert receiver.arrived.wait(WAIT_S)
+    (letter,) = mailbox.letters
+    assert letter["Subject"] == "slicewatch gold-7: drift thicker"
+    assert letter["To"] == "ada@example.org"
+    words, picture = letter.get_payload()
+    said = words.get_payload(decode=True).decode()
+    assert "slices have become thicker" in said
+    assert "Check focus." in said
+    assert "13.00 ± 0.30 nm (slice 30, from ruler)" in said
+    assert picture.get_content_type() == "image/png"
+    assert picture.get_payload(decode=True).startswith(b"\x89PNG")
+    (body,) = receiver.bodies
+    assert body["text"].startswith("*slicewatch gold-7: drift thicker*")
+    assert "▁" in body["text"]
+    assert "█" in body["text"]
+
+
+def test_teams_gets_a_card(publisher, section, tmp_path, receiver):
+    """The body that a Teams workflow takes."""
+    hook = section.webhooks[0].model_copy(update={"format": "teams"})
+    with closing(desk(publisher, AlertsSection(webhooks=(hook,)), tmp_path)):
+        publisher.publish(DRIFT)
+        assert receiver.arrived.wait(WAIT_S)
+    (attachment,) = receiver.bodies[0]["attachments"]
+    assert attachment["content"]["body"][0]["text"] == "slicewatch gold-7: drift thicker"
+
+
+def test_a_restart_neither_repeats_nor_forgets(publisher, section, tmp_path, receiver):
+    """What has been told stands beside the outputs; what came meanwhile is told."""
+    chat = AlertsSection(webhooks=section.webhooks)
+    with closing(desk(publisher, chat, tmp_path)):
+        publisher.publish(DRIFT)
+        assert receiver.arrived.wait(WAIT_S)
+    receiver.arrived.clear()
+    publisher.publish(AlarmMessage(id="5", kind="slice gap", slice_index=31, message="missing"))
+    with closing(desk(publisher, chat, tmp_path)):
+        assert receiver.arrived.wait(WAIT_S)
+    assert len(receiver.bodies) == 2
+    assert "slice gap" in receiver.bodies[1]["text"]
+    assert "drift thicker" not in receiver.bodies[1]["text"]
+
+
+def test_a_receiver_that_hangs_keeps_nothing_from_the_others(publisher, section, tmp_path, mailbox, receiver):
+    """The chat does not answer; the mail comes all the same, and publishing never waits."""
+    receiver.hold = threading.Event()
+    hook = section.webhooks[0].model_copy(update={"timeout_s": 0.5})
+    with closing(desk(publisher, section.model_copy(update={"webhooks": (hook,)}), tmp_path)):
+        publisher.publish(DRIFT)
+        assert mailbox.arrived.wait(WAIT_S)
+
+
+def test_the_end_of_a_run_is_told_at_closing_time(publisher, section, tmp_path, receiver):
+    """The desk looks once more when the daemon closes it."""
+    chat = AlertsSection(webhooks=section.webhooks)
+    with closing(Desk(publisher, chat, tmp_path / "alerts.json", now, look_every_s=3600.0)):
+        publisher.publish(RunMessage(state=RunState.FINISHED, finish_reason=FinishReason.DRIFT_ABORT))
+    (body,) = receiver.bodies
+    assert "the run has ended (DRIFT_ABORT)" in body["text"]
+
+
+def test_no_secret_is_in_logs_state_or_configuration(
+    publisher, section, tmp_path, mailbox, receiver, password_file
+):
+    """Neither when all goes well nor when everything is refused."""
+    structlog.reset_defaults()
+    mailbox.refuse, receiver.status = "554 no thanks", 500
+    with capture_logs() as logs:
+        watcher = desk(publisher, section, tmp_path)
+        publisher.publish(DRIFT)
+        assert receiver.arrived.wait(WAIT_S)
+        watcher.close()
+    table = {
+        "run": {"folder": "a", "output": "b"},
+        "channels": [{"name": "1kV", "voltage_kv": 1.0}],
+        "alerts": json.loads(section.model_dump_json(exclude_none=True)),
+        "abort": {"actions": [{"kind": "email"}, {"kind": "webhook", "url_env": "HOOK"}]},
+    }
+    configuration: Configuration = parse(table, where=tmp_path / "run.toml")
+    told = json.dumps([logs, as_toml_table(configuration)], default=str)
+    told += "".join(path.read_text() for path in tmp_path.glob("alerts.json"))
+    assert "alert.failed" in told
+    for secret in ("battery", "SECRETTOKEN"):
+        assert secret not in told

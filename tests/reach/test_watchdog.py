@@ -1,0 +1,144 @@
+"""The outside watchdog: a daemon that is dead or hung is told, one that ended on purpose is left alone."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from daemon.alerts.watchdog import Memory, Sign, judged, look
+from daemon.config import WatchdogSection, as_toml_table, load
+from daemon.control import ControlServer, Inbox
+from daemon.items import FinishReason, RunState
+from daemon.journal import open_journal
+from daemon.messages import HeartbeatMessage
+from daemon.outputs import Outputs
+from daemon.publish import Publisher
+from daemon.records import ended_record, started_record
+from daemon.toml_text import toml_text
+
+BEGIN = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+RULES = WatchdogSection()
+CASES = {
+    "well": (Memory(), Sign(True, True, 3.0), "", None),
+    "a slice in hand": (Memory(), Sign(True, True, 60.0), "", None),
+    "hung": (Memory(), Sign(True, True, 901.0), "daemon hung", None),
+    "silent for the first time": (Memory(), Sign(True, False), "", 1000.0),
+    "being restarted": (Memory(900.0), Sign(True, False), "", 900.0),
+    "dead": (Memory(800.0), Sign(True, False), "daemon dead", 800.0),
+    "over": (Memory(0.0), Sign(False, False), "", None),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_verdict(case):
+    """From what was seen now and at the looks before."""
+    memory, sign, kind, silent_since = CASES[case]
+    after, verdict = judged(memory, sign, RULES, 1000.0)
+    assert (verdict, after.silent_since) == (kind, silent_since)
+
+
+class Clock:
+    """A wall clock that only the test moves."""
+
+    now = BEGIN
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def config(tmp_path, hook_table, free_port) -> Path:
+    """A run whose alerts go to the web hook."""
+    (tmp_path / "project").mkdir()
+    (tmp_path / "output").mkdir()
+    path = tmp_path / "run.toml"
+    table = {
+        "run": {"folder": str(tmp_path / "project"), "output": str(tmp_path / "output")},
+        "channels": [{"name": "1kV", "voltage_kv": 1.0}],
+        "alerts": {"webhooks": [hook_table]},
+        "publish": {name: f"tcp://127.0.0.1:{free_port()}" for name in ("events", "control")},
+    }
+    path.write_text(toml_text(table), encoding="utf-8")
+    return path
+
+
+def begun(config: Path, ended: FinishReason | None = None) -> None:
+    """The journal of a run that a daemon has begun, and perhaps ended on purpose."""
+    configuration = load(config)
+    journal = Outputs(configuration.run.output).journal
+    with closing(open_journal(journal, as_toml_table(configuration), lambda: BEGIN)) as opened:
+        opened.append(started_record(opened.epoch, "CPUExecutionProvider"))
+        if ended is not None:
+            opened.append(ended_record(opened.epoch, ended))
+
+
+def test_a_dead_daemon_is_told_repeated_and_its_return_too(config, receiver, tmp_path, clock):
+    """Looks two minutes apart: silence, alarm, nothing, an hour later again; when it is over, once."""
+    begun(config)
+    state = tmp_path / "state.json"
+    codes, letters = [], []
+    for minute in (0, 2, 4, 61, 63):
+        clock.now = BEGIN + timedelta(minutes=minute)
+        codes.append(look(config, state, clock, 0.2))
+        letters.append(len(receiver.bodies))
+    assert codes == [0, 5, 5, 5, 5]
+    assert letters == [0, 1, 1, 1, 2]
+    assert "daemon dead" in receiver.bodies[0]["text"]
+    assert "Drift is not watched" in receiver.bodies[0]["text"]
+    begun(config, FinishReason.STOPPED)
+    clock.now += timedelta(minutes=2)
+    assert [look(config, state, clock, 0.2), look(config, state, clock, 0.2)] == [0, 0]
+    assert len(receiver.bodies) == 3
+    assert "daemon answers again" in receiver.bodies[2]["text"]
+
+
+@pytest.mark.parametrize("ended", [FinishReason.COMPLETED, FinishReason.STOPPED, FinishReason.DRIFT_ABORT])
+def test_a_daemon_that_ended_on_purpose_is_left_alone(config, receiver, tmp_path, clock, ended):
+    """However long ago."""
+    begun(config, ended)
+    for _ in range(3):
+        assert look(config, tmp_path / "state.json", clock) == 0
+        clock.now += timedelta(hours=5)
+    assert receiver.bodies == []
+
+
+def test_a_run_that_was_never_begun_is_no_dead_daemon(config, receiver, tmp_path, clock):
+    """A timer may be there before the first start."""
+    assert look(config, tmp_path / "state.json", clock) == 0
+    assert receiver.bodies == []
+
+
+@pytest.mark.parametrize(("age_s", "code"), [(30.0, 0), (1000.0, 5)])
+def test_a_daemon_that_answers_but_does_not_get_on_is_hung(config, receiver, tmp_path, clock, age_s, code):
+    """Asked over its real socket; a loop that waits gets on, one that hangs does not."""
+    begun(config)
+    publish = load(config).publish
+    with (
+        closing(Publisher(run="r", epoch=1, endpoint=publish.events, now=clock)) as publisher,
+        closing(ControlServer(endpoint=publish.control, publisher=publisher, inbox=Inbox())),
+    ):
+        publisher.publish(HeartbeatMessage(state=RunState.WORKING, interval_s=2.0, progress_age_s=age_s))
+        assert look(config, tmp_path / "state.json", clock) == code
+    assert [("daemon hung" in body["text"]) for body in receiver.bodies] == [True] * (code == 5)
+
+
+def test_a_receiver_that_is_away_is_tried_at_the_next_look(config, receiver, tmp_path, clock):
+    """What nobody has taken has not been told."""
+    begun(config)
+    state = tmp_path / "state.json"
+    look(config, state, clock, 0.2)
+    receiver.status = 500
+    clock.now += timedelta(minutes=5)
+    assert look(config, state, clock, 0.2) == 5
+    receiver.status = 200
+    clock.now += timedelta(minutes=2)
+    assert look(config, state, clock, 0.2) == 5
+    assert len(receiver.bodies) == 2
