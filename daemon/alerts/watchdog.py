@@ -142,7 +142,7 @@ def _alarm(
         text = f"the daemon of {folder} answers, but its pipeline has not got on for {age_s:.0f} s"
         return _message(kind, text, "A dead share or driver? Restart it; it goes on where it was.")
     if memory.told.alarms:
-        is_well = sign.answers and sign.expected
+        is_well = sign.expected
         text = f"the daemon of {folder} is well again" if is_well else f"the run of {folder} is over"
         return _message(_BACK, text, "")
     return None
