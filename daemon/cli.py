@@ -216,13 +216,14 @@ def abort(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; stop nothing.")] = False,
     by: Annotated[str, typer.Option(metavar="NAME", help="Who stops the microscope.")] = "",
     reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
+    keys: Keys = None,
 ) -> None:
     """Stop the microscope through the running daemon, or rehearse it."""
     from daemon.checks.rehearsal import ask_to_abort, print_rehearsal
 
     if dry_run:
         raise typer.Exit(0 if print_rehearsal(config) else 1)
-    ask_to_abort(config, by, reason)
+    ask_to_abort(config, by, reason, keys)
 
 
 @app.command()

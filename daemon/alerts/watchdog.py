@@ -22,6 +22,7 @@ from daemon.client import Client
 from daemon.config import Configuration, WatchdogSection, load
 from daemon.errors import JournalError, UnreachableError, WireError
 from daemon.journal import read_records
+from daemon.keys import read_client_key
 from daemon.messages import AlarmMessage, HeartbeatMessage
 from daemon.outputs import Outputs
 from daemon.view import RunView
@@ -101,7 +102,8 @@ def seen(configuration: Configuration, answer_within_s: float) -> Sign:
     """Ask the journal whether a daemon should run, and then the daemon."""
     if not _is_expected(Outputs(configuration.run.output).journal):
         return Sign(expected=False, answers=False)
-    with Client(control=configuration.publish.control, timeout_s=answer_within_s) as client:
+    key, control = read_client_key(configuration.watchdog.key_file), configuration.publish.control
+    with Client(control=control, key=key, timeout_s=answer_within_s) as client:
         try:
             event = client.latest("heartbeat")
         except UnreachableError:

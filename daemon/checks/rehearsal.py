@@ -12,6 +12,7 @@ from daemon.checks.listing import line
 from daemon.client import Client
 from daemon.config import load
 from daemon.errors import ConfigurationError
+from daemon.keys import read_client_key
 
 
 def print_rehearsal(path: Path) -> bool:
@@ -31,7 +32,7 @@ def print_rehearsal(path: Path) -> bool:
     return all(finding.level is not Level.FAIL for finding in found)
 
 
-def ask_to_abort(path: Path, by: str, reason: str) -> None:
+def ask_to_abort(path: Path, by: str, reason: str, key: Path | None = None) -> None:
     """Ask the running daemon to stop the microscope; its events say what came of it.
 
     Raises
@@ -45,6 +46,7 @@ def ask_to_abort(path: Path, by: str, reason: str) -> None:
         raise ConfigurationError(
             "an abort needs a name", where="slicewatch abort", remedy="Add --by NAME; --dry-run needs none."
         )
-    with Client(control=load(path).publish.control) as client:
+    control = load(path).publish.control
+    with Client(control=control, key=read_client_key(key)) as client:
         client.abort(by, reason)
     Console(highlight=False).print("Asked. 'slicewatch status' says what came of it.")

@@ -78,11 +78,15 @@ class AlertsSection(Section):
 
 
 class WatchdogSection(Section):
-    """When the outside watchdog calls the daemon dead or hung, and how often it says so again."""
+    """When the outside watchdog calls the daemon dead or hung, and how often it says so again.
+
+    ``key_file``: a reader's key, where the daemon has keys.
+    """
 
     dead_after_s: float = Field(default=120.0, ge=10.0)
     hung_after_s: float = Field(default=900.0, ge=60.0)
     repeat_s: float = Field(default=3600.0, ge=60.0)
+    key_file: Path | None = None
 
 
 class HealthSection(Section):
