@@ -37,7 +37,8 @@ class MetricFigures:
     """Figures of ``planes`` measured planes; curves ``(3, lags + 1)`` along x, y, z, index = lag in voxels,
     with their standard errors.
 
-    ``chords[axis, n - 1]`` counts solid chords of n voxels. Euler number: per µm³, negative for a network.
+    ``chords[axis, n - 1]`` counts solid chords of n voxels, ``chord_…_nm`` are their mean lengths; a chord
+    that the region cuts counts with what is inside. Euler number: per µm³, negative for a network.
     """
 
     planes: int
@@ -52,6 +53,9 @@ class MetricFigures:
     ligament_nm: Estimate
     surface_per_um: Estimate
     euler_per_um3: Estimate
+    chord_x_nm: Estimate
+    chord_y_nm: Estimate
+    chord_z_nm: Estimate
     tpcf: Floats
     tpcf_sigma: Floats
     lpf: Floats
@@ -76,6 +80,7 @@ def figures(state: MetricsState, voxel_nm: float) -> MetricFigures:
     per_px = changes_per_px(shares.change)
     diameters = mean_diameters_px(solid_fraction, per_px)
     surface = surface_density_per_px(per_px)
+    chord_x, chord_y, chord_z = (_estimate(axis * voxel_nm) for axis in _mean_chords_px(state.region))
     d_xy, d_xz, d_yz = (_estimate(diameters[:, plane] * voxel_nm) for plane in range(3))
     return MetricFigures(
         planes=int(state.region.counts.plane_pairs[0]),
@@ -90,6 +95,9 @@ def figures(state: MetricsState, voxel_nm: float) -> MetricFigures:
         ligament_nm=_estimate(cylinder_diameter_px(solid_fraction, surface) * voxel_nm),
         surface_per_um=_estimate(surface * 1e3 / voxel_nm),
         euler_per_um3=_estimate(shares.euler * (1e3 / voxel_nm) ** 3),
+        chord_x_nm=chord_x,
+        chord_y_nm=chord_y,
+        chord_z_nm=chord_z,
         tpcf=shares.tpcf[0],
         tpcf_sigma=jackknife_sigma(shares.tpcf[1:]),
         lpf=shares.lpf[0],
@@ -100,6 +108,15 @@ def figures(state: MetricsState, voxel_nm: float) -> MetricFigures:
 
 def _estimate(resamples: Floats) -> Estimate:
     return Estimate(float(resamples[0]), float(jackknife_sigma(resamples[1:])))
+
+
+def _mean_chords_px(region: Survey) -> Floats:
+    """Resampled mean chord lengths ``(3, 1 + blocks)`` along x, y, z: solid pixels over chords.
+
+    Every chord has one segment of lag 0 more than of lag 1.
+    """
+    counted = leaving_one_out(region.counts.paths[:, :2])
+    return probability(counted[..., 0], counted[..., 0] - counted[..., 1]).T
 
 
 def leaving_one_out(counts: Counts) -> Counts:

@@ -3,9 +3,9 @@ exactness.
 """
 
 import resource
-from collections.abc import Callable
-from dataclasses import dataclass
-from time import perf_counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from time import perf_counter, process_time
 
 import numpy as np
 import porespy
@@ -16,7 +16,7 @@ from algorithms.correlation import two_point_correlation
 from algorithms.lineal_path import lineal_path
 from algorithms.structures import hierarchical_structure, solid_at
 from algorithms.volume_figures import figures
-from algorithms.volume_metrics import MetricsState, add_plane, start_metrics
+from algorithms.volume_metrics import MetricsState, add_plane, merge, start_metrics
 
 VOXEL_NM = 2.5
 LAGS = 100
@@ -27,7 +27,8 @@ Labels = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Plane size and heights for the cost, edge of the cube for PoreSpy, timing rounds."""
+    """Plane size and heights for the cost (64 from empty, and 64 behind a full window of lags, among them),
+    edge of the cube for PoreSpy, timing rounds."""
 
     height_px: int
     width_px: int
@@ -36,17 +37,18 @@ class Scale:
     rounds: int = 24
 
 
-QUICK = Scale(height_px=512, width_px=768, heights=(64, 256, 512), cube_px=128)
-FULL = Scale(height_px=2048, width_px=3072, heights=(64, 256, 1024), cube_px=256)
+QUICK = Scale(height_px=512, width_px=768, heights=(64, 164, 256, 512), cube_px=128)
+FULL = Scale(height_px=2048, width_px=3072, heights=(64, 164, 256, 1024), cube_px=256)
 
 
 def measure(quick: bool) -> tuple[Table, dict[str, float]]:
-    """Seconds per plane, its growth, peak memory, the speedup over PoreSpy, the difference to batch."""
+    """Seconds per plane, its growth, memory, the speedup over PoreSpy, the difference to batch."""
     scale = QUICK if quick else FULL
     result = plane_costs(scale)
-    # Read here: PoreSpy's padded transforms need several times the memory of everything before.
-    result["peak_memory_mib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # Read before PoreSpy, whose padded transforms need several times the memory of everything else.
+    result["peak_memory_mib"] = _peak_mib()
     result |= against_porespy(scale.cube_px)
+    result["peak_memory_porespy_mib"] = _peak_mib()
     table = Table("figure", "value", title=f"{scale.width_px} x {scale.height_px} px, {LAGS} lags")
     for name, value in result.items():
         table.add_row(name, f"{value:.6g}")
@@ -54,28 +56,51 @@ def measure(quick: bool) -> tuple[Table, dict[str, float]]:
 
 
 def plane_costs(scale: Scale) -> dict[str, float]:
-    """Seconds to add a plane at each height, and ``growth_ratio``: the tallest stack's over the one's that is
-    the lowest to hold all lags (a lower one has fewer to do).
+    """Seconds of the processor to add a plane at each height, and what they grow by.
 
-    Rounds go over all heights in turn and the least of a height counts: other programs only ever add time.
+    ``growth_ratio``: the tallest stack's over the lowest one's that holds all lags. A lower one has fewer
+    planes to compare with and is cheaper for that; ``growth_ratio_from_lowest`` includes it. Rounds go over
+    all heights in turn and the least of a height counts: other programs only ever add time.
     """
     sample = _structure(16, scale.height_px, scale.width_px)
-    stacks, state = dict[int, MetricsState](), start_metrics(scale.height_px, scale.width_px, lags=LAGS)
-    for height in scale.heights:
-        while state.planes < height:
-            state = add_plane(state, _plane(sample, state.planes))
-        stacks[height] = state
+    stacks = dict(_stacks(scale, sample))
     rounds = [[_addition(stack, sample) for stack in stacks.values()] for _ in range(scale.rounds)]
     costs = dict(zip(stacks, np.min(rounds, axis=0).tolist(), strict=True))
-    full_window = next(height for height in scale.heights if height >= LAGS)
+    tallest, lowest = costs[max(costs)], costs[min(costs)]
+    full_window = costs[min(height for height in costs if height >= LAGS)]
     named = {f"seconds_per_plane_at_{height}": cost for height, cost in costs.items()}
-    return named | {"growth_ratio": costs[scale.heights[-1]] / costs[full_window]}
+    named |= {"growth_ratio": tallest / full_window, "growth_ratio_from_lowest": tallest / lowest}
+    return named | {"state_mib": _kept_bytes(stacks[max(stacks)]) / 2**20}
+
+
+def _stacks(scale: Scale, sample: Labels) -> Iterator[tuple[int, MetricsState]]:
+    """A state of each height; doubled by merging where that gets there, which gives the same counts."""
+    state = start_metrics(scale.height_px, scale.width_px, lags=LAGS)
+    for height in scale.heights:
+        while 2 * state.planes <= height and state.planes >= LAGS:
+            state = merge(state, state)
+        while state.planes < height:
+            state = add_plane(state, _plane(sample, state.planes))
+        yield height, state
+
+
+def _kept_bytes(state: MetricsState) -> int:
+    """Of the counts and of the planes that a state keeps."""
+    counts = state.region.counts
+    arrays = [getattr(counts, one.name) for one in fields(counts)]
+    return sum(array.nbytes for array in (*arrays, *state.head, *state.tail))
+
+
+def _peak_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def _addition(state: MetricsState, sample: Labels) -> float:
-    """Seconds for one more plane; the state itself stays as it is."""
+    """Seconds of the processor for one more plane; the state itself stays as it is."""
     plane = _plane(sample, state.planes)
-    return _seconds(lambda: add_plane(state, plane))
+    begin = process_time()
+    add_plane(state, plane)
+    return process_time() - begin
 
 
 def against_porespy(edge_px: int) -> dict[str, float]:

@@ -244,7 +244,8 @@ class Metrics:
     ``…_sigma`` are standard errors, in the figure's unit; ``ligament_nm`` the diameter of the ligaments and
     ``local_thickness_nm`` its mean from inscribed discs on measured faces; ``euler_per_um3`` is negative for
     a network; ``largest_share`` is the share of the solid that hangs together in one piece.
-    ``representative`` says whether the volume is large enough, or what is missing.
+    ``chord_…_nm`` are mean lengths of straight lines inside the solid. ``representative`` says whether the
+    volume is large enough, or what is missing.
     ``patch_…`` are means over ``patches`` lateral patches, each measured by itself, and the ends of their
     95 % bands; NaN where no patch fits.
     """
@@ -268,6 +269,9 @@ class Metrics:
     surface_per_um: float
     euler_per_um3: float
     largest_share: float
+    chord_x_nm: float
+    chord_y_nm: float
+    chord_z_nm: float
     representative: str
     patches: int = 0
     patch_solid_fraction: float = float("nan")

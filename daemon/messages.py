@@ -163,7 +163,7 @@ class MetricsMessage(Message, frozen=True, kw_only=True):
     """The volume's figures after ``plane``, as in ``daemon.items.Metrics``.
 
     Arrays, where given: correlation curves and their standard errors against ``lag_nm``, ``ligament_share``
-    against ``ligament_nm``.
+    against ``ligament_nm``, shares of chords along x, y, z against ``chord_nm``.
     """
 
     topic: ClassVar[str] = "metrics"
@@ -186,6 +186,9 @@ class MetricsMessage(Message, frozen=True, kw_only=True):
     surface_per_um: float = NAN
     euler_per_um3: float = NAN
     largest_share: float = NAN
+    chord_x_nm: float = NAN
+    chord_y_nm: float = NAN
+    chord_z_nm: float = NAN
     representative: str = ""
     patches: int = 0
     patch_solid_fraction: float = NAN

@@ -135,6 +135,9 @@ def material_row(state: MaterialState, plane: int, kind: PlaneKind, grid_nm: flo
         surface_per_um=now.surface_per_um.value,
         euler_per_um3=now.euler_per_um3.value,
         largest_share=largest_share(state.connectivity),
+        chord_x_nm=now.chord_x_nm.value,
+        chord_y_nm=now.chord_y_nm.value,
+        chord_z_nm=now.chord_z_nm.value,
         representative=in_words(judge_volume(now)),
         **_patch_columns(state.metrics.patches),
     )
@@ -154,13 +157,18 @@ def _patch_columns(patches: Survey | None) -> dict[str, Any]:
 
 def material_curves(state: MaterialState, grid_nm: float) -> dict[str, Numbers]:
     """Two-point correlation and lineal path functions along x, y, z and their standard errors against
-    ``lag_nm``, and the share of the solid by local thickness against ``ligament_nm`` (0: thinner than the
-    first diameter)."""
+    ``lag_nm``, the share of chords by length against ``chord_nm`` (longer ones than the last lag are left
+    out), and the share of the solid by local thickness against ``ligament_nm`` (0: thinner than the first
+    diameter)."""
     now = figures(state.metrics, grid_nm)
-    return _correlations(now) | {
-        "ligament_nm": np.asarray((0, *DIAMETERS_PX)) * grid_nm,
-        "ligament_share": state.ligaments / max(1, int(state.ligaments.sum())),
-    }
+    return (
+        _correlations(now)
+        | _chords(now)
+        | {
+            "ligament_nm": np.asarray((0, *DIAMETERS_PX)) * grid_nm,
+            "ligament_share": state.ligaments / max(1, int(state.ligaments.sum())),
+        }
+    )
 
 
 def _correlations(now: MetricFigures) -> dict[str, Numbers]:
@@ -169,6 +177,12 @@ def _correlations(now: MetricFigures) -> dict[str, Numbers]:
         named |= {f"tpcf_{name}": now.tpcf[axis], f"lpf_{name}": now.lpf[axis]}
         named |= {f"tpcf_{name}_sigma": now.tpcf_sigma[axis], f"lpf_{name}_sigma": now.lpf_sigma[axis]}
     return named
+
+
+def _chords(now: MetricFigures) -> dict[str, Numbers]:
+    lengths = np.arange(1, now.chords.shape[1] + 1) * now.voxel_nm
+    shares = now.chords / np.maximum(now.chords.sum(axis=1, keepdims=True), 1)
+    return {"chord_nm": lengths} | {f"chords_{name}": shares[axis] for axis, name in enumerate("xyz")}
 
 
 def without_kept(state: MaterialState) -> MaterialState:

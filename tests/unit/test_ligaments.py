@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.ndimage import label
 from skimage.measure import euler_number
 
 from algorithms.volume_figures import MetricFigures, figures
@@ -53,6 +54,27 @@ def test_spheres_are_alike_in_all_planes_and_have_their_known_section(diameter_p
     assert result.ligament_nm.value == pytest.approx(2.0 / 3.0 * diameter_px * VOXEL_NM, rel=0.02)
     per_volume = np.pi * diameter_px**2 / (np.sqrt(2.0) * diameter_px) ** 3
     assert result.surface_per_um.value == pytest.approx(per_volume * 1e3 / VOXEL_NM, rel=0.02)
+
+
+@pytest.mark.parametrize("diameter_px", [10.0, 17.0])
+def test_mean_chords_of_spheres(diameter_px: float) -> None:
+    """2 d / 3 along every axis within 2 %, of spheres that the region does not cut."""
+    size = round(7 * np.sqrt(2.0) * diameter_px)
+    spheres, _ = label(on_lattice((size, size, size), diameter_px))
+    cut = np.unique(np.concatenate([np.take(spheres, (0, -1), axis=axis).ravel() for axis in range(3)]))
+    whole = measured((spheres > 0) & ~np.isin(spheres, cut))
+    for value in (whole.chord_x_nm.value, whole.chord_y_nm.value, whole.chord_z_nm.value):
+        assert value == pytest.approx(2.0 / 3.0 * diameter_px * VOXEL_NM, rel=0.02)
+
+
+def test_chords_of_slabs_are_their_thickness() -> None:
+    """Along z exactly, mean and distribution; along x and y the length of the region."""
+    volume = np.zeros((40, 40, 50), dtype=np.bool_)
+    volume[8:14], volume[24:30] = True, True
+    result = measured(volume)
+    found = [one.value / VOXEL_NM for one in (result.chord_x_nm, result.chord_y_nm, result.chord_z_nm)]
+    assert found == pytest.approx([50.0, 40.0, 6.0])
+    assert np.flatnonzero(result.chords[2]).tolist() == [5]
 
 
 def test_a_stack_compressed_along_z_shows_in_e_d() -> None:
