@@ -97,6 +97,7 @@ def _progress(station: Station, shelf: FrameShelf) -> Progress:
     progress = load_progress(journal, configuration, station.expected_slices, station.clock())
     station.vitals.counts = progress.counts
     station.volume.store = _stored_volume(station.outputs, progress.pipeline, station.segmenter)
+    station.faces.recall(journal, progress.pipeline)
     return with_images(progress, journal, configuration, shelf, station.volume.store)
 
 

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from daemon.endpoints import connect
 from daemon.errors import ConfigurationError, UnreachableError, WireError
+from daemon.face_block import FaceBlock
 from daemon.keys import ClientKey
 from daemon.requests import (
     Abort,
@@ -37,6 +38,7 @@ from daemon.requests import (
     Disarm,
     Failure,
     Latest,
+    ReadFace,
     ReadPlanes,
     Replay,
     Reply,
@@ -137,6 +139,25 @@ class Client:
         if set(arrays) != {"labels"} or arrays["labels"].ndim != 3:
             raise garbage("the answer holds no planes")
         return arrays["labels"].astype(np.uint8, copy=False)
+
+    def face(
+        self,
+        slice_: int,
+        layer: str,
+        *,
+        y: int = 0,
+        x: int = 0,
+        height: int = 0,
+        width: int = 0,
+        step: int = 1,
+    ) -> FaceBlock:
+        """A block of a face's layer, ``image/NAME`` or ``labels``, in the layer's px; 0 is to the edge."""
+        block = {"y": y, "x": x, "height": height, "width": width, "step": step}
+        header, payload = self._ask(ReadFace(id=self._next_id(), slice=slice_, layer=layer, **block))
+        arrays = unpack_arrays(header, payload)
+        if set(arrays) != {"face"} or arrays["face"].ndim != 2:
+            raise garbage("the answer holds no face")
+        return read_fields({**header, "pixels": arrays["face"]}, FaceBlock)
 
     def acknowledge(self, alarm: str, by: str) -> None:
         """Say that ``by`` has seen an alarm."""

@@ -26,12 +26,14 @@ from daemon.access import Access, ForbiddenError, Peer, require_right
 from daemon.curve import Doorkeeper
 from daemon.endpoints import HANDSHAKE_WITHIN_MS, bind
 from daemon.errors import SlicewatchError, WireError
+from daemon.face_block import FACE_FIELDS, FaceBlock
 from daemon.keys import DaemonKeys
 from daemon.publish import Publisher
 from daemon.requests import (
     AnyCommand,
     AnyRequest,
     Latest,
+    ReadFace,
     ReadPlanes,
     Replay,
     Snapshot,
@@ -63,6 +65,14 @@ class VolumeReader(Protocol):
         self, level: int, first: int, count: int, y: int, x: int, height: int, width: int
     ) -> NDArray[np.uint8]:
         """The labels (count, height, width) of a block that lies inside."""
+        ...
+
+
+class FaceReader(Protocol):
+    """Shows any face of the run again; called from the control thread."""
+
+    def read(self, request: ReadFace) -> FaceBlock:
+        """The asked part of a layer; SlicewatchError if there is none."""
         ...
 
 
@@ -126,7 +136,9 @@ class ControlServer:
         inbox: Inbox,
         volume: VolumeReader | None = None,
         keys: DaemonKeys | None = None,
+        faces: FaceReader | None = None,
     ) -> None:
+        self._faces = faces
         self._publisher = publisher
         self._inbox = inbox
         self._volume = volume
@@ -221,6 +233,8 @@ class ControlServer:
                 return self._replay(request)
             case ReadPlanes():
                 return self._planes(request)
+            case ReadFace():
+                return self._face(request)
             case _:
                 self._inbox.put(msgspec.structs.replace(request, key=peer.name))
                 return accepted(request)
@@ -256,6 +270,18 @@ class ControlServer:
         described, payloads = pack_arrays({"labels": block})
         seq, _ = self._publisher.snapshot()
         return answered(request, self._publisher.envelope(seq), {"arrays": described}, *payloads)
+
+    def _face(self, request: ReadFace) -> Multipart:
+        if self._faces is None:
+            raise WireError("there is no face yet", where="face", remedy="Wait for the first slice.")
+        block = self._faces.read(request)
+        described, payloads = pack_arrays({"face": block.pixels})
+        seq, _ = self._publisher.snapshot()
+        told: dict[str, object] = {
+            "arrays": described,
+            **{name: getattr(block, name) for name in FACE_FIELDS},
+        }
+        return answered(request, self._publisher.envelope(seq), told, *payloads)
 
 
 def _extent(request: ReadPlanes, shape: tuple[int, int, int]) -> tuple[int, int]:

@@ -6,6 +6,8 @@ from datetime import datetime
 
 import msgspec
 
+from daemon.items import FoundFiducial
+
 
 class ChannelDescription(msgspec.Struct, frozen=True):
     """One image of every slice, in the model's input order."""
@@ -39,3 +41,4 @@ class ChannelPlacement(msgspec.Struct, frozen=True):
     quality: float
     source: str
     notes: tuple[str, ...] = ()
+    fiducials: tuple[FoundFiducial, ...] = ()

@@ -160,6 +160,38 @@ class SliceGap:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundFiducial:
+    """A fiducial's box (y, x of its corner, height, width) where one image shows it, px of the frame.
+
+    ``used`` is false where the mark was left out of the image's shift; quality 0…1.
+    """
+
+    y_px: float
+    x_px: float
+    height_px: float
+    width_px: float
+    quality: float
+    used: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FoundMark:
+    """A bar of the ruler where one image shows it, px of the frame; ``x_px`` is its centre, with its σ.
+
+    ``used`` is false where the bar was left out of the depth.
+    """
+
+    channel: str
+    kind: str
+    x_px: float
+    sigma_px: float
+    y_px: float
+    height_px: float
+    width_px: float
+    used: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ChannelShift:
     """Shift of one image (added to its coordinates it gives reference coordinates), px; quality 0…1."""
 
@@ -169,6 +201,7 @@ class ChannelShift:
     quality: float
     source: str
     notes: tuple[str, ...] = ()
+    fiducials: tuple[FoundFiducial, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -201,6 +234,7 @@ class Thickness:
     taper_nm: float = float("nan")
     taper_sigma_nm: float = float("nan")
     notes: tuple[str, ...] = ()
+    marks: tuple[FoundMark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

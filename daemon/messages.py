@@ -54,6 +54,7 @@ class RunMessage(Message, frozen=True, kw_only=True):
     target_thickness_nm: float = NAN
     limits_nm: tuple[float, float] = (NAN, NAN)
     pixel_size_nm: float = NAN
+    roi: tuple[int, int, int, int] = (0, 0, 0, 0)
     grid_nm: float = NAN
     armed: bool = False
     armed_by: str = ""
@@ -104,6 +105,7 @@ class ThicknessMessage(Message, frozen=True, kw_only=True):
     taper_sigma_nm: float = NAN
     channels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    marks: tuple[items.FoundMark, ...] = ()
 
     @property
     def key(self) -> Hashable:
@@ -279,13 +281,14 @@ def thickness_message(thickness: items.Thickness) -> ThicknessMessage:
         taper_sigma_nm=thickness.taper_sigma_nm,
         channels=thickness.channels,
         notes=thickness.notes,
+        marks=thickness.marks,
     )
 
 
 def placements(shifts: Mapping[str, items.ChannelShift]) -> dict[str, ChannelPlacement]:
     """The ``channels`` field of a slice message."""
     return {
-        name: ChannelPlacement(s.dy_px, s.dx_px, s.sigma_px, s.quality, s.source, s.notes)
+        name: ChannelPlacement(s.dy_px, s.dx_px, s.sigma_px, s.quality, s.source, s.notes, s.fiducials)
         for name, s in shifts.items()
     }
 

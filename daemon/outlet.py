@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from math import isfinite
+from math import isfinite, nan
+from statistics import median
 from typing import Any
 
 import msgspec
@@ -25,6 +26,7 @@ from daemon.assembly import FrameAccepted, Outcome, SliceComplete
 from daemon.assembly_state import AssemblyState
 from daemon.codec import pack
 from daemon.ending import write_ending, write_failure
+from daemon.faces import as_seen
 from daemon.geometry import FaceGeometry
 from daemon.items import (
     Alarm,
@@ -105,6 +107,7 @@ class Outlet:
     def face(self, registered: RegisteredSlice) -> None:
         """A face that was registered and segmented provisionally."""
         self._outbox.keep(faces_record(registered))
+        self._station.faces.add(registered.index, as_seen(registered))
         self._say_slice(registered.index, Status.PROVISIONAL, registered.shifts)
 
     def final_face(
@@ -112,6 +115,7 @@ class Outlet:
     ) -> None:
         """A final face, the ``order``-th of the run: its labels in native pixels go to disk."""
         self._arrays.labels(order, face)
+        self._station.faces.settle(face.index, order)
         self._say_slice(face.index, face.status, shifts, placed.z_plane)
 
     def face_images(
@@ -154,6 +158,7 @@ class Outlet:
         names = self._station.configuration.channel_names
         images = dict(zip(names, face.images, strict=True))
         self._vitals.pixel_size_nm = geometry.pixel_x_nm
+        self._station.faces.geometry = geometry
         pictures = preview.Face(
             face.index,
             segmented.status,
@@ -211,8 +216,9 @@ class Outlet:
         self._vitals.counts = counts
         self._tell_run()
 
-    def count(self, books: Ledger, *, arrived: bool) -> None:
-        """The ledger after an event; ``arrived`` when an image has just come."""
+    def count(self, books: Ledger, *, arrived: bool, rhythm_s: Sequence[float] = ()) -> None:
+        """The ledger after an event; ``arrived`` when an image has just come, slices ``rhythm_s`` apart."""
+        self._vitals.usual_interval_s = median(rhythm_s) if rhythm_s else nan
         if arrived:
             self._vitals.last_image_at = self._station.now()
         self._vitals.books = books

@@ -81,7 +81,7 @@ def block_centre(labels: NDArray[np.uint8], step: int) -> NDArray[np.uint8]:
 
 
 def _face_pictures(face: Face, step: int) -> dict[str, NDArray[np.uint8]]:
-    pictures = {f"image/{name}": _grey(image, step) for name, image in face.images.items()}
+    pictures = {f"image/{name}": grey_block(image, step) for name, image in face.images.items()}
     if face.labels is not None:
         pictures["labels"] = block_centre(face.labels, step)
     if face.solid_probability is not None:
@@ -89,7 +89,7 @@ def _face_pictures(face: Face, step: int) -> dict[str, NDArray[np.uint8]]:
     return pictures
 
 
-def _grey(image: Image, step: int) -> NDArray[np.uint8]:
+def grey_block(image: Image, step: int) -> NDArray[np.uint8]:
     """Eight bits for a screen: as they are, or stretched where a detector wrote sixteen."""
     reduced = block_mean(image, step)
     if image.dtype == np.uint8:

@@ -58,6 +58,22 @@ class ReadPlanes(Request, frozen=True, kw_only=True, tag="planes"):
     width: Count = 0
 
 
+class ReadFace(Request, frozen=True, kw_only=True, tag="face"):
+    """A block of a face's layer in the layer's own px, every ``step``-th pixel's worth of it.
+
+    ``layer`` is ``image/NAME``, a channel's whole image moved into the frame, or ``labels``, the final
+    segmentation of the region of interest.
+    """
+
+    slice: Count
+    layer: Name
+    y: Count = 0
+    x: Count = 0
+    height: Count = 0
+    width: Count = 0
+    step: Annotated[int, msgspec.Meta(ge=1, le=256)] = 1
+
+
 class Command(Request, frozen=True, kw_only=True):
     """A request that changes something, and who made it.
 
@@ -97,7 +113,7 @@ class Abort(Command, frozen=True, kw_only=True, tag="abort"):
 
 
 AnyCommand = Acknowledge | Arm | Disarm | Stop | Abort
-AnyRequest = Snapshot | Latest | Replay | ReadPlanes | AnyCommand
+AnyRequest = Snapshot | Latest | Replay | ReadPlanes | ReadFace | AnyCommand
 _decoder = msgspec.msgpack.Decoder(AnyRequest)
 
 

@@ -130,8 +130,8 @@ class Runner:
     def _look_around(self, *, arrived: bool) -> None:
         """Publish the ledger; an alarm, once, when files are unaccounted for or the surroundings fail."""
         books = self._arrivals.books(self._assembly.tally)
-        self._outlet.count(books, arrived=arrived)
         health, rhythm_s = self._parts.watcher.health, self._assembly.intervals_s
+        self._outlet.count(books, arrived=arrived, rhythm_s=rhythm_s)
         for alarm in self._parts.surroundings.look(
             health, books, self._counts.slices, rhythm_s, arrived=arrived
         ):

@@ -18,6 +18,8 @@ from daemon.attempts import run_attempts
 from daemon.config import Configuration, as_toml_table, load
 from daemon.control import ControlServer, Inbox
 from daemon.errors import FolderError, SlicewatchError
+from daemon.faces import SeenFaces
+from daemon.frame_shelf import open_shelf
 from daemon.heartbeat import INTERVAL_S, Heartbeat
 from daemon.items import Alarm, FinishReason
 from daemon.journal import ACCEPTABLE_KEYS, FREE_KEYS, Journal, open_journal
@@ -111,6 +113,8 @@ def _run(
             inbox=Inbox(),
             volume=StoredVolume(),
             vitals=Vitals(started_at=_now()),
+            faces=SeenFaces(configuration, outputs, open_shelf(configuration)),
+            vitals=Vitals(started_at=_now(), armed=configuration.abort.armed),
             expected_slices=configuration.run.expected_slices or project.expected_slices,
             follow=follow,
             clock=time.monotonic,
@@ -151,6 +155,7 @@ def _control(station: Station, keys: DaemonKeys | None) -> ControlServer:
         inbox=station.inbox,
         volume=station.volume,
         keys=keys,
+        faces=station.faces,
     )
 
 

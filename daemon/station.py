@@ -9,6 +9,7 @@ from datetime import datetime
 from algorithms.slice_filling import Interpolation
 from daemon.config import Configuration
 from daemon.control import Inbox
+from daemon.faces import SeenFaces
 from daemon.journal import Journal
 from daemon.outputs import Outputs
 from daemon.publish import Publisher
@@ -33,6 +34,7 @@ class Station:
     publisher: Publisher
     inbox: Inbox
     volume: StoredVolume
+    faces: SeenFaces
     vitals: Vitals
     expected_slices: int
     follow: bool

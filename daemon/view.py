@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+import msgspec
+
 from daemon.client import Answer
 from daemon.messages import (
     AlarmMessage,
@@ -27,7 +29,10 @@ from daemon.wire import Envelope, Event
 
 @dataclass(slots=True)
 class RunView:
-    """The last message on every subject; ``revisions`` counts what has come, per topic."""
+    """The last message on every subject; ``revisions`` counts what has come, per topic.
+
+    ``curves`` is the newest message on metrics that came with its curves; ``metrics`` are without theirs.
+    """
 
     envelope: Envelope | None = None
     run: RunMessage | None = None
@@ -39,6 +44,7 @@ class RunView:
     thickness: dict[int, ThicknessMessage] = field(default_factory=dict[int, ThicknessMessage])
     drift: dict[int, DriftMessage] = field(default_factory=dict[int, DriftMessage])
     metrics: dict[int, MetricsMessage] = field(default_factory=dict[int, MetricsMessage])
+    curves: MetricsMessage | None = None
     alarms: dict[str, AlarmMessage] = field(default_factory=dict[str, AlarmMessage])
     revisions: Counter[str] = field(default_factory=Counter[str])
 
@@ -46,7 +52,7 @@ class RunView:
         """Forget everything and start from a snapshot."""
         for table in (self.slices, self.thickness, self.drift, self.metrics, self.alarms):
             table.clear()
-        self.run = self.planes = self.heartbeat = self.preview = None
+        self.run = self.planes = self.heartbeat = self.preview = self.curves = None
         self.revisions.update(("run", "slice", "thickness", "drift", "metrics", "alarm", "planes", "preview"))
         for event in answer.events:
             self.apply(event)
@@ -67,7 +73,8 @@ class RunView:
             case DriftMessage():
                 self.drift[message.index] = message
             case MetricsMessage():
-                self.metrics[message.plane] = message
+                self.metrics[message.plane] = msgspec.structs.replace(message, arrays={})
+                self.curves = message if message.arrays else self.curves
             case AlarmMessage():
                 self.alarms[message.id] = message
             case PreviewMessage():

@@ -32,6 +32,7 @@ class Vitals:
     books: Ledger = field(default_factory=lambda: Ledger(0, 0, 0, 0, 0))
     planes: int = 0
     pixel_size_nm: float = float("nan")
+    usual_interval_s: float = float("nan")
     last_image_at: datetime | None = None
     source: ThicknessSource = ThicknessSource.TARGET
 
@@ -60,6 +61,7 @@ def run_message(
     vitals: Vitals, configuration: Configuration, segmenter: Segmenter, expected: int
 ) -> RunMessage:
     """What is being acquired, with what, and how far it has come."""
+    roi = configuration.geometry.roi
     return RunMessage(
         state=vitals.state,
         finish_reason=vitals.finish_reason,
@@ -77,6 +79,7 @@ def run_message(
         target_thickness_nm=configuration.geometry.target_thickness_nm,
         limits_nm=configuration.drift.limits_nm,
         pixel_size_nm=vitals.pixel_size_nm,
+        roi=(roi.x, roi.y, roi.width, roi.height),
         grid_nm=configuration.volume.grid_nm,
         armed=vitals.armed,
         armed_by=vitals.arming.by if vitals.arming else "",
@@ -88,6 +91,7 @@ def run_message(
         model=segmenter.spec.name,
         model_sha256=segmenter.spec.sha256,
         registration="fiducials" if configuration.fiducials else "face",
+        usual_interval_s=vitals.usual_interval_s,
         started_at=vitals.started_at,
         last_image_at=vitals.last_image_at,
         ledger=vitals.ledger,

@@ -18,7 +18,7 @@ from algorithms.taper import HalfDepths, read_halves, taper
 from algorithms.thickness import Estimate, ThicknessState, measure_thickness, start_thickness
 from daemon.config import Configuration, RulerSection
 from daemon.geometry import FaceGeometry
-from daemon.items import ChannelShift, Frame, RegisteredSlice, Thickness, ThicknessSource
+from daemon.items import ChannelShift, FoundMark, Frame, RegisteredSlice, Thickness, ThicknessSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,5 +167,20 @@ def _thickness(
         ThicknessSource(found.source),
         channels,
         notes=found.notes + (reading.notes if reading else ()),
+        marks=_marks(state.ruler, reading) if state.ruler and reading else (),
     )
     return after, item
+
+
+def _marks(ruler: RulerState, reading: DepthReading) -> tuple[FoundMark, ...]:
+    """Every bar that was found, in px of the frame."""
+    found: list[FoundMark] = []
+    for image in reading.images:
+        for fit in image.marks:
+            mark = ruler.marks[fit.mark]
+            is_used = (image.channel, fit.mark) in reading.used
+            x_px = fit.x_px + image.shift[1]
+            place = (x_px, fit.sigma_px, mark.y_px, mark.height_px, fit.width_px)
+            if math.isfinite(x_px):
+                found.append(FoundMark(image.channel, mark.kind, *place, is_used))
+    return tuple(found)

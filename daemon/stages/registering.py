@@ -15,9 +15,10 @@ from algorithms.fiducials import (
     register_image,
     start_registration,
 )
+from algorithms.registration_state import recession_of
 from daemon.config import Configuration
 from daemon.errors import ConfigurationError
-from daemon.items import ChannelShift, Frame, RegisteredSlice, Slice
+from daemon.items import ChannelShift, FoundFiducial, Frame, RegisteredSlice, Slice
 
 
 def begin_registration(configuration: Configuration) -> RegistrationState:
@@ -67,14 +68,27 @@ def _registered(
         raise ConfigurationError(
             str(error), where=str(frame.path), remedy="Correct [[fiducials]]; positions are px."
         ) from error
-    return state, _shift(result, frame.notes)
+    return state, _shift(result, frame.notes, _found(state, result, recession_px))
 
 
-def _shift(result: Registration, notes: tuple[str, ...]) -> ChannelShift:
+def _shift(
+    result: Registration, notes: tuple[str, ...], fiducials: tuple[FoundFiducial, ...]
+) -> ChannelShift:
     source = "lost" if result.lost else result.source
-    return ChannelShift(
-        result.dy_px, result.dx_px, result.sigma_px, result.quality, source, (*result.notes, *notes)
-    )
+    told = (*result.notes, *notes)
+    return ChannelShift(result.dy_px, result.dx_px, result.sigma_px, result.quality, source, told, fiducials)
+
+
+def _found(state: RegistrationState, result: Registration, recession_px: float) -> tuple[FoundFiducial, ...]:
+    """Where the image shows its marks once it lies in the frame: a surface mark stays behind the face."""
+    boxes: list[FoundFiducial] = []
+    for mark in result.fiducials:
+        region = state.regions[mark.region]
+        y_px = region.y_px + result.dy_px - mark.dy_px + recession_of(region, recession_px)
+        x_px = region.x_px + result.dx_px - mark.dx_px
+        size = float(region.height_px), float(region.width_px)
+        boxes.append(FoundFiducial(y_px, x_px, *size, mark.quality, mark.used))
+    return tuple(boxes)
 
 
 def _in_order(shifts: Mapping[str, ChannelShift], names: tuple[str, ...]) -> dict[str, ChannelShift]:
