@@ -160,8 +160,12 @@ def emulate(
 
 @app.command()
 def monitor(
-    connect: Connect = "tcp://127.0.0.1:5556",
-    events: Annotated[str, typer.Option(metavar="ENDPOINT", help="publish.events")] = DEFAULT_EVENTS,
+    connect: Annotated[
+        list[str] | None, typer.Option(metavar="ENDPOINT", help="publish.control; repeat it for several.")
+    ] = None,
+    events: Annotated[
+        list[str] | None, typer.Option(metavar="ENDPOINT", help="publish.events, one for each --connect.")
+    ] = None,
     host: Annotated[str, typer.Option(help="Address that the page is served on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port that the page is served on.")] = 8050,
     keys: Keys = None,
@@ -172,14 +176,13 @@ def monitor(
         tuple[Path, Path] | None, typer.Option(metavar="CERT.pem KEY.pem", help="Serve the page as HTTPS.")
     ] = None,
 ) -> None:
-    """Serve the live dashboard; to command, log in by the link that it prints, or with the password."""
+    """Serve the dashboard of one or several daemons; to command, log in by the link that it prints."""
     from daemon.keys import read_client_key
-    from daemon.monitor.server import Tls, run_monitor
+    from daemon.monitor.server import Tls, daemons_at, run_monitor
     from daemon.passwords import read_password
 
     run_monitor(
-        events,
-        connect,
+        daemons_at(connect or [], events or []),
         host,
         port,
         key=read_client_key(keys),

@@ -12,10 +12,12 @@ from nicegui import ui
 
 from daemon.errors import WireError
 from daemon.messages import AlarmMessage
+from daemon.monitor.chart_panel import heading
+from daemon.monitor.microscope import Microscope
 from daemon.monitor.palette import Palette
-from daemon.view import RunView
+from daemon.monitor.verdict import is_grave
 
-Acknowledge = Callable[[str, str], Awaitable[None]]  # alarm's identifier, who
+Acknowledge = Callable[[str], Awaitable[None]]  # the alarm's identifier
 SHOWN = 100
 
 
@@ -26,20 +28,24 @@ class AlarmPanel:
 
     def __init__(self, acknowledge: Acknowledge | None) -> None:
         self._acknowledge = acknowledge
-        self._who = ""
-        with ui.element("section").classes("panel alarms"):
+        self._shown: list[AlarmMessage] = []
+        with ui.element("section").classes("panel alarms").props('aria-label="Alarms"'):
             with ui.row().classes("title no-wrap items-center"):
-                ui.label("Alarms").classes("name")
+                heading("Alarms")
                 self._readout = ui.label().classes("readout")
-            self._list = ui.element("div").classes("list").props('role="log" aria-live="polite"')
+            self._list = (
+                ui.element("div").classes("list").props('role="log" tabindex="0" aria-label="Alarms"')
+            )
 
-    def show(self, view: RunView, palette: Palette) -> None:
-        """List what has come, the page's title counting what nobody has acknowledged."""
-        newest_first = list(view.alarms.values())[::-1]
+    def show(self, microscope: Microscope, palette: Palette) -> None:
+        """List what has come."""
+        newest_first = list(microscope.feed.view.alarms.values())[::-1]
         alarms = sorted(newest_first, key=lambda alarm: bool(alarm.acknowledged_by))
-        waiting = sum(not alarm.acknowledged_by for alarm in alarms)
-        self._readout.text = f"{waiting} not acknowledged" if waiting else "none waiting"
-        ui.page_title(f"({waiting}) slicewatch" if waiting else "slicewatch")
+        if alarms and alarms == self._shown:
+            return
+        self._shown = alarms
+        count = len(waiting(microscope))
+        self._readout.text = f"{count} not acknowledged" if count else "none waiting"
         self._list.clear()
         with self._list:
             for alarm in alarms[:SHOWN]:
@@ -48,7 +54,10 @@ class AlarmPanel:
                 ui.label("No alarm so far").classes("empty")
 
     def _entry(self, alarm: AlarmMessage) -> None:
-        with ui.element("div").classes(f"alarm {'seen' if alarm.acknowledged_by else 'waiting'}"):
+        kind = "seen" if alarm.acknowledged_by else "grave" if is_grave(alarm) else "waiting"
+        shape = {"seen": "✓", "grave": "■", "waiting": "▲"}[kind]
+        with ui.element("div").classes(f"alarm {kind}"):
+            ui.label(shape).classes("shape").props('aria-hidden="true"')
             with ui.element("div").classes("what"):
                 ui.label(f"Slice {alarm.slice_index}  ·  {alarm.kind}").classes("kind")
                 ui.label(alarm.message)
@@ -56,34 +65,22 @@ class AlarmPanel:
             if alarm.acknowledged_by:
                 ui.label(f"seen by {alarm.acknowledged_by}").classes("by")
             elif self._acknowledge:
-                ui.button("Acknowledge", on_click=lambda: self._ask_who(alarm.id)).props(
+                ui.button("Acknowledge", color=None, on_click=lambda: self._send(alarm.id)).props(
                     "dense outline no-caps"
                 )
-
-    def _ask_who(self, identifier: str) -> None:
-        with ui.dialog(value=True) as dialog, ui.card():
-            ui.label("Who acknowledges this alarm?")
-            name = ui.input("Name", value=self._who).props("autofocus maxlength=80")
-
-            async def confirm() -> None:
-                self._who = str(name.value or "").strip()
-                if self._who:
-                    dialog.close()
-                    await self._send(identifier)
-
-            name.on("keydown.enter", confirm)
-            with ui.row():
-                ui.button("Acknowledge", on_click=confirm).props("no-caps")
-                ui.button("Cancel", on_click=dialog.close).props("flat no-caps")
-        dialog.on("hide", dialog.delete)
 
     async def _send(self, identifier: str) -> None:
         if self._acknowledge is None:
             return
         try:
-            await self._acknowledge(identifier, self._who)
+            await self._acknowledge(identifier)
         except WireError as error:
             ui.notify(str(error), type="negative")
+
+
+def waiting(microscope: Microscope) -> list[AlarmMessage]:
+    """The alarms that nobody has acknowledged."""
+    return [alarm for alarm in microscope.feed.view.alarms.values() if not alarm.acknowledged_by]
 
 
 def comparison(alarm: AlarmMessage) -> str:

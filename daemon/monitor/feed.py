@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from queue import Empty, SimpleQueue
 from threading import Event as Flag
 from threading import Thread
@@ -64,6 +65,11 @@ class Feed:
     def silent_s(self) -> float:
         """Seconds since the daemon last said anything."""
         return self._clock() - self._heard_at
+
+    @property
+    def last_word(self) -> str:
+        """When the daemon last said anything, on this machine's clock: 12:03:04."""
+        return (datetime.now() - timedelta(seconds=self.silent_s)).strftime("%H:%M:%S")
 
     @property
     def stale(self) -> bool:

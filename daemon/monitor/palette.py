@@ -13,8 +13,12 @@ from daemon.items import ThicknessSource
 ORANGE, SKY, GREEN, YELLOW = "#E69F00", "#56B4E9", "#009E73", "#F0E442"
 BLUE, VERMILLION, PURPLE, GREY = "#0072B2", "#D55E00", "#CC79A7", "#999999"
 
+ACCENT = "#0067a3"  # of what can be pressed: white on it has a contrast of 6 : 1
+
 # Phases of the volume, red, green, blue: pore, solid, further phases.
 PHASES = ((38, 47, 59), (240, 190, 72), (86, 180, 233), (0, 158, 115), (204, 121, 167))
+
+DOUBT = (213, 94, 0)  # vermillion, as far from the solid's yellow as the palette goes
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ import math
 import statistics
 
 from daemon.items import Status
+from daemon.monitor.registration_charts import registered
+from daemon.monitor.thickness_charts import gamma_fit
 from daemon.monitor.units import UNKNOWN, length, number, with_sigma
 from daemon.view import RunView
 
@@ -20,6 +22,35 @@ def thickness_readout(view: RunView) -> str:
     last = with_sigma(told[-1].thickness_nm, told[-1].thickness_sigma_nm, "nm")
     mean = f"{statistics.fmean(values):.2f}{spread} nm"
     return f"last {last}  ·  mean {mean}  ·  depth {length(told[-1].depth_nm)}"
+
+
+def histogram_readout(view: RunView) -> str:
+    """The gamma distribution that fits the thicknesses."""
+    fit = gamma_fit(view)
+    if fit is None:
+        return "too few slices for a fit"
+    shape = f"shape {fit.shape:.1f} ± {fit.shape_sigma:.1f}"
+    return f"gamma: {shape}  ·  scale {fit.scale_nm:.2f} ± {fit.scale_sigma_nm:.2f} nm"
+
+
+def registration_readout(view: RunView) -> str:
+    """How well the newest slice was registered, and on what."""
+    told = registered(view)
+    if not told:
+        return UNKNOWN
+    placed = told[-1].channels.values()
+    sources = ", ".join(sorted({one.source for one in placed}))
+    sigma = max(one.sigma_px for one in placed)
+    return f"on {sources}  ·  poorest quality {min(one.quality for one in placed):.3f}  ·  σ {sigma:.3f} px"
+
+
+def solid_readout(view: RunView) -> str:
+    """The newest solid fraction and ligament diameter, with their errors."""
+    if not view.metrics:
+        return UNKNOWN
+    last = view.metrics[max(view.metrics)]
+    fraction = with_sigma(last.solid_fraction, last.solid_fraction_sigma, "", 4).strip()
+    return f"{fraction}  ·  ligaments {with_sigma(last.ligament_nm, last.ligament_sigma_nm, 'nm', 1)}"
 
 
 def drift_readout(view: RunView) -> str:
@@ -44,12 +75,14 @@ def metrics_readout(view: RunView) -> str:
     return "  ·  ".join(f"{name} {number(value)}" for name, value in figures)
 
 
-def slice_readout(view: RunView) -> str:
-    """Index of the slice shown, and whether its segmentation may still change."""
-    if view.preview is None:
+def slice_readout(view: RunView, index: int | None, *, follows: bool) -> str:
+    """Which slice is shown, and whether its segmentation may still change."""
+    if index is None:
         return ""
-    settled = "final" if view.preview.status is Status.FINAL else "provisional"
-    return f"slice {view.preview.index}  ·  segmentation {settled}"
+    told = view.slices.get(index)
+    status = told.status if told else view.preview.status if view.preview else Status.PROVISIONAL
+    settled = "final" if status is Status.FINAL else "provisional"
+    return f"{'newest, ' if follows else ''}slice {index}  ·  segmentation {settled}"
 
 
 def volume_readout(view: RunView) -> str:

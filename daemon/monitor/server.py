@@ -1,34 +1,49 @@
-"""The web server of the dashboard: one feed for all browsers, the page, and the pictures."""
+"""The web server of the dashboard: a feed for each microscope, shared by all browsers, and the pages."""
 
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import structlog
-from fastapi import Request, Response
-from nicegui import app, run, ui
+from fastapi import Request
+from nicegui import app, ui
 
-from daemon.client import Client
+from daemon.client import CONTROL, Client
 from daemon.endpoints import is_loopback
 from daemon.errors import ConfigurationError, WireError
 from daemon.keys import ClientKey
+from daemon.monitor.commands import Commands
 from daemon.monitor.feed import Feed
 from daemon.monitor.gate import Gate
 from daemon.monitor.login import Guard, require_login
+from daemon.monitor.microscope import Microscope
 from daemon.monitor.page import Page
-from daemon.monitor.pictures import PictureStore
+from daemon.monitor.resources import serve_resources
+from daemon.monitor.tiles import tiles_page
 from daemon.passwords import PasswordHash
 
-CATCH_UP_S = 0.1
+CATCH_UP_S = 0.05
+REPLAYED_MESSAGES = 20  # a browser that missed more reloads; a history of charts would fill the memory
+RECONNECT_WITHIN_S = 30.0
 _log = structlog.get_logger("slicewatch")
 FAVICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="6" '
     'fill="#151c24"/><path d="M6 11l10-5 10 5-10 5zM6 16l10 5 10-5M6 21l10 5 10-5" fill="none" '
     'stroke="#E69F00" stroke-width="2.4"/></svg>'
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where one daemon listens."""
+
+    events: str
+    control: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +54,27 @@ class Tls:
     key: Path
 
 
+def daemons_at(control: Sequence[str], events: Sequence[str]) -> list[Endpoints]:
+    """Pairs of endpoints; where no events are given, they are one port below control, as by default.
+
+    Raises
+    ------
+    ConfigurationError
+        There are not as many of one as of the other.
+    """
+    control = control or [CONTROL]
+    events = events or [_port_below(endpoint) for endpoint in control]
+    if len(events) != len(control):
+        raise ConfigurationError(
+            f"{len(control)} --connect and {len(events)} --events",
+            where="the command line",
+            remedy="Give one --events for each --connect, in the same order, or none.",
+        )
+    return [Endpoints(*pair) for pair in zip(events, control, strict=True)]
+
+
 def run_monitor(
-    events: str,
-    control: str,
+    daemons: Sequence[Endpoints],
     host: str,
     port: int,
     *,
@@ -49,43 +82,26 @@ def run_monitor(
     password: PasswordHash | None = None,
     tls: Tls | None = None,
 ) -> None:
-    """Serve the dashboard of the daemon at these endpoints until interrupted.
+    """Serve the dashboard of these daemons until interrupted.
 
-    Nothing is commanded without a login (``daemon.monitor.login``); ``key`` is what the daemon knows it by.
+    Nothing is commanded without a login (``daemon.monitor.login``); ``key`` is what the daemons know it by.
 
     Raises
     ------
     ConfigurationError, WireError
-        The page cannot be served there, or not without a password.
+        An endpoint is none, or the page cannot be served there, or not without a password.
     """
     require_login(host, password)
     _require_free(host, port)
-    Client(events, control, key=key).close()
-    guard, feed, pictures = Guard(password), Feed(events, control, key), PictureStore()
+    microscopes = [_microscope(number, one, key) for number, one in enumerate(daemons)]
+    guard = Guard(password)
     app.add_middleware(Gate, guard=guard)
+    serve_resources(microscopes)
+    _serve_pages(microscopes, guard)
+    app.timer(CATCH_UP_S, lambda: [microscope.catch_up() for microscope in microscopes])
+    for microscope in microscopes:
+        app.on_shutdown(microscope.feed.close)
     _say_where(guard, host, port, tls)
-
-    def catch_up() -> None:
-        feed.catch_up()
-        pictures.show(feed.view.preview, feed.view.preview_seq)
-
-    @ui.page("/", title="slicewatch")
-    def index(request: Request) -> None:
-        async def acknowledge(alarm: str, by: str) -> None:
-            _require_session(guard, request)
-            await run.io_bound(_acknowledge, Client(events, control, key=key), alarm, by)
-
-        Page(feed, acknowledge if guard.may_control(request) else None)
-
-    @app.get("/picture/{number}/{name:path}")
-    def picture(number: str, name: str) -> Response:
-        png = pictures.png(name)
-        if png is None:
-            return Response(status_code=404)
-        return Response(png, media_type="image/png", headers={"Cache-Control": "private, max-age=600"})
-
-    app.timer(CATCH_UP_S, catch_up)
-    app.on_shutdown(feed.close)
     ui.run(
         host=host,
         port=port,
@@ -94,8 +110,38 @@ def run_monitor(
         reload=False,
         show=False,
         show_welcome_message=False,
+        message_history_length=REPLAYED_MESSAGES,
+        reconnect_timeout=RECONNECT_WITHIN_S,
         **_certified(tls),
     )
+
+
+def _serve_pages(microscopes: Sequence[Microscope], guard: Guard) -> None:
+    """``/`` is the overview of several microscopes, or the only one's page; ``/m/NUMBER/`` is one's."""
+
+    @ui.page("/", title="slicewatch")
+    def index(request: Request, view: str = "") -> None:
+        if len(microscopes) > 1:
+            tiles_page(microscopes, request.cookies)
+        else:
+            one(request, 0, view)
+
+    @ui.page("/m/{number}/", title="slicewatch")
+    def one(request: Request, number: int, view: str = "") -> None:
+        microscope = microscopes[min(number, len(microscopes) - 1)]
+        commands = Commands(microscope, partial(_require_session, guard, request))
+        Page(microscope, commands if guard.may_control(request) else None, view, request.cookies, "/")
+
+
+def _microscope(number: int, endpoints: Endpoints, key: ClientKey | None) -> Microscope:
+    connect = partial(Client, endpoints.events, endpoints.control, key=key)
+    connect().close()  # so that a mistyped endpoint is told at once
+    return Microscope(number, Feed(endpoints.events, endpoints.control, key), connect)
+
+
+def _port_below(endpoint: str) -> str:
+    address, _, port = endpoint.rpartition(":")
+    return f"{address}:{int(port) - 1}" if port.isdigit() else endpoint
 
 
 def _say_where(guard: Guard, host: str, port: int, tls: Tls | None) -> None:
@@ -136,8 +182,3 @@ def _require_free(host: str, port: int) -> None:
                 where=f"{host}:{port}",
                 remedy="Give another --port, or a --host that this machine has.",
             ) from error
-
-
-def _acknowledge(client: Client, alarm: str, by: str) -> None:
-    with client:
-        client.acknowledge(alarm, by)

@@ -8,13 +8,11 @@ from enum import StrEnum
 from pathlib import PureWindowsPath
 
 from daemon.items import FinishReason, RunState, ThicknessSource
-from daemon.messages import HeartbeatMessage, RunMessage
+from daemon.messages import RunMessage
 from daemon.monitor.feed import Feed
 from daemon.monitor.palette import SOURCE_NAMES
 from daemon.monitor.units import UNKNOWN, duration
-
-CPU_PROVIDER = "CPUExecutionProvider"
-OVERDUE = 3.0  # usual intervals without an image after which the microscope has stalled
+from daemon.monitor.verdict import CPU_PROVIDER, image_age_s, is_overdue
 
 
 class Tone(StrEnum):
@@ -58,13 +56,14 @@ def statuses(feed: Feed) -> list[Status]:
         return [state(feed)]
     return [
         state(feed),
-        project(run),
         progress(run),
-        last_image(run, feed.view.heartbeat, feed.silent_s),
-        compute(run),
-        thickness(run),
+        time_left(run, image_age_s(feed)),
+        last_image(run, image_age_s(feed)),
         abort(run),
+        thickness(run),
+        compute(run),
         ledger(run),
+        project(run),
     ]
 
 
@@ -74,7 +73,7 @@ def state(feed: Feed) -> Status:
     if run is None:
         return Status("State", "waiting for a daemon", Tone.WARN, feed.trouble)
     if feed.stale and not feed.finished:
-        return Status("State", "daemon unreachable", Tone.BAD, feed.trouble)
+        return Status("State", "daemon gone", Tone.BAD, feed.trouble)
     return ENDS[run.finish_reason] if run.finish_reason else STATES.get(run.state, Status("State", run.state))
 
 
@@ -84,10 +83,9 @@ def notice(feed: Feed) -> str:
         return ""
     if feed.view.run is None:
         return feed.trouble or f"No daemon answers at {feed.control} yet. The page fills when one does."
-    known = feed.view.envelope.time.astimezone().strftime("%H:%M:%S") if feed.view.envelope else UNKNOWN
     return (
-        f"Daemon unreachable for {duration(feed.silent_s)}: this page is as of {known}. "
-        f"{feed.trouble or 'Check that slicewatch still runs beside the microscope.'}"
+        f"No word from the daemon since {feed.last_word}, for {duration(feed.silent_s)}: everything below is "
+        f"old. {feed.trouble or 'Check that slicewatch still runs beside the microscope.'}"
     )
 
 
@@ -98,19 +96,35 @@ def progress(run: RunMessage) -> Status:
     return Status("Slice", f"{run.slices_done}{of}{gaps}", Tone.WARN if run.gaps else Tone.PLAIN)
 
 
-def last_image(run: RunMessage, heartbeat: HeartbeatMessage | None, silent_s: float) -> Status:
+def share_done(run: RunMessage) -> float:
+    """Decided slices over expected ones, 0…1; NaN when nobody knows how many are to come."""
+    if not run.slices_expected:
+        return math.nan
+    return min(1.0, (run.slices_done + run.gaps) / run.slices_expected)
+
+
+def time_left(run: RunMessage, age_s: float) -> Status:
+    """Until the last expected slice, at the run's own pace."""
+    left = run.slices_expected - run.slices_done - run.gaps
+    if run.state is RunState.FINISHED or left < 0:
+        return Status("Time left", "none" if run.state is RunState.FINISHED else UNKNOWN)
+    waited_s = min(age_s, run.usual_interval_s) if math.isfinite(age_s) else 0.0
+    seconds = left * run.usual_interval_s - waited_s if run.slices_expected else math.nan
+    return Status("Time left", duration(seconds), hint=f"{left} slices to come")
+
+
+def last_image(run: RunMessage, age_s: float) -> Status:
     """How long ago the microscope wrote an image, against its usual interval."""
-    age_s = heartbeat.last_image_age_s + silent_s if heartbeat else math.nan
-    usual = f"usually every {duration(run.usual_interval_s)}" if math.isfinite(run.usual_interval_s) else ""
-    overdue = run.state is not RunState.FINISHED and age_s > OVERDUE * run.usual_interval_s
-    value = f"{duration(age_s)} ago" if math.isfinite(age_s) else UNKNOWN
-    return Status("Last image", value, Tone.WARN if overdue else Tone.PLAIN, usual)
+    usual = f", usual {duration(run.usual_interval_s)}" if math.isfinite(run.usual_interval_s) else ""
+    value = f"{duration(age_s)} ago{usual}" if math.isfinite(age_s) else UNKNOWN
+    tone = Tone.BAD if is_overdue(run, age_s) else Tone.PLAIN
+    return Status("Last image", value, tone, "against the usual time between two slices")
 
 
 def compute(run: RunMessage) -> Status:
     """Where the network really runs; a fall-back to the processor is said aloud."""
     hint = f"{run.model}: {run.provider}, wanted {run.provider_wanted}"
-    if run.provider == CPU_PROVIDER and run.provider_wanted != CPU_PROVIDER:
+    if run.provider == CPU_PROVIDER and run.provider_wanted not in ("", CPU_PROVIDER):
         return Status("Network on", f"{run.device}, no GPU", Tone.WARN, hint)
     return Status("Network on", run.device or UNKNOWN, Tone.PLAIN, hint)
 
@@ -124,18 +138,19 @@ def project(run: RunMessage) -> Status:
 def thickness(run: RunMessage) -> Status:
     """Where thickness comes from; an assumed one is no measurement and must not look like one."""
     if run.slices_done == 0:
-        return Status("Thickness", UNKNOWN)
+        return Status("Thickness from", UNKNOWN)
     if run.thickness_source is ThicknessSource.TARGET:
         value = f"ASSUMED {run.target_thickness_nm:g} nm"
-        return Status("Thickness", value, Tone.WARN, "No ruler is configured: nothing measures the slices.")
-    tone = Tone.GOOD if run.thickness_source is ThicknessSource.RULER else Tone.WARN
-    return Status("Thickness", SOURCE_NAMES[run.thickness_source], tone)
+        return Status("Thickness from", value, Tone.WARN, "No ruler is configured: nothing measures.")
+    tone = Tone.PLAIN if run.thickness_source is ThicknessSource.RULER else Tone.WARN
+    return Status("Thickness from", SOURCE_NAMES[run.thickness_source], tone)
 
 
 def abort(run: RunMessage) -> Status:
     """Whether an alarm of drift stops the microscope."""
     if run.armed:
-        return Status("Abort", "armed", Tone.GOOD, "An alarm of drift stops the microscope.")
+        by = f" by {run.armed_by}" if run.armed_by else ""
+        return Status("Abort", f"ARMED{by}", Tone.GOOD, "Sustained drift stops the microscope.")
     return Status("Abort", "not armed", Tone.PLAIN, "An alarm of drift only tells.")
 
 

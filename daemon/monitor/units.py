@@ -17,11 +17,12 @@ def length(nm: float) -> str:
     return f"{nm / 1e6:.4g} mm"
 
 
-def with_sigma(value: float, sigma: float, unit: str) -> str:
-    """``10.2 ± 0.3 nm``; without ± when no error is known."""
+def with_sigma(value: float, sigma: float, unit: str, digits: int = 2) -> str:
+    """``10.20 ± 0.31 nm``; without ± when no error is known."""
     if not math.isfinite(value):
         return UNKNOWN
-    return f"{value:.2f} ± {sigma:.2f} {unit}" if math.isfinite(sigma) else f"{value:.2f} {unit}"
+    error = f" ± {sigma:.{digits}f}" if math.isfinite(sigma) else ""
+    return f"{value:.{digits}f}{error} {unit}"
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -42,9 +43,3 @@ def duration(seconds: float) -> str:
     if hours < 1:
         return f"{m} min {s:02d} s"
     return f"{h} h {m:02d} min" if days < 1 else f"{days} d {h} h"
-
-
-def round_length_below(nm: float) -> float:
-    """The longest of 1, 2, 5 × 10ⁿ nm that is not above ``nm``: a scale bar's length."""
-    decade = 10.0 ** math.floor(math.log10(nm))  # log10 rounds: just below a decade it may give the decade
-    return next(step * decade for step in (5.0, 2.0, 1.0, 0.5) if step * decade <= nm)

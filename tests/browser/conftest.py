@@ -16,10 +16,9 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,6 +26,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from daemon.control import ControlServer, Inbox
+from daemon.face_block import FaceBlock
 from daemon.heartbeat import Heartbeat
 from daemon.items import RunState, Status, ThicknessSource
 from daemon.messages import (
@@ -43,8 +43,8 @@ from daemon.messages import (
 )
 from daemon.preview import Cuts, Face, preview_message
 from daemon.publish import Publisher
+from daemon.requests import ReadFace
 
-CHROMIUM = Path("/usr/bin/chromium")
 CHANNELS = (
     ChannelDescription("1kV", 1.0, False),
     ChannelDescription("2kV", 2.0, True),
@@ -181,10 +181,42 @@ class FedDaemon:
         self.publisher.publish(PlanesMessage(first=plane, count=4, shape=(plane, 240, 360), grid_nm=2.5))
 
 
+class FedVolume:
+    """The sample as a volume of one pyramid level."""
+
+    def shape(self, level: int) -> tuple[int, int, int]:
+        """Its shape (z, y, x)."""
+        depth, height, width = sample().shape
+        return depth, height, width
+
+    def read(
+        self, level: int, first: int, count: int, y: int, x: int, height: int, width: int
+    ) -> NDArray[np.uint8]:
+        """A block."""
+        return sample()[first : first + count, y : y + height, x : x + width]
+
+
+class FedFaces:
+    """Every slice shows the same face."""
+
+    def read(self, request: ReadFace) -> FaceBlock:
+        """A block of it, in steps."""
+        face = sample()[50] * np.uint8(200)
+        rows = slice(request.y, request.y + (request.height or 240), request.step)
+        columns = slice(request.x, request.x + (request.width or 360), request.step)
+        return FaceBlock(face[rows, columns], (240, 360), (0, 0), (3.17, 2.5), request.step)
+
+
+def _control(endpoint: str, publisher: Publisher, inbox: Inbox) -> ControlServer:
+    return ControlServer(
+        endpoint=endpoint, publisher=publisher, inbox=inbox, volume=FedVolume(), faces=FedFaces()
+    )
+
+
 @contextlib.contextmanager
 def fed_daemon(
     epoch: int = 1, events: str = "tcp://127.0.0.1:0", control: str = "tcp://127.0.0.1:0", beat_s: float = 0.5
-) -> Iterator[FedDaemon]:
+) -> Generator[FedDaemon]:
     """A daemon's sockets with a heartbeat, closed afterwards."""
 
     def vitals() -> HeartbeatMessage:
@@ -195,21 +227,24 @@ def fed_daemon(
         contextlib.closing(
             Publisher(run="fed", epoch=epoch, endpoint=events, now=lambda: datetime.now(UTC))
         ) as publisher,
-        contextlib.closing(ControlServer(endpoint=control, publisher=publisher, inbox=inbox)) as server,
+        contextlib.closing(_control(control, publisher, inbox)) as server,
         contextlib.closing(Heartbeat(publisher, vitals, beat_s)) as heartbeat,
     ):
         yield FedDaemon(publisher, server, inbox, heartbeat)
 
 
 @contextlib.contextmanager
-def monitor_of(events: str, control: str) -> Iterator[str]:
-    """The real monitor in a process of its own; yields the address that logs in."""
-    port = _free_port()
-    arguments = f"{events!r}, {control!r}, '127.0.0.1', {port}"
-    code = f"from daemon.monitor.server import run_monitor; run_monitor({arguments})"
+def monitor_of(*daemons: tuple[str, str]) -> Generator[str]:
+    """The real monitor of these (events, control) in its own process; yields the address that logs in."""
+    port = free_port()
+    arguments = ["monitor", "--host", "127.0.0.1", "--port", str(port)]
+    for events, control in daemons:
+        arguments += ["--connect", control, "--events", events]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     environment |= {"PYTHONWARNINGS": "ignore", "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "daemon", *arguments], env=environment, stdout=subprocess.PIPE
+    )
     try:
         _wait_for(f"http://127.0.0.1:{port}/", process)
         assert process.stdout is not None
@@ -219,7 +254,7 @@ def monitor_of(events: str, control: str) -> Iterator[str]:
         process.communicate(timeout=20)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -249,13 +284,13 @@ class Served:
 @pytest.fixture(scope="session")
 def served() -> Iterator[Served]:
     """One monitor for all tests: daemons come and go, as they do in a laboratory."""
-    events, control = (f"tcp://127.0.0.1:{_free_port()}" for _ in range(2))
-    with monitor_of(events, control) as address:
+    events, control = (f"tcp://127.0.0.1:{free_port()}" for _ in range(2))
+    with monitor_of((events, control)) as address:
         yield Served(address, events, control, itertools.count(1))
 
 
 @pytest.fixture
-def daemon(served: Served) -> Iterator[FedDaemon]:
+def daemon(served: Served) -> Generator[FedDaemon]:
     """A daemon where the monitor looks for one, and forty slices told."""
     with fed_daemon(next(served.epochs), served.events, served.control) as fed:
         fed.tell_slices(40)

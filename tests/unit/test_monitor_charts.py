@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from daemon.client import Answer
 from daemon.items import RunState, Status, ThicknessSource
 from daemon.messages import (
     AlarmMessage,
+    ChannelPlacement,
     DriftMessage,
     HeartbeatMessage,
     Message,
@@ -25,8 +27,18 @@ from daemon.messages import (
     SliceMessage,
     ThicknessMessage,
 )
-from daemon.monitor.charts import drift_chart, metrics_chart, running_mean, thickness_chart
+from daemon.monitor.chart_frame import MOST_POINTS, thinned
+from daemon.monitor.metrics_charts import (
+    anisotropy_chart,
+    ligament_chart,
+    lineal_path_chart,
+    metrics_chart,
+    solid_chart,
+    two_point_chart,
+)
 from daemon.monitor.palette import DARK, LIGHT
+from daemon.monitor.registration_charts import quality_chart, shifts_chart
+from daemon.monitor.thickness_charts import drift_chart, histogram_chart, running_mean, thickness_chart
 from daemon.view import RunView
 from daemon.wire import SCHEMA, Envelope, Event
 
@@ -98,10 +110,93 @@ def test_unknown_metrics_are_holes() -> None:
     view = view_of(MetricsMessage(plane=0), MetricsMessage(plane=1, solid_fraction=0.125, e_tpcf=0.2))
     options = metrics_chart(view, DARK)
     assert series(options, "e_TPCF") == [[0, None], [1, 0.2]]
-    assert series(options, "solid fraction") == [[0, None], [1, 0.125]]
+    assert series(options, "solid") == [[0, None], [1, 0.125]]
 
 
-@pytest.mark.parametrize("chart", [thickness_chart, drift_chart, metrics_chart])
+def test_a_band_is_as_wide_as_its_error() -> None:
+    """One σ to either side of the curve, and none where no σ is known."""
+    told = (
+        MetricsMessage(plane=0, solid_fraction=0.1),
+        MetricsMessage(plane=1, solid_fraction=0.12, solid_fraction_sigma=0.01),
+    )
+    options = solid_chart(view_of(*told), DARK)
+    low, width = (series(options, f"solid fraction {edge}") for edge in ("low", "±1 σ"))
+    assert low == [[1, pytest.approx(0.11)]]
+    assert width == [[1, pytest.approx(0.02)]]
+
+
+def test_the_software_s_own_estimate_is_shown_for_comparison_only() -> None:
+    """Beside a measured thickness it is a series of its own; as the source it is not shown twice."""
+    message = msgspec.structs.replace(thickness(1, 9.0), asv_nm=12.5)
+    assert series(thickness_chart(view_of(RUN, message), DARK), "software's own") == [[1, 12.5]]
+    as_source = msgspec.structs.replace(thickness(1, 12.5, source="asv"), asv_nm=12.5)
+    assert series(thickness_chart(view_of(RUN, as_source), DARK), "software's own") == []
+
+
+def test_the_histogram_counts_every_slice_and_the_fit_has_the_same_area() -> None:
+    """No slice is lost in the bins, and the gamma curve is scaled to them."""
+    values = np.random.default_rng(2).gamma(10.6, 0.96, 400)
+    told = [thickness(k, float(nm)) for k, nm in enumerate(values)]
+    options = histogram_chart(view_of(RUN, *told), DARK)
+    bars, curve = np.array(series(options, "slices")), np.array(series(options, "gamma fit"))
+    assert bars[:, 1].sum() == len(values)
+    area = np.trapezoid(curve[:, 1], curve[:, 0]) / (bars[1, 0] - bars[0, 0])
+    assert area == pytest.approx(len(values), rel=0.05)
+
+
+def test_shifts_and_quality_stand_per_voltage() -> None:
+    """Down and across for each image; an image that found no fiducial is marked."""
+    placed = {"1kV": ChannelPlacement(0.5, -1.5, 0.02, 0.99, "fiducial")}
+    lost = {"1kV": ChannelPlacement(0.5, -1.5, 0.02, 0.3, "face")}
+    told = [
+        SliceMessage(index=k, status=Status.FINAL, channels=one) for k, one in enumerate((placed, lost), 4)
+    ]
+    view = view_of(*told, SliceMessage(index=6, status=Status.GAP))
+    shifts = shifts_chart(view, DARK)
+    assert series(shifts, "1kV y") == [[4, 0.5], [5, 0.5]]
+    assert series(shifts, "1kV x") == [[4, -1.5], [5, -1.5]]
+    quality = quality_chart(view, DARK)
+    assert series(quality, "1kV") == [[4, 0.99], [5, 0.3]]
+    assert series(quality, "not on fiducials") == [[5, 0.3]]
+
+
+def test_the_curves_are_those_of_the_newest_plane_that_had_some() -> None:
+    """Only the last row of a batch carries curves; a row without them takes nothing away."""
+    lag = np.arange(4) * 2.5
+    arrays = {"lag_nm": lag, **{f"{kind}_{axis}": lag + 1 for kind in ("tpcf", "lpf") for axis in "xyz"}}
+    arrays |= {"ligament_nm": lag, "ligament_share": np.array([0.1, 0.9, 0.0, 0.0])}
+    view = view_of(MetricsMessage(plane=1, arrays=arrays), MetricsMessage(plane=2))
+    assert series(two_point_chart(view, DARK), "f z") == [[x, x + 1] for x in lag]
+    assert series(lineal_path_chart(view, DARK), "f x")[1] == [2.5, 3.5]
+    assert series(ligament_chart(view, DARK), "share")[:2] == [[0.0, 10.0], [2.5, 90.0]]
+    assert not view.metrics[1].arrays  # what 8000 planes would keep is not kept
+
+
+@given(st.integers(0, 5000))
+def test_a_thinned_curve_keeps_its_newest_point(count: int) -> None:
+    """No more points than a screen shows, in order, the last one always among them."""
+    kept = thinned(range(count))
+    assert len(kept) <= MOST_POINTS
+    assert kept == sorted(kept)
+    assert kept[-1:] == list(range(count))[-1:]
+
+
+CHARTS = [
+    thickness_chart,
+    drift_chart,
+    metrics_chart,
+    histogram_chart,
+    anisotropy_chart,
+    solid_chart,
+    two_point_chart,
+    lineal_path_chart,
+    ligament_chart,
+    shifts_chart,
+    quality_chart,
+]
+
+
+@pytest.mark.parametrize("chart", CHARTS)
 @pytest.mark.parametrize("palette", [DARK, LIGHT])
 def test_charts_of_nothing_are_empty_charts_and_all_are_json(chart: Any, palette: Any) -> None:
     """Before the first message there is a frame, and options never hold NaN, which JSON has not."""

@@ -1,20 +1,15 @@
-"""Pictures on the page are the arrays that came, at their true aspect and with a scale bar that is right."""
+"""Pictures on the page are the arrays that came, pixel by pixel."""
 
 from __future__ import annotations
-
-import math
-import re
 
 import imagecodecs
 import numpy as np
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
 from daemon.messages import PreviewMessage
 from daemon.monitor.palette import PHASES
-from daemon.monitor.pictures import PictureStore, picture
-from daemon.monitor.units import duration, length, number, round_length_below, with_sigma
+from daemon.monitor.pictures import PictureStore
+from daemon.monitor.units import duration, length, number, with_sigma
 
 RNG = np.random.default_rng(0)
 
@@ -60,31 +55,14 @@ def test_a_newer_preview_replaces_all_pictures() -> None:
     assert store.png("image/b")
 
 
-def test_foreshortened_pixels_are_drawn_at_their_height() -> None:
-    """One unit of the drawing is one nanometre: extent and scale bar follow from the pixel's size."""
-    svg = picture([("/a.png", "image")], (100, 300), (4.137, 3.26), "2kV")
-    assert 'width="978" height="413.7"' in svg
-    bar = re.search(r'class="bar"[^>]* width="([\d.]+)"', svg)
-    assert bar is not None
-    assert float(bar[1]) == 200.0
-    assert "200 nm" in svg
-
-
-def test_a_name_from_the_wire_stays_text() -> None:
-    """Channel names cannot put elements into the page."""
-    svg = picture([('/x"><script>', "image")], (10, 10), (1.0, 1.0), "<script>alert(1)</script>")
-    assert "<script" not in svg
-
-
-@given(st.floats(1e-3, 1e9))
-@example(math.nextafter(1000.0, 0.0))
-@example(math.nextafter(1e-3, 1.0))
-@example(1e9)
-def test_scale_bars_have_round_lengths_that_fit(available: float) -> None:
-    """1, 2 or 5 times a power of ten, not longer than asked and more than a third of it."""
-    bar = round_length_below(available)
-    assert available / 2.5 * (1 - 1e-9) <= bar <= available * (1 + 1e-12)
-    assert f"{bar:e}"[0] in "125"
+def test_doubt_is_seen_where_the_network_hesitates() -> None:
+    """Certain pixels are clear, whichever phase they are; one half is opaque."""
+    solid = np.array([[0, 255, 128]], np.uint8)
+    store = PictureStore()
+    store.show(PreviewMessage(index=0, arrays={"solid": solid}), 1)
+    alpha = imagecodecs.png_decode(store.png("uncertainty"))[..., 3]
+    assert alpha[0, 0] == alpha[0, 1] == 0
+    assert alpha[0, 2] >= 250
 
 
 LENGTHS = {3.26: "3.26 nm", 200.0: "200 nm", 1234.0: "1.234 µm", 2e6: "2 mm", float("nan"): "–"}

@@ -1,0 +1,153 @@
+"""What all charts share: axes, legend, tooltip, and the kinds of series they are drawn from.
+
+Points are [x, y] pairs; an unknown value leaves a hole, never a zero. Keys that begin with a colon hold
+JavaScript, which NiceGUI evaluates in the browser; the daemon's numbers never enter it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeVar
+
+from daemon.monitor.palette import Palette
+
+Options = dict[str, Any]
+T = TypeVar("T")
+MOST_POINTS = 800  # of a curve on a chart that is less than this wide
+
+ERROR_BAR = """(params, api) => {
+  const low = api.coord([api.value(0), api.value(1)]), high = api.coord([api.value(0), api.value(2)]);
+  const style = {stroke: api.visual('color'), lineWidth: 1.5, opacity: 0.75};
+  return {type: 'line', shape: {x1: low[0], y1: low[1], x2: high[0], y2: high[1]}, style: style};
+}"""
+
+
+def frame(palette: Palette, x_name: str, y_name: str, digits: int = 2) -> Options:
+    """A chart without series; tooltips show ``digits`` decimals."""
+    axis = {
+        "nameTextStyle": {"color": palette.muted, "fontSize": 11},
+        "axisLabel": {"color": palette.muted, "fontSize": 11, "hideOverlap": True},
+        "axisLine": {"lineStyle": {"color": palette.grid}},
+        "splitLine": {"lineStyle": {"color": palette.grid}},
+    }
+    x_axis = {"type": "value", "name": x_name, "nameLocation": "middle", "nameGap": 21}
+    y_axis = {"type": "value", "name": y_name, "nameLocation": "middle", "nameGap": 34, "nameRotate": 90}
+    return {
+        "animation": False,
+        "textStyle": {"fontFamily": "inherit"},
+        "grid": {"left": 50, "right": 16, "top": 30, "bottom": 36},
+        "legend": {
+            "top": 0,
+            "itemWidth": 16,
+            "itemHeight": 9,
+            "itemGap": 12,
+            "textStyle": {"color": palette.text, "fontSize": 11},
+            "pageTextStyle": {"color": palette.muted},
+            "type": "scroll",
+        },
+        "tooltip": {
+            "trigger": "axis",
+            "confine": True,
+            "backgroundColor": palette.panel,
+            "borderColor": palette.grid,
+            "textStyle": {"color": palette.text, "fontSize": 12},
+            ":valueFormatter": f"v => v == null || isNaN(v) ? '–' : (+v).toFixed({digits})",
+        },
+        "xAxis": {**axis, **x_axis, "min": "dataMin", "max": "dataMax", "splitLine": {"show": False}},
+        "yAxis": {**axis, **y_axis},
+        "series": list[Options](),
+    }
+
+
+def line(
+    name: str, points: Iterable[tuple[float, float]], colour: str, dash: str = "solid", width: float = 2.0
+) -> Options:
+    """A curve; ``dash`` is solid, dashed or dotted."""
+    return {
+        "name": name,
+        "type": "line",
+        "symbol": "none",
+        "itemStyle": {"color": colour},
+        "lineStyle": {"width": width, "type": dash},
+        "data": [[x, short(y)] for x, y in points],
+    }
+
+
+def dots(
+    name: str, points: Iterable[tuple[float, float]], colour: str, symbol: str, size: int = 6
+) -> Options:
+    """A point for each value."""
+    return {
+        "name": name,
+        "type": "scatter",
+        "symbol": symbol,
+        "symbolSize": size,
+        "itemStyle": {"color": colour},
+        "data": [[x, short(y)] for x, y in points],
+        "z": 4,
+    }
+
+
+def error_bars(rows: Iterable[tuple[float, float, float]], colour: str) -> Options:
+    """Vertical bars, each from (x, low) to (x, high)."""
+    return {
+        "name": "±1 σ",
+        "type": "custom",
+        ":renderItem": ERROR_BAR,
+        "encode": {"x": 0, "y": [1, 2]},
+        "itemStyle": {"color": colour},
+        "tooltip": {"show": False},
+        "data": [[x, short(low), short(high)] for x, low, high in rows],
+        "z": 3,
+    }
+
+
+def band(name: str, rows: Sequence[tuple[float, float, float]], colour: str) -> list[Options]:
+    """A shaded band of (x, middle, half width): a curve nobody sees, and what is stacked on it."""
+    known = [row for row in rows if math.isfinite(row[1]) and math.isfinite(row[2])]
+    hidden = {"tooltip": {"show": False}, "lineStyle": {"opacity": 0}, "stack": name, "silent": True}
+    low = line(f"{name} low", ((x, y - half) for x, y, half in known), colour) | hidden
+    high = line(f"{name} ±1 σ", ((x, 2.0 * half) for x, _, half in known), colour) | hidden
+    return [low, high | {"areaStyle": {"color": colour, "opacity": 0.2}}] if known else []
+
+
+def levels(*marks: tuple[float, str, str, str]) -> Options:
+    """Horizontal lines with their names, each (value, name, colour, dash)."""
+    data = [
+        {
+            "yAxis": value,
+            "label": {
+                "formatter": f"{name} {value:.3g}",
+                "color": colour,
+                "position": "end",
+                "fontSize": 11,
+            },
+            "lineStyle": {"color": colour, "type": dash, "width": 1.2},
+        }
+        for value, name, colour, dash in marks
+        if math.isfinite(value)
+    ]
+    return {"silent": True, "symbol": "none", "animation": False, "data": data}
+
+
+def thinned(rows: Sequence[T], most: int = MOST_POINTS) -> list[T]:
+    """Evenly spaced rows, the newest among them, no more than a screen can show."""
+    step = max(1, math.ceil(len(rows) / most))
+    return list(rows[::-1][::step][::-1])
+
+
+def legend(options: Options, names: Iterable[str]) -> None:
+    """Show only these names above the chart."""
+    options["legend"]["data"] = list(names)
+
+
+def short(value: float) -> float | None:
+    """Four decimals are more than a screen shows; an unknown number is a hole."""
+    return round(value, 4) if math.isfinite(value) else None
+
+
+def rounded_up(value: float) -> float:
+    """The next multiple of half a decade's step: a calm end for an axis."""
+    step = 10.0 ** math.floor(math.log10(max(value, 1e-9))) / 2.0
+    return math.ceil(value / step) * step

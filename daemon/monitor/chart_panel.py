@@ -1,0 +1,54 @@
+"""A panel that is a chart with its latest figures in the title line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from nicegui import ui
+
+from daemon.monitor.chart_frame import Options
+from daemon.monitor.microscope import Microscope
+from daemon.monitor.palette import Palette
+from daemon.view import RunView
+
+Chart = Callable[[RunView, Palette], Options]
+
+
+class ChartPanel:
+    """Drawn again whenever one of its topics has news."""
+
+    def __init__(
+        self,
+        name: str,
+        area: str,
+        chart: Chart,
+        topics: tuple[str, ...],
+        readout: Callable[[RunView], str] = lambda _view: "",
+    ) -> None:
+        self.topics = topics
+        self._chart_of = chart
+        self._readout_of = readout
+        with ui.element("section").classes(f"panel {area}").props(f'aria-label="{name}"'):
+            self._readout = title(name)
+            self._chart = ui.echart({}).classes("chart")
+
+    def show(self, microscope: Microscope, palette: Palette) -> None:
+        """Draw what the run has come to."""
+        view = microscope.feed.view
+        self._readout.text = self._readout_of(view)
+        revision = tuple(view.revisions[topic] for topic in self.topics)
+        self._chart.options.clear()
+        self._chart.options.update(microscope.chart(self._chart_of, palette, revision))
+        self._chart.update()
+
+
+def title(name: str) -> ui.label:
+    """A panel's title line; returns the label of its readout."""
+    with ui.row().classes("title no-wrap items-center"):
+        heading(name)
+        return ui.label().classes("readout")
+
+
+def heading(name: str) -> None:
+    """A panel's name, for eyes and for screen readers."""
+    ui.label(name).classes("name").props('role="heading" aria-level="2"')

@@ -1,0 +1,186 @@
+"""Charts of milling: thickness of every slice, its distribution, and the test for drift."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import stats
+
+from algorithms.statistics import GammaFit, ThicknessStatistics, add_thickness, fit_gamma
+from daemon.items import Status, ThicknessSource
+from daemon.messages import ThicknessMessage
+from daemon.monitor.chart_frame import (
+    Options,
+    dots,
+    error_bars,
+    frame,
+    legend,
+    levels,
+    line,
+    rounded_up,
+)
+from daemon.monitor.palette import SOURCE_NAMES, SOURCE_SYMBOLS, Palette
+from daemon.view import RunView
+
+MEAN_OVER = 15  # slices in the running mean, odd: a window that follows a drift and still calms the noise
+LEVEL_NAMES_PX = 74  # right of the chart, for the names of its levels
+OWN_ESTIMATE = "software's own"
+FEWEST_FOR_FIT = 8
+
+
+def thickness_chart(view: RunView, palette: Palette) -> Options:
+    """Thickness of every slice with ±1 σ, running mean, target, limits, gaps, and the software's estimate."""
+    told = measured(view)
+    mean = f"mean of {MEAN_OVER}"
+    means = running_mean([m.thickness_nm for m in told])
+    options = frame(palette, "slice", "thickness / nm")
+    series = [
+        error_bars(_bars(told), palette.measured),
+        line(mean, list(zip((m.index for m in told), means, strict=True)), palette.mean),
+        dots(
+            OWN_ESTIMATE, ((m.index, m.asv_nm) for m in _with_estimate(told)), palette.series[3], "diamond", 5
+        ),
+        *(_by_source(source, told, palette) for source in ThicknessSource),
+        dots("gap", ((i, 0.0) for i in _gaps(view)), palette.limit, "triangle", 9),
+    ]
+    options["series"] = [one for one in series if one["data"]]
+    legend(options, (one["name"] for one in options["series"]))
+    if options["series"]:
+        options["series"][0]["markLine"] = _levels(view, palette)
+    options["yAxis"] |= {"min": 0, "max": _ceiling(view, told)}
+    options["grid"]["right"] = LEVEL_NAMES_PX
+    options["xAxis"]["minInterval"] = 1
+    return options
+
+
+def histogram_chart(view: RunView, palette: Palette) -> Options:
+    """How many slices are how thick, with the gamma distribution that fits them."""
+    values = np.array([m.thickness_nm for m in measured(view)])
+    options = frame(palette, "thickness / nm", "slices", digits=1)
+    options["legend"]["data"] = ["slices", "gamma fit"]
+    if not len(values):
+        return options
+    counts, edges = np.histogram(values, bins="auto" if len(values) > FEWEST_FOR_FIT else 5)
+    middles = (edges[1:] + edges[:-1]) / 2
+    bars = {
+        "name": "slices",
+        "type": "bar",
+        "barWidth": "92%",
+        "itemStyle": {"color": palette.measured, "opacity": 0.75},
+        "data": [[round(float(x), 3), int(n)] for x, n in zip(middles, counts, strict=True)],
+    }
+    options["series"] = [bars, *_gamma_curve(values, edges, palette)]
+    options["xAxis"] |= {"min": round(float(edges[0]), 2), "max": round(float(edges[-1]), 2)}
+    options["xAxis"]["axisLabel"] = {**options["xAxis"]["axisLabel"], ":formatter": "v => (+v).toFixed(1)"}
+    options["yAxis"] |= {"min": 0, "minInterval": 1}
+    return options
+
+
+def gamma_fit(view: RunView) -> GammaFit | None:
+    """Of all measured thicknesses; None while there are too few."""
+    told = measured(view)
+    return _fit([m.thickness_nm for m in told]) if len(told) >= FEWEST_FOR_FIT else None
+
+
+def drift_chart(view: RunView, palette: Palette) -> Options:
+    """The statistics of the sequential test against their threshold."""
+    told = [view.drift[i] for i in sorted(view.drift)]
+    names = sorted({name for message in told for name in message.statistics})
+    options = frame(palette, "slice", "statistic")
+    options["series"] = [
+        line(
+            name,
+            [(m.index, m.statistics.get(name, math.nan)) for m in told],
+            palette.series[k % len(palette.series)],
+            ("solid", "dashed", "dotted")[k % 3],
+        )
+        for k, name in enumerate(names)
+    ]
+    threshold = told[-1].threshold if told else math.nan
+    highest = max(
+        (value for m in told for value in m.statistics.values() if math.isfinite(value)), default=0.0
+    )
+    if options["series"] and math.isfinite(threshold):
+        options["series"][0]["markLine"] = levels((threshold, "alarm at", palette.limit, "solid"))
+        options["yAxis"]["max"] = rounded_up(1.15 * max(threshold, highest))
+    options["yAxis"] |= {"min": 0, "splitNumber": 3}
+    options["grid"]["right"] = LEVEL_NAMES_PX
+    options["xAxis"]["minInterval"] = 1
+    return options
+
+
+def measured(view: RunView) -> list[ThicknessMessage]:
+    """The slices whose thickness is known, in order."""
+    told = (view.thickness[index] for index in sorted(view.thickness))
+    return [message for message in told if math.isfinite(message.thickness_nm)]
+
+
+def running_mean(values: Sequence[float], over: int = MEAN_OVER) -> list[float]:
+    """Mean of the ``over`` values up to each one, of fewer at the beginning."""
+    sums, means = 0.0, list[float]()
+    for k, value in enumerate(values):
+        sums += value - (values[k - over] if k >= over else 0.0)
+        means.append(sums / min(k + 1, over))
+    return means
+
+
+def _bars(told: Sequence[ThicknessMessage]) -> list[tuple[float, float, float]]:
+    return [
+        (m.index, m.thickness_nm - m.thickness_sigma_nm, m.thickness_nm + m.thickness_sigma_nm)
+        for m in told
+        if math.isfinite(m.thickness_sigma_nm)
+    ]
+
+
+def _with_estimate(told: Sequence[ThicknessMessage]) -> list[ThicknessMessage]:
+    """Those for which the acquisition software gave a thickness that is not the one shown anyway."""
+    return [m for m in told if math.isfinite(m.asv_nm) and m.source is not ThicknessSource.ASV]
+
+
+def _by_source(source: ThicknessSource, told: Sequence[ThicknessMessage], palette: Palette) -> Options:
+    colours = dict(zip(ThicknessSource, (palette.measured, *palette.series[2:4], palette.muted), strict=True))
+    points = ((m.index, m.thickness_nm) for m in told if m.source is source)
+    return dots(SOURCE_NAMES[source], points, colours[source], SOURCE_SYMBOLS[source])
+
+
+def _gaps(view: RunView) -> list[int]:
+    return [i for i in sorted(view.slices) if view.slices[i].status is Status.GAP]
+
+
+def _levels(view: RunView, palette: Palette) -> Options:
+    if view.run is None:
+        return levels()
+    low, high = view.run.limits_nm
+    return levels(
+        (low, "limit", palette.limit, "dotted"),
+        (high, "limit", palette.limit, "dotted"),
+        (view.run.target_thickness_nm, "target", palette.target, "dashed"),
+    )
+
+
+def _ceiling(view: RunView, told: Sequence[ThicknessMessage]) -> float:
+    """High enough for every point and for the upper limit."""
+    values = [m.thickness_nm for m in told]
+    if view.run is not None:
+        values += [view.run.limits_nm[1], 2.0 * view.run.target_thickness_nm]
+    return rounded_up(1.08 * max((v for v in values if math.isfinite(v)), default=20.0))
+
+
+def _fit(values: Sequence[float]) -> GammaFit | None:
+    statistics = ThicknessStatistics()
+    for value in values:
+        statistics = add_thickness(statistics, float(value))
+    return fit_gamma(statistics)
+
+
+def _gamma_curve(values: np.ndarray, edges: np.ndarray, palette: Palette) -> list[Options]:
+    """The fitted density, scaled to slices per bin."""
+    fit = _fit(list(values)) if len(values) >= FEWEST_FOR_FIT else None
+    if fit is None:
+        return []
+    at = np.linspace(max(edges[0], 1e-3), edges[-1], 80)
+    density = stats.gamma.pdf(at, fit.shape, scale=fit.scale_nm) * len(values) * (edges[1] - edges[0])
+    points = [(float(x), float(y)) for x, y in zip(at, density, strict=True)]
+    return [line("gamma fit", points, palette.mean)]
