@@ -14,7 +14,8 @@
 .. [3] T. Sardhara et al., "Enhancing 3D reconstruction accuracy of FIB tomography data using multi-voltage
    images and multimodal machine learning", Nanomanuf. Metrol. (2024), tables 3 and 5: k-means on simulated
    1/2/4 kV images misplaces 4.5/9.5/18.6 % of the pixels and finds solid fractions of .147/.180/.258 for
-   .123. On images of this model with the default instrument: 3.6/7.5/14.8 %, .146/.157/.210 for .120.
+   .123. On images of this model: 2.7/7.7/14.9 %, .148/.169/.219 for .128 (``python -m benchmarks
+   segmentation --quick``, 2026-11-20).
 """
 
 from dataclasses import dataclass
