@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
+
+# Before numpy is imported, which reads it once: the ruler's fits are too small to be shared out, and on a
+# busy machine BLAS threads that wait for each other made them up to ten times slower (2 cores, 2026-11-20).
+# The network has a thread pool of its own, set by segmentation.threads.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from daemon.errors import SlicewatchError
 

@@ -5,22 +5,17 @@ A full disk is handled as a kill is: what is not committed is forgotten and comp
 
 from __future__ import annotations
 
-import threading
-from typing import Final
-
 import structlog
 
 from daemon import alarms, space
 from daemon.errors import DiskFullError, JournalError, SlicewatchError, StoreError
 from daemon.frame_shelf import FrameShelf, open_shelf
 from daemon.growing_array import forget_unfinished_writes
-from daemon.items import Alarm, FinishReason, RunState
-from daemon.messages import alarm_message
+from daemon.items import Alarm, FinishReason
 from daemon.outputs import Outputs
 from daemon.parts import parts_of
+from daemon.pause import wait_for_room
 from daemon.pipeline_state import PipelineState
-from daemon.pulse import beat
-from daemon.requests import Stop
 from daemon.resume import Progress, load_progress, with_images
 from daemon.runner import Runner
 from daemon.signals import stopping_on_signals
@@ -30,8 +25,6 @@ from models.errors import ModelError
 from models.session import Segmenter
 
 _log = structlog.get_logger("slicewatch")
-_LOOK_EVERY_S: Final = 1.0
-"""How often a paused run looks for room and for requests."""
 
 
 def run_attempts(station: Station, before: tuple[Alarm, ...] = ()) -> FinishReason:
@@ -52,7 +45,7 @@ def run_attempts(station: Station, before: tuple[Alarm, ...] = ()) -> FinishReas
             if not isinstance(error, DiskFullError) and not space.is_used_up(station.outputs.folder):
                 raise
             told = (alarms.disk_full(error),)
-            if not _waited(station, told[0]):
+            if not wait_for_room(station, told[0]):
                 return FinishReason.STOPPED
 
 
@@ -99,19 +92,3 @@ def _progress(station: Station, shelf: FrameShelf) -> Progress:
     station.volume.store = _stored_volume(station.outputs, progress.pipeline, station.segmenter)
     station.faces.recall(journal, progress.pipeline)
     return with_images(progress, journal, configuration, shelf, station.volume.store)
-
-
-def _waited(station: Station, alarm: Alarm) -> bool:
-    """Wait for room, telling everybody; False when a stop was asked for meanwhile."""
-    vitals, stop = station.vitals, threading.Event()
-    vitals.state, vitals.detail = RunState.PAUSED, alarm.message
-    station.publisher.publish(alarm_message(str(vitals.counts.alarms + 1), alarm))
-    _log.error("run.paused", reason=alarm.message, remedy=alarm.remedy)
-    with stopping_on_signals(stop.set):
-        while not space.has_room(station.outputs.folder):
-            beat(vitals, station.clock())
-            if stop.wait(_LOOK_EVERY_S) or any(isinstance(c, Stop) for c in station.inbox.drain()):
-                return False
-    vitals.detail = ""
-    _log.info("run.resumed", free_mib=space.free_bytes(station.outputs.folder) >> 20)
-    return True

@@ -101,6 +101,11 @@ class Inbox:
             ) from error
         self._remember(command)
 
+    def waiting(self) -> list[AnyCommand]:
+        """All waiting commands, oldest first; they stay."""
+        with self._commands.mutex:
+            return list(self._commands.queue)
+
     def drain(self) -> list[AnyCommand]:
         """All waiting commands, oldest first."""
         commands: list[AnyCommand] = []

@@ -6,11 +6,21 @@ observer can die with its share. None of that costs more than a little delay, be
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
-from watchdog.events import FileSystemEvent, FileSystemEventHandler
+from watchdog.events import (
+    DirCreatedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileMovedEvent,
+    FileSystemEvent,
+    FileSystemEventHandler,
+)
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 from watchdog.observers.polling import PollingObserver
@@ -21,6 +31,16 @@ ObserverKind = Literal["auto", "native", "polling", "off"]
 _POLL_S = 5.0
 """The polling observer asks every file each time; our own scan is cheaper and looks oftener."""
 _JOIN_S = 5.0
+_INOTIFY_EVENTS: Final[list[type[FileSystemEvent]]] = [
+    DirCreatedEvent,
+    DirMovedEvent,
+    FileClosedEvent,
+    FileCreatedEvent,
+    FileDeletedEvent,
+    FileMovedEvent,
+]
+"""Not every single write, and not our own reading: the scan watches a file that grows anyway, and under a
+thousand writes a second the observer's threads kept it from running."""
 
 
 class _Forward(FileSystemEventHandler):
@@ -86,7 +106,8 @@ class Hints:
             kind = "native" if locality(self._folder) is Locality.LOCAL else "polling"
         observer = Observer() if kind == "native" else PollingObserver(timeout=_POLL_S)
         try:
-            observer.schedule(self._forward, str(self._folder), recursive=True)
+            wanted = _INOTIFY_EVENTS if kind == "native" and sys.platform == "linux" else None
+            observer.schedule(self._forward, str(self._folder), recursive=True, event_filter=wanted)
             observer.start()
         except OSError as error:
             # Typically the limit on inotify watches; scanning goes on without events.

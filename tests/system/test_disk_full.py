@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -61,6 +61,43 @@ def test_a_full_disk_pauses_the_run_and_nothing_is_lost(acquire, mount, tmp_path
     assert digest(disk / "output") == digest(tmp_path / "output")
     _, alarms = read_records(acquisition.outputs.journal, "alarm")
     assert [alarm["kind"] for alarm in alarms].count("output disk full") == 1
+
+
+def test_a_paused_run_obeys(acquire, mount, tmp_path):
+    """While nothing can be written an abort acts at once, and what else was asked for is kept."""
+    disk, sentinel = mount(40), tmp_path / "STOP"
+    action = {"kind": "file", "path": str(sentinel)}
+    acquisition = acquire(run={"output": str(disk / "output")}, abort={"actions": [action]})
+    ballast = disk / "ballast"
+    ballast.write_bytes(bytes(40 * MIB - 700 * 1024))
+    publish = load(acquisition.config).publish
+    stopped_while_full: list[bool] = []
+
+    def operate() -> None:
+        with Client(publish.events, publish.control) as client:
+            full = next(alarm for alarm in alarms_told(client) if alarm.kind == "output disk full")
+            client.acknowledge(full.id, "Ada")
+            client.abort("Ada", "no room")
+            ends = ("abort confirmed", "abort NOT CONFIRMED")
+            next(alarm for alarm in alarms_told(client) if alarm.kind in ends)
+            stopped_while_full.append(sentinel.exists())
+            ballast.unlink()
+
+    operator = threading.Thread(target=operate)
+    operator.start()
+    assert run_daemon(acquisition.config, follow=True) == 3
+    operator.join()
+    assert stopped_while_full == [True]
+    _, alarms = read_records(acquisition.outputs.journal, "alarm")
+    assert [a["acknowledged_by"] for a in alarms if a["kind"] == "output disk full"][-1] == "Ada"
+
+
+def alarms_told(client: Client) -> Iterator[AlarmMessage]:
+    """Alarms as they are told, those of before among them."""
+    for update in client.follow():
+        for event in getattr(update, "events", [update]):
+            if isinstance(getattr(event, "message", None), AlarmMessage):
+                yield event.message
 
 
 def make_room(events: str, control: str, ballast: Path, told: list[AlarmMessage]) -> None:
