@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -120,6 +121,26 @@ print("begun", flush=True)
 for first in range(0, len(truth), 3):
     store.append(first, truth[first : first + 3])
 """
+
+
+NEUROGLANCER = {"crc32c", "blosc", "bytes", "gzip", "sharding_indexed", "transpose", "zstd"}
+"""Codecs of Zarr 3 that neuroglancer reads, as its zarr data source documents."""
+
+
+def test_neuroglancer_can_read_it(tmp_path):
+    """Of what neuroglancer documents to need: OME metadata 0.5, its codecs in shards and their index, uint8,
+    a unit of length for every axis, and an array behind every path."""
+    open_volume(tmp_path, (300, 610), 2.5, 2, {}).append(0, labels(3, 300, 610))
+    group = json.loads((tmp_path / "zarr.json").read_text(encoding="utf-8"))
+    ome = group["attributes"]["ome"]
+    assert ome["version"] == "0.5"
+    assert {axis["unit"] for axis in ome["multiscales"][0]["axes"]} == {"nanometer"}
+    for dataset in ome["multiscales"][0]["datasets"]:
+        array = json.loads((tmp_path / dataset["path"] / "zarr.json").read_text(encoding="utf-8"))
+        (sharding,) = array["codecs"]
+        inner = sharding["configuration"]["codecs"] + sharding["configuration"]["index_codecs"]
+        assert {codec["name"] for codec in (sharding, *inner)} <= NEUROGLANCER
+        assert (array["data_type"], array["dimension_names"]) == ("uint8", ["z", "y", "x"])
 
 
 def test_plain_zarr_never_sees_a_torn_plane(tmp_path):
