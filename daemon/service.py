@@ -20,6 +20,7 @@ from daemon.control import ControlServer, Inbox
 from daemon.errors import FolderError, SlicewatchError
 from daemon.faces import SeenFaces
 from daemon.frame_shelf import open_shelf
+from daemon.health import Health
 from daemon.heartbeat import INTERVAL_S, Heartbeat
 from daemon.items import Alarm, FinishReason
 from daemon.journal import ACCEPTABLE_KEYS, FREE_KEYS, Journal, open_journal
@@ -123,6 +124,8 @@ def _run(
         stack.enter_context(closing(_heartbeat(station, control)))
         _log.info("sockets.open", events=publisher.endpoint, control=control.endpoint, keys=keys is not None)
         notify("READY=1\nSTATUS=watching " + str(configuration.run.folder))
+        if configuration.health.port:
+            stack.enter_context(closing(Health(configuration.health, publisher, outputs.folder)))
         if configuration.alerts.has_receivers:
             stack.enter_context(closing(_desk(station)))
         try:

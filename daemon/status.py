@@ -79,6 +79,10 @@ def figures(answer: Answer) -> Figures:
         "alarms": len(view.alarms),
         "alarms_unacknowledged": _unacknowledged(list(view.alarms.values())),
         "armed": run.armed,
+        "armed_by": run.armed_by,
+        "armed_at": run.armed_at.isoformat() if run.armed_at else None,
+        "escalation": _escalation(run, view.heartbeat),
+        "progress_age_s": view.heartbeat.progress_age_s if view.heartbeat else math.nan,
         "model": run.model,
         "provider": run.provider,
         "provider_wanted": run.provider_wanted,
@@ -99,13 +103,26 @@ def terminal_view(told: Figures) -> RenderableType:
         ("last image", _age(told["last_image_age_s"])),
         ("thickness", _thickness_text(told)),
         ("drift", _drift_text(told["drift"])),
-        ("abort", Text("armed", "bold yellow") if told["armed"] else "not armed: alarms only tell"),
+        ("abort", _abort_text(told)),
         ("files", _ledger_text(told)),
         ("network", _network_text(told)),
         ("alarms", _alarms_text(told)),
     ):
         rows.add_row(name, value)
     return Panel(rows, title=_title(told), title_align="left", expand=False, padding=(0, 1))
+
+
+def _escalation(run: RunMessage, heartbeat: HeartbeatMessage | None) -> Figures:
+    """How far an alarm has come on its way to the microscope; the heartbeat counts the grace period down."""
+    told = run.escalation
+    if heartbeat is not None and heartbeat.escalation.alarm == told.alarm:
+        told = heartbeat.escalation
+    return {
+        "stage": told.stage,
+        "alarm": told.alarm,
+        "cause": told.cause,
+        "grace_left_s": told.grace_left_s if math.isfinite(told.grace_left_s) else None,
+    }
 
 
 def _thickness(run: RunMessage, told: dict[int, ThicknessMessage]) -> Figures:
@@ -218,6 +235,22 @@ def _drift_text(drift: Figures | None) -> RenderableType:
     verdict = Text(f"{drift['verdict'] or 'none'} at slice {drift['slice']}{baseline}")
     verdict.stylize("bold red" if drift["alarm"] else "")
     return Group(verdict, bars)
+
+
+def _abort_text(told: Figures) -> Text:
+    escalation: Figures = told["escalation"]
+    by = f" by {told['armed_by']}" if told["armed_by"] else ""
+    armed = Text(f"armed{by}", "bold yellow") if told["armed"] else Text("not armed: alarms only tell")
+    match escalation["stage"]:
+        case "grace":
+            left = escalation["grace_left_s"]
+            left_s = f" in {left:.0f} s" if left is not None else ""
+            pending = f"; STOPS THE MICROSCOPE{left_s} unless alarm #{escalation['alarm']} is acknowledged"
+            return armed.append(pending, "bold red")
+        case "aborting" | "aborted" as stage:
+            return armed.append(f"; {stage}: {escalation['cause']}", "bold red")
+        case _:
+            return armed
 
 
 def _ledger_text(told: Figures) -> Text:

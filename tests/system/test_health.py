@@ -1,0 +1,109 @@
+"""The Prometheus endpoint serves the run's figures, and what we ship for Grafana asks for nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.request
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from daemon.config import HealthSection
+from daemon.descriptions import EscalationDescription
+from daemon.errors import WireError
+from daemon.health import Health
+from daemon.items import RunState, ThicknessSource
+from daemon.messages import AlarmMessage, DriftMessage, HeartbeatMessage, RunMessage, ThicknessMessage
+from daemon.publish import Publisher
+
+MONITORING = Path(__file__).parents[2] / "docs" / "monitoring"
+GRACE = EscalationDescription(stage="grace", alarm="1")
+
+
+@pytest.fixture
+def publisher():
+    with closing(
+        Publisher(run="r", epoch=1, endpoint="tcp://127.0.0.1:0", now=lambda: datetime.now(UTC))
+    ) as publisher:
+        publisher.publish(RunMessage(state=RunState.WAITING, slices_done=7, slices_expected=9, gaps=1))
+        publisher.publish(
+            ThicknessMessage(
+                index=7,
+                depth_nm=70.0,
+                thickness_nm=10.5,
+                thickness_sigma_nm=0.3,
+                source=ThicknessSource.RULER,
+            )
+        )
+        publisher.publish(DriftMessage(index=7, statistics={"thicker": 0.4}, threshold=0.8))
+        publisher.publish(AlarmMessage(id="1", kind="slice gap", slice_index=3, message="missing"))
+        yield publisher
+
+
+@pytest.fixture
+def scrape(publisher, tmp_path):
+    """One scrape: sample name and labels to value."""
+    section = HealthSection.model_construct(host="127.0.0.1", port=0)
+    with closing(Health(section, publisher, tmp_path)) as health:
+
+        def once() -> dict[str, float]:
+            url = f"http://127.0.0.1:{health.port}/metrics"
+            text = urllib.request.urlopen(url, timeout=60).read().decode()
+            return {
+                sample.name + "".join(f"/{value}" for value in sample.labels.values()): sample.value
+                for family in text_string_to_metric_families(text)
+                for sample in family.samples
+            }
+
+        yield once
+
+
+def beat() -> HeartbeatMessage:
+    return HeartbeatMessage(
+        state=RunState.WAITING, interval_s=2.0, last_image_age_s=12.0, progress_age_s=0.2, rss_mib=100.0,
+        uptime_s=5.0, armed=True, escalation=GRACE, ledger={"seen": 21, "waiting": 0},
+    )  # fmt: skip
+
+
+def test_the_figures_of_a_run_are_served(scrape, publisher):
+    """As published, and following what is published later."""
+    told = scrape()
+    assert told["slicewatch_slices_total"] == 7.0
+    assert told["slicewatch_gaps_total"] == 1.0
+    assert told["slicewatch_thickness_nanometres"] == 10.5
+    assert told["slicewatch_drift_evidence_ratio/thicker"] == 0.5
+    assert told["slicewatch_alarms_unacknowledged"] == 1.0
+    assert told["slicewatch_state/waiting"] == 1.0
+    assert told["slicewatch_disk_free_bytes"] > 0.0
+    publisher.publish(beat())
+    publisher.publish(RunMessage(state=RunState.WORKING, slices_done=8))
+    later = scrape()
+    assert later["slicewatch_slices_total"] == 8.0
+    assert later["slicewatch_armed"] == later["slicewatch_escalation/grace"] == 1.0
+    assert later["slicewatch_files/seen"] == 21.0
+
+
+def test_what_grafana_and_the_rules_ask_for_exists(scrape, publisher):
+    """Every metric name in the dashboard and in the alert rules is one that we serve."""
+    publisher.publish(beat())
+    served = {name.partition("/")[0] for name in scrape()}
+    dashboard = json.loads((MONITORING / "grafana-dashboard.json").read_text())
+    asked = " ".join(target["expr"] for panel in dashboard["panels"] for target in panel["targets"])
+    asked += (MONITORING / "prometheus-rules.yml").read_text()
+    names = set(re.findall(r"slicewatch_\w+", asked))
+    assert len(names) > 10
+    assert names <= served
+
+
+def test_a_port_that_is_taken_is_told(publisher, tmp_path):
+    """With the keys that choose another one."""
+    section = HealthSection.model_construct(host="127.0.0.1", port=0)
+    with (
+        closing(Health(section, publisher, tmp_path)) as first,
+        pytest.raises(WireError, match=r"health\.port"),
+    ):
+        Health(HealthSection(port=first.port), publisher, tmp_path)
