@@ -1,7 +1,7 @@
 """What differs between operating systems: the one module with a path for POSIX only.
 
 Windows has no group and world bits, no ``flock``, no ``getrusage`` and no notification socket; each function
-says what it does there. ``docs/service.md`` tells users.
+says what it does there. ``docs/how-to/run-as-a-service.md`` tells users.
 """
 
 from __future__ import annotations
