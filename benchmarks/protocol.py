@@ -1,0 +1,220 @@
+"""The wire: throughput beside bare pyzmq, latency, hostile peers, and nothing lost in a storm of reconnects.
+
+Both sides send messages of the same sizes to the same subscribers, which live in a process of their own. Bare
+pyzmq sends bytes that were made before; slicewatch encodes, numbers and remembers each message.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zmq
+from rich.table import Table
+
+from benchmarks.protocol_ears import Ears
+from benchmarks.protocol_hostile import hostile_figures
+from benchmarks.protocol_storm import storm_figures
+from daemon.endpoints import bind
+from daemon.items import ThicknessSource
+from daemon.keys import DaemonKeys, Role, make_key, open_keys
+from daemon.messages import Message, MetricsMessage, ThicknessMessage
+from daemon.publish import Publisher
+from daemon.wire import SCHEMA, Envelope, encode
+
+SUBSCRIBERS = (1, 8, 32)
+SETTLE_S = 0.5
+_ENVELOPE = Envelope(
+    SCHEMA, "f0f0f0f0-0000-4000-8000-000000000000", 1, 10**6, datetime(2026, 1, 1, tzinfo=UTC)
+)
+
+Send = Callable[[Message, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """One kind of message, and how many make a burst that no queue drops."""
+
+    name: str
+    message: Message
+    burst: int
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """A daemon's keys and the file of a client's; neither where nothing is encrypted."""
+
+    daemon: DaemonKeys | None = None
+    client: Path | None = None
+
+
+def measure(quick: bool) -> tuple[Table, dict[str, float]]:
+    """Throughput, ratio and latency for each count of subscribers, then storm and hostile peers."""
+    figures: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for keys, suffix in ((Keys(), ""), (_made_keys(Path(folder) / "keys"), "_curve")):
+            figures |= _throughputs(keys, suffix, quick=quick)
+            figures |= _latencies(keys, suffix, 300 if quick else 3000)
+    figures["ratio_to_pyzmq"] = min(v for k, v in figures.items() if k.startswith("ratio_"))
+    figures |= storm_figures(messages=3000 if quick else 20_000, cuts=10 if quick else 60)
+    figures |= hostile_figures(slices=12 if quick else 60)
+    figures["lost"] += sum(v for k, v in figures.items() if k.startswith("missed_"))
+    return _table(figures), figures
+
+
+def _throughputs(keys: Keys, suffix: str, *, quick: bool) -> dict[str, float]:
+    """Best of some bursts of each load, ours and bare pyzmq's in turn, so that both see the same machine."""
+    figures: dict[str, float] = {}
+    for count in SUBSCRIBERS:
+        with (
+            _ours(keys) as (here, publish),
+            _bare(keys) as (there, send),
+            Ears(here, count, keys.client) as our_ears,
+            Ears(there, count, keys.client) as bare_ears,
+        ):
+            sides = ((our_ears, publish), (bare_ears, send))
+            for load in _loads():
+                (ours, bare), missed = _raced(load, sides, bursts=4 if quick else 20)
+                size = sum(map(len, encode(load.message, _ENVELOPE)))
+                name = f"{load.name}_{count}{suffix}"
+                figures[f"messages_per_s_{name}"] = load.burst / ours
+                figures[f"mb_per_s_{name}"] = load.burst * size * count / ours / 1e6
+                figures[f"ratio_{name}"] = bare / ours
+                figures[f"missed_{name}"] = missed
+    return figures
+
+
+def _raced(load: Load, sides: Sequence[tuple[Ears, Send]], bursts: int) -> tuple[list[float], int]:
+    """Seconds of each side's quickest burst until the last subscriber has it all; and messages missed."""
+    quickest, missed = [math.inf for _ in sides], 0
+    for ears, say in sides:
+        _await_subscribers(ears, lambda say=say: say(load.message, 1))
+    for _ in range(bursts):
+        for number, (ears, say) in enumerate(sides):
+            seconds, lost = _burst(ears, lambda say=say: say(load.message, load.burst), load.burst)
+            quickest[number] = min(quickest[number], seconds)
+            missed += lost
+    return quickest, missed
+
+
+def _await_subscribers(ears: Ears, say_one: Callable[[], None]) -> None:
+    """A subscription takes a moment; what is said before it is heard by nobody and not counted."""
+    time.sleep(SETTLE_S)
+    ears.expect(1)
+    say_one()
+    ears.heard()
+
+
+def _burst(ears: Ears, say: Callable[[], None], messages: int) -> tuple[float, int]:
+    ears.expect(messages)
+    began = time.perf_counter()
+    say()
+    missed = ears.heard()["missed"]
+    return time.perf_counter() - began, missed
+
+
+@contextmanager
+def _ours(keys: Keys) -> Generator[tuple[str, Send]]:
+    publisher = Publisher(
+        run=_ENVELOPE.run,
+        epoch=1,
+        endpoint="tcp://127.0.0.1:*",
+        now=lambda: datetime.now(UTC),
+        keys=keys.daemon,
+    )
+
+    def say(message: Message, count: int) -> None:
+        for _ in range(count):
+            publisher.publish(message)
+
+    with closing(publisher):
+        yield publisher.endpoint, say
+
+
+@contextmanager
+def _bare(keys: Keys) -> Generator[tuple[str, Send]]:
+    """A PUB socket of its own; with keys it is encrypted too, and lets in whoever knows its public key."""
+    with zmq.Context() as context, context.socket(zmq.PUB) as socket:
+        socket.setsockopt(zmq.SNDHWM, 0)
+        socket.setsockopt(zmq.LINGER, 0)
+        if keys.daemon is not None:
+            socket.setsockopt(zmq.CURVE_SERVER, 1)
+            socket.setsockopt(zmq.CURVE_SECRETKEY, keys.daemon.pair.secret.encode("ascii"))
+
+        def say(message: Message, count: int) -> None:
+            parts = encode(message, _ENVELOPE)
+            for _ in range(count):
+                socket.send_multipart(parts)
+
+        yield bind(socket, "tcp://127.0.0.1:*"), say
+
+
+def _latencies(keys: Keys, suffix: str, messages: int) -> dict[str, float]:
+    """From ``publish`` to the subscriber's hands, one message every 2 ms, µs."""
+    publisher = Publisher(
+        run="r", epoch=1, endpoint="tcp://127.0.0.1:*", now=lambda: datetime.now(UTC), keys=keys.daemon
+    )
+
+    def say(count: int) -> None:
+        for index in range(count):
+            publisher.publish(_thickness(index, time.monotonic()))
+            time.sleep(0.002)
+
+    latencies: list[float] = []
+    with closing(publisher), Ears(publisher.endpoint, 1, keys.client) as ears:
+        _await_subscribers(ears, lambda: say(1))
+        for _ in range(messages // 300):
+            ears.expect(300)
+            say(300)
+            latencies += ears.heard()["latencies_us"]
+    p50, p99 = np.percentile(latencies, (50, 99))
+    return {f"latency_p50_us{suffix}": float(p50), f"latency_p99_us{suffix}": float(p99)}
+
+
+def _loads() -> list[Load]:
+    """A figure of a slice, and a picture of half a mebibyte."""
+    texture = np.random.default_rng(0).integers(0, 255, (512, 1024), dtype=np.uint8)
+    picture = MetricsMessage(plane=1, arrays={"picture": texture})
+    return [Load("figure", _thickness(1, 0.0), 4000), Load("picture", picture, 24)]
+
+
+def _thickness(index: int, clock_s: float) -> ThicknessMessage:
+    return ThicknessMessage(
+        index=index,
+        depth_nm=clock_s,
+        depth_sigma_nm=0.2,
+        thickness_nm=10.1,
+        thickness_sigma_nm=0.3,
+        source=ThicknessSource.RULER,
+        channels=("1kV", "2kV", "4kV"),
+    )
+
+
+def _made_keys(folder: Path) -> Keys:
+    client = make_key(folder, "ears", Role.READ, datetime.now(UTC))
+    return Keys(open_keys(str(folder)), client)
+
+
+def _table(figures: dict[str, float]) -> Table:
+    table = Table("to", "messages/s", "MB/s", "× bare pyzmq", title="The wire", title_justify="left")
+    for suffix, how in (("", "plain"), ("_curve", "CURVE")):
+        for load in _loads():
+            for count in SUBSCRIBERS:
+                name = f"{load.name}_{count}{suffix}"
+                row = (f"{figures[f'{key}_{name}']:.{n}f}" for key, n in _COLUMNS)
+                table.add_row(f"{count} subscribers, {load.name}s, {how}", *row)
+    for key, value in figures.items():
+        if not key.startswith(("messages_per_s", "mb_per_s", "ratio_figure", "ratio_picture", "missed_")):
+            table.add_row(key, f"{value:.4g}", "", "")
+    return table
+
+
+_COLUMNS: Any = (("messages_per_s", 0), ("mb_per_s", 1), ("ratio", 2))
