@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV_VERSION := 0.13.8
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install-service install-units test test-fast lint format lock bench bench-quick docs clean
+.PHONY: help demo install-service install-units test test-fast fuzz lint format lock bench bench-quick docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -35,6 +35,9 @@ test: $(VENV)/.tests ## install everything, then run all tests
 
 test-fast: $(VENV)/.tests ## the tests that take milliseconds
 	$(BIN)/pytest -n 2 -m "not slow and not browser" tests/unit tests/property
+
+fuzz: $(VENV)/.tests ## a million damaged requests and events for the parsers
+	SLICEWATCH_FUZZ_INPUTS=1000000 $(BIN)/pytest tests/fuzz
 
 lint: $(VENV)/.tests ## formatting, lint, types, and the direction of the imports
 	$(BIN)/ruff format --check .

@@ -63,6 +63,12 @@ BARS: Final[dict[str, tuple[Bar, ...]]] = {
         Bar("max_abs_difference_to_batch", "<=", 1e-12, "streamed against batch"),
         Bar("growth_ratio", "<=", 1.1, "cost per plane at height 1024 over that at 64"),
     ),
+    "protocol": (
+        Bar("ratio_to_pyzmq", ">=", 0.8, "messages/s over bare pyzmq's, worst case of all"),
+        Bar("lost", "==", 0.0, "messages lost, storm of reconnects included"),
+        Bar("hostile_slice_ratio", "<=", 1.05, "time of a slice among hostile peers over that without"),
+        Bar("hostile_memory_growth_mib", "<=", 8.0, "MiB, memory among hostile peers"),
+    ),
     "registration": (
         Bar("rmse_px", "<=", 0.05, "px, realistic noise"),
         Bar("ratio_to_crb", "<=", 1.3, "over the Cramér–Rao bound, clean fiducials"),

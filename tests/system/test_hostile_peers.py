@@ -1,0 +1,171 @@
+"""Peers that mean harm, on both sockets: the daemon goes on, obeys nobody, and takes no memory for it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import psutil
+import pytest
+import zmq
+
+from daemon.client import Client
+from daemon.control import MAX_REQUEST_BYTES, ControlServer, Inbox
+from daemon.errors import WireError
+from daemon.items import ThicknessSource
+from daemon.messages import ThicknessMessage
+from daemon.publish import Publisher
+from daemon.volume_reader import StoredVolume
+
+Pair = tuple[Publisher, ControlServer, Inbox]
+ZMTP = b"\xff\x00\x00\x00\x00\x00\x00\x00\x01\x7f"
+
+
+@pytest.fixture
+def daemon() -> Iterator[Pair]:
+    """A daemon's sockets without a run behind them."""
+    anywhere, inbox = "tcp://127.0.0.1:*", Inbox()
+    publisher = Publisher(run="r", epoch=1, endpoint=anywhere, now=lambda: datetime.now(UTC))
+    server = ControlServer(endpoint=anywhere, publisher=publisher, inbox=inbox, volume=StoredVolume())
+    with closing(publisher), closing(server):
+        yield publisher, server, inbox
+
+
+def serves(daemon: Pair) -> None:
+    """A well-behaved client gets the last number, and no command has come of anything."""
+    publisher, control, inbox = daemon
+    number = publisher.publish(ThicknessMessage(index=0, depth_nm=0.0, source=ThicknessSource.RULER))
+    with Client(publisher.endpoint, control.endpoint, timeout_s=30.0) as client:
+        assert client.snapshot().envelope.seq == number
+    assert inbox.drain() == []
+
+
+def noise(endpoint: str, data: bytes) -> None:
+    """Bytes on a bare TCP connection; whether the other end hangs up first does not matter."""
+    host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        try:
+            connection.sendall(data)
+        except (ConnectionError, TimeoutError):
+            return
+
+
+RAW = {
+    "nothing": b"",
+    "noise": os.urandom(5000),
+    "http": b"GET / HTTP/1.1\r\nHost: daemon\r\n\r\n",
+    "half a greeting": ZMTP[:7],
+    "greeting then noise": ZMTP + b"\x03\x01NULL".ljust(54, b"\x00") + os.urandom(5000),
+    "a frame of 2^62 bytes": ZMTP + b"\x03\x01NULL".ljust(54, b"\x00") + b"\x02" + b"\x40" + bytes(7),
+    "an old version": b"\x01\x00" + os.urandom(50),
+}
+
+
+@pytest.mark.parametrize("data", RAW.values(), ids=RAW.keys())
+def test_raw_bytes_on_either_port_change_nothing(daemon: Pair, data: bytes) -> None:
+    """Whatever is not ZeroMQ is hung up on."""
+    for endpoint in (daemon[0].endpoint, daemon[1].endpoint):
+        for _ in range(5):
+            noise(endpoint, data)
+    serves(daemon)
+
+
+def introduced(kind: bytes) -> bytes:
+    """A ZMTP 3.1 greeting and the READY of a socket of this kind, https://rfc.zeromq.org/spec/23."""
+    ready = b"\x05READY\x0bSocket-Type" + len(kind).to_bytes(4, "big") + kind
+    greeting = ZMTP + b"\x03\x01NULL".ljust(54, b"\x00")
+    return greeting + b"\x04" + bytes([len(ready)]) + ready
+
+
+def test_oversized_frames_end_the_connection_that_sends_them(daemon: Pair) -> None:
+    """On both sockets; the daemon's memory does not hold them, and others are served.
+
+    Written by hand: libzmq's own XSUB crashes its process over a subscription of this size.
+    """
+    before = psutil.Process().memory_info().rss
+    frame = b"\x02" + (2**23).to_bytes(8, "big") + b"\x01" * 2**23
+    for kind, endpoint in ((b"SUB", daemon[0].endpoint), (b"DEALER", daemon[1].endpoint)):
+        for _ in range(10):
+            noise(endpoint, introduced(kind) + frame)
+    serves(daemon)
+    assert psutil.Process().memory_info().rss - before < 64 * 2**20
+
+
+def test_a_request_of_just_the_permitted_size_is_looked_at_and_refused(daemon: Pair) -> None:
+    """The limit is on frames, so a long map is garbage for its content and is counted."""
+    with zmq.Context() as context, context.socket(zmq.DEALER) as peer:
+        peer.setsockopt(zmq.LINGER, 5000)
+        peer.connect(daemon[1].endpoint)
+        peer.send(b"\xc1" * MAX_REQUEST_BYTES)
+        peer.send_multipart([b"x"] * 500)
+        deadline = time.monotonic() + 60.0
+        while daemon[1].garbage < 2 and time.monotonic() < deadline:
+            peer.poll(10)
+    assert daemon[1].garbage == 2
+    serves(daemon)
+
+
+@pytest.mark.slow
+def test_a_thousand_connects_and_disconnects_leave_nothing_behind(daemon: Pair) -> None:
+    """Neither file handles nor threads nor memory; messages flow meanwhile and none is lost to a client."""
+    publisher, control, _ = daemon
+    process = psutil.Process()
+    with Client(publisher.endpoint, control.endpoint, timeout_s=30.0) as client, zmq.Context() as context:
+        begun = client.snapshot().envelope.seq
+        _churn(context, daemon, 100)
+        handles, memory = process.num_fds() if os.name == "posix" else 0, process.memory_info().rss
+        _churn(context, daemon, 1000)
+        told = client.replay("r", 1, begun + 1).events
+    assert [event.envelope.seq for event in told] == list(range(begun + 1, begun + 1101))
+    assert process.memory_info().rss - memory < 32 * 2**20
+    deadline = time.monotonic() + 60.0
+    while os.name == "posix" and process.num_fds() > handles + 20 and time.monotonic() < deadline:
+        serves(daemon)
+    assert os.name != "posix" or process.num_fds() <= handles + 20
+    serves(daemon)
+
+
+def _churn(context: zmq.Context[zmq.Socket[bytes]], daemon: Pair, times: int) -> None:
+    for number in range(times):
+        with context.socket(zmq.SUB) as fleeting:
+            fleeting.setsockopt(zmq.LINGER, 0)
+            fleeting.subscribe(b"")
+            fleeting.connect(daemon[0].endpoint)
+        noise(daemon[number % 2].endpoint, ZMTP)  # type: ignore[union-attr]
+        daemon[0].publish(ThicknessMessage(index=number, depth_nm=0.0, source=ThicknessSource.RULER))
+
+
+PATHS = ["../../etc/passwd", "/etc/passwd", "..\\..\\x", "\x00", "a" * 80]
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_no_field_of_a_request_is_taken_for_a_path(daemon: Pair, tmp_path: Path, path: str) -> None:
+    """Topics, runs, alarms and blocks that look like paths are answered by what is in memory, or refused."""
+    before = set(tmp_path.rglob("*"))
+    asked = [
+        {"command": "latest", "topic": path},
+        {"command": "replay", "run": path, "epoch": 1, "seq": 1},
+        {"command": "planes", "first": 0, "count": 1, "level": path},
+        {"command": "planes", "first": path, "count": 1},
+    ]
+    with zmq.Context() as context, context.socket(zmq.DEALER) as peer:
+        peer.setsockopt(zmq.LINGER, 0)
+        peer.connect(daemon[1].endpoint)
+        for number, request in enumerate(asked[:2]):
+            peer.send(msgspec.msgpack.encode({"schema": 1, "id": number, **request}))
+            assert peer.poll(30_000)
+            header, *body = peer.recv_multipart()
+            answer = msgspec.msgpack.decode(header)
+            assert answer["ok"] is False or body == [msgspec.msgpack.encode([])]
+        for request in asked[2:]:
+            peer.send(msgspec.msgpack.encode({"schema": 1, "id": 9, **request}))
+    with Client(daemon[0].endpoint, daemon[1].endpoint, timeout_s=30.0) as client, pytest.raises(WireError):
+        client.planes(0, 1, level=2**40)
+    assert set(tmp_path.rglob("*")) == before
+    serves(daemon)
