@@ -1,8 +1,8 @@
 """A million damaged requests and events: none crashes a parser, none changes the run without a right.
 
-The inputs are mutations of a kept corpus (``corpus/``: real requests and events, and every input that was ever
-wrong). ``make test`` takes a short slice, ``make fuzz`` all 10⁶ (SLICEWATCH_FUZZ_INPUTS); the seed is part of a
-failure and can be given (SLICEWATCH_FUZZ_SEED). An input that fails is written into the corpus and stays there.
+The inputs are mutations of a kept corpus (``corpus/``: real requests and events, and every input that was
+ever wrong). ``make test`` takes a short slice, ``make fuzz`` all 10⁶ (SLICEWATCH_FUZZ_INPUTS). A failure
+tells its seed (SLICEWATCH_FUZZ_SEED), and its input goes into the corpus and stays there.
 """
 
 from __future__ import annotations
