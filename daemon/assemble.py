@@ -101,7 +101,7 @@ def _frame(state: AssemblyState, event: FrameArrived, now_s: float) -> Step:
     if isinstance(verdict, Refused):
         suspect = restarts.is_suspect(state, event, verdict)
         return _held(state, event, verdict, now_s) if suspect else _refusal(state, event, verdict)
-    state, refused = restarts.dismissed(state, admission.acquired_s(event))
+    state, refused = restarts.dismissed(state, event.written_ns)
     state, told = _dated(state, event)
     state, outcomes = placed(state, index, verdict, now_s)
     return state, refused + told + outcomes

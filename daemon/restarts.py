@@ -81,16 +81,17 @@ def with_segment(state: AssemblyState, first_index: int) -> AssemblyState:
     return replace(state, segments=segments, suspects=(), newest_s=newest_s)
 
 
-def dismissed(state: AssemblyState, before_s: float) -> tuple[AssemblyState, tuple[Outcome, ...]]:
-    """Refuse what is held and was taken before a moment: the old numbers have gone on."""
+def dismissed(state: AssemblyState, before_ns: float) -> tuple[AssemblyState, tuple[Outcome, ...]]:
+    """Refuse what is held and was written before a moment: the old numbers have gone on."""
     refused = tuple(
         Quarantined(
             Path(held.record.path), held.index, Refusal(held.reason), held.detail, is_gap(state, held.index)
         )
         for held in state.suspects
-        if held.taken_s < before_s
+        if held.record.written_ns < before_ns
     )
-    return replace(state, suspects=tuple(h for h in state.suspects if h.taken_s >= before_s)), refused
+    kept = tuple(held for held in state.suspects if held.record.written_ns >= before_ns)
+    return replace(state, suspects=kept), refused
 
 
 def _shifts(state: AssemblyState) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,6 +32,7 @@ FAULTS = {
     "missing@4": {"slice gap"},
     "duplicate@5": {"file quarantined: duplicate"},
     "overwritten-3@6": {"file quarantined: overwritten", "file quarantined: superseded"},
+    "late-9@7": {"slice gap"},
     "wrong-size@8": {"file quarantined: wrong size"},
     "swapped-voltage@9": {"file quarantined: conflict", "file quarantined: superseded"},
     "empty@10": FINISHED,
@@ -38,13 +40,14 @@ FAULTS = {
     "lost@12": {"slice gap"},
     "clock-skew-5@16": {"microscope clock set back"},
     "corrupt-pixels@17": {"registration lost"},
+    "restart-renumber@18": {"acquisition renumbered"},
 }
 AROUND = {
     "share-loss-3@14": "acquisition folder unreachable",
     "stall-25@15": "acquisition stands still",
 }
 """Faults of no slice."""
-GAPS = {2, 3, 4, 8, 9, 10, 11, 12}
+GAPS = {2, 3, 4, 7, 8, 9, 10, 11, 12}
 SETTINGS = EmulatorSettings(
     slices=20, height=256, width=320, seed=31, faults=tuple(parse_fault(text) for text in (*FAULTS, *AROUND))
 )
@@ -59,11 +62,13 @@ def test_all_faults_together(tmp_path: Path):
     table["segmentation"] = {"providers": ["CPUExecutionProvider"], "threads": 1}
     config.write_text(toml_text(table), encoding="utf-8")
     project.mkdir()
-    microscope = threading.Thread(target=emulate, args=(SETTINGS, project))
+    outputs = Outputs(load(config).run.output)
+    microscope = threading.Thread(
+        target=emulate, args=(SETTINGS, project), kwargs={"progress": in_step_with(outputs)}
+    )
     microscope.start()
     assert run_daemon(config, follow=True) == 0
     microscope.join()
-    outputs = Outputs(load(config).run.output)
     rows = {int(row["slice"]): row for row in read_table(outputs.slices)}
     assert {index for index, row in rows.items() if row["status"] == "gap"} == GAPS
     assert set(rows) == set(range(1, 21))
@@ -78,6 +83,24 @@ def test_all_faults_together(tmp_path: Path):
         assert told[0, kind] == 1, (kind, told)
     assert (0, "ledger does not balance") not in told
     assert balanced(outputs)
+
+
+def in_step_with(outputs: Outputs) -> Callable[[int, int], None]:
+    """An image is late, and a file overwrites an earlier one, only once the daemon has come that far."""
+    behind = {15: (7, {"gap"}), 17: (17, {"provisional", "final"})}
+
+    def wait(done: int, _slices: int) -> None:
+        index, wanted = behind.get(done, (0, set[str]()))
+        while index and status(outputs, index) not in wanted:
+            threading.Event().wait(0.2)
+
+    return wait
+
+
+def status(outputs: Outputs, index: int) -> str:
+    """What the table says of a slice so far."""
+    rows = read_table(outputs.slices) if outputs.slices.exists() else []
+    return next((str(row["status"]) for row in rows if int(row["slice"]) == index), "")
 
 
 def balanced(outputs: Outputs) -> bool:
