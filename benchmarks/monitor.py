@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 import psutil
 from numpy.typing import NDArray
@@ -43,7 +44,7 @@ from daemon.messages import (
 from daemon.monitor.chart_frame import Options
 from daemon.monitor.metrics_charts import metrics_chart
 from daemon.monitor.palette import DARK
-from daemon.monitor.thickness_charts import drift_chart, thickness_chart
+from daemon.monitor.thickness_charts import drift_chart, histogram_chart, thickness_chart
 from daemon.preview import Cuts, Face, preview_message
 from daemon.publish import Publisher
 from daemon.view import RunView
@@ -180,7 +181,7 @@ def measure(quick: bool) -> tuple[Table, dict[str, float]]:
 
 
 def update_costs(slices: int) -> dict[str, float]:
-    """What the server's thread spends to take in a slice and draw the overview's charts anew, s."""
+    """What the server's thread spends to take in a slice and draw the charts of the whole run anew, s."""
     view, rng = RunView(), np.random.default_rng(1)
     for index in range(1, slices + 1):
         _apply(view, index, rng)
@@ -188,7 +189,7 @@ def update_costs(slices: int) -> dict[str, float]:
     for index in range(slices + 1, slices + 21):
         begun = time.perf_counter()
         _apply(view, index, rng)
-        for chart in (thickness_chart, drift_chart, metrics_chart):
+        for chart in (thickness_chart, drift_chart, histogram_chart, metrics_chart):
             _encoded(chart(view, DARK))
         costs.append(time.perf_counter() - begun)
     return {"update_cost_s": float(np.median(costs)), "update_cost_p95_s": float(np.quantile(costs, 0.95))}
@@ -200,9 +201,8 @@ def _apply(view: RunView, index: int, rng: np.random.Generator) -> None:
 
 
 def _encoded(options: Options) -> bytes:
-    import orjson
 
-    return orjson.dumps(options)
+    return msgspec.json.encode(options)
 
 
 def _watched(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from daemon.messages import MetricsMessage
-from daemon.monitor.chart_frame import Options, band, frame, legend, line, thinned
+from daemon.monitor.chart_frame import MOST_POINTS, Options, band, frame, legend, line, thinned
 from daemon.monitor.palette import Palette
 from daemon.view import RunView
 
@@ -16,11 +16,15 @@ ANISOTROPIES = (("e_TPCF", "e_tpcf"), ("e_LPF", "e_lpf"), ("e_D", "e_d"))
 AXES = ("x", "y", "z")
 DASHES = ("solid", "dashed", "dotted")
 CURVE_POINTS = 200
+FEWER_POINTS = 200  # of a curve on a part of the overview
 
 
 def anisotropy_chart(view: RunView, palette: Palette) -> Options:
     """e_TPCF, e_LPF and e_D of the volume so far, with bands of ±1 σ."""
-    told = _told(view)
+    return _anisotropies(palette, _told(view, MOST_POINTS))
+
+
+def _anisotropies(palette: Palette, told: list[MetricsMessage]) -> Options:
     options = frame(palette, "plane", "anisotropy e", digits=3)
     for k, (name, field) in enumerate(ANISOTROPIES):
         colour = palette.series[k]
@@ -34,7 +38,7 @@ def anisotropy_chart(view: RunView, palette: Palette) -> Options:
 
 def solid_chart(view: RunView, palette: Palette) -> Options:
     """Solid fraction of the volume so far, with its band of ±1 σ."""
-    told = _told(view)
+    told = _told(view, MOST_POINTS)
     options = frame(palette, "plane", "solid fraction", digits=4)
     rows = [(m.plane, m.solid_fraction, m.solid_fraction_sigma) for m in told]
     options["series"] = [
@@ -48,8 +52,8 @@ def solid_chart(view: RunView, palette: Palette) -> Options:
 
 def metrics_chart(view: RunView, palette: Palette) -> Options:
     """Anisotropies (left axis) and solid fraction (right axis) in one chart, for the overview."""
-    told = _told(view)
-    options = anisotropy_chart(view, palette)
+    told = _told(view, FEWER_POINTS)
+    options = _anisotropies(palette, told)
     fraction = line("solid", [(m.plane, m.solid_fraction) for m in told], palette.series[3], "dashed")
     options["series"].append(fraction | {"yAxisIndex": 1})
     right = {**options["yAxis"], "name": "solid fraction", "splitLine": {"show": False}, "min": 0}
@@ -84,8 +88,8 @@ def ligament_chart(view: RunView, palette: Palette) -> Options:
     return options
 
 
-def _told(view: RunView) -> list[MetricsMessage]:
-    return [view.metrics[plane] for plane in thinned(sorted(view.metrics))]
+def _told(view: RunView, most: int) -> list[MetricsMessage]:
+    return [view.metrics[plane] for plane in thinned(sorted(view.metrics), most)]
 
 
 def _curves(view: RunView, palette: Palette, kind: str, title: str) -> Options:

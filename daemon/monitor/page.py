@@ -18,7 +18,7 @@ from daemon.monitor.status_bar import StatusBar
 from daemon.monitor.verdict import SHAPES, judge
 from daemon.monitor.views import VIEWS, Panel, view_named
 
-REFRESH_S = 0.1
+REFRESH_S = 0.05
 HERE = Path(__file__).parent
 SHORTCUTS = (
     ("1 … 6", "overview, thickness, slice, volume, metrics, alarms and control"),
@@ -55,6 +55,7 @@ class Page:
         self._heard = {alarm.id for alarm in waiting(microscope)}
         self._sound = settings.get("slicewatch_sound", "on") == "on"
         self._title = ""
+        self._ticked: tuple[object, ...] = ()
         add_style()
         self._dark = ui.dark_mode(value=settings.get("slicewatch_theme", "dark") == "dark")
         self._bar = StatusBar(home)
@@ -64,7 +65,7 @@ class Page:
         self._panels: list[Panel] = []
         ui.keyboard(self._key, ignore=["input", "select", "textarea"])
         self.open(view)
-        ui.timer(REFRESH_S, self.refresh)
+        ui.timer(REFRESH_S, self._tick)
 
     def open(self, name: str) -> None:
         """Show another view."""
@@ -79,6 +80,14 @@ class Page:
             tab.classes(add="current" if current else "", remove="" if current else "current")
         ui.navigate.history.replace(self._microscope.address(f"?view={self._view.name}"))
         self.refresh()
+
+    def _tick(self) -> None:
+        """Refresh when something was told, and every second for what grows with time."""
+        feed = self._microscope.feed
+        now = (sum(feed.view.revisions.values()), int(feed.silent_s), feed.trouble)
+        if now != self._ticked:
+            self._ticked = now
+            self.refresh()
 
     def refresh(self) -> None:
         """Show what is new."""

@@ -7,7 +7,7 @@ import statistics
 
 from daemon.items import Status
 from daemon.monitor.registration_charts import registered
-from daemon.monitor.thickness_charts import gamma_fit
+from daemon.monitor.thickness_charts import gamma_fit, measured, usual_thicknesses
 from daemon.monitor.units import UNKNOWN, length, number, with_sigma
 from daemon.view import RunView
 
@@ -30,7 +30,9 @@ def histogram_readout(view: RunView) -> str:
     if fit is None:
         return "too few slices for a fit"
     shape = f"shape {fit.shape:.1f} ± {fit.shape_sigma:.1f}"
-    return f"gamma: {shape}  ·  scale {fit.scale_nm:.2f} ± {fit.scale_sigma_nm:.2f} nm"
+    outside = len(measured(view)) - len(usual_thicknesses(view))
+    beyond = f"  ·  {outside} slices outside" if outside else ""
+    return f"gamma: {shape}  ·  scale {fit.scale_nm:.2f} ± {fit.scale_sigma_nm:.2f} nm{beyond}"
 
 
 def registration_readout(view: RunView) -> str:

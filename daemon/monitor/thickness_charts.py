@@ -24,6 +24,7 @@ from daemon.monitor.chart_frame import (
 from daemon.monitor.palette import SOURCE_NAMES, SOURCE_SYMBOLS, Palette
 from daemon.view import RunView
 
+ALL, RECENT = 10**9, 200  # slices
 MEAN_OVER = 15  # slices in the running mean, odd: a window that follows a drift and still calms the noise
 LEVEL_NAMES_PX = 74  # right of the chart, for the names of its levels
 OWN_ESTIMATE = "software's own"
@@ -32,7 +33,17 @@ FEWEST_FOR_FIT = 8
 
 def thickness_chart(view: RunView, palette: Palette) -> Options:
     """Thickness of every slice with ±1 σ, running mean, target, limits, gaps, and the software's estimate."""
-    told = measured(view)
+    return _thickness(view, palette, ALL)
+
+
+def recent_thickness_chart(view: RunView, palette: Palette) -> Options:
+    """The same for the newest 200 slices: more are no points any more on a part of a screen."""
+    return _thickness(view, palette, RECENT)
+
+
+def _thickness(view: RunView, palette: Palette, newest: int) -> Options:
+    told = measured(view, newest)
+    first = told[0].index if told else 0
     mean = f"mean of {MEAN_OVER}"
     means = running_mean([m.thickness_nm for m in told])
     options = frame(palette, "slice", "thickness / nm")
@@ -43,13 +54,13 @@ def thickness_chart(view: RunView, palette: Palette) -> Options:
             OWN_ESTIMATE, ((m.index, m.asv_nm) for m in _with_estimate(told)), palette.series[3], "diamond", 5
         ),
         *(_by_source(source, told, palette) for source in ThicknessSource),
-        dots("gap", ((i, 0.0) for i in _gaps(view)), palette.limit, "triangle", 9),
+        dots("gap", ((i, 0.0) for i in _gaps(view) if i >= first), palette.limit, "triangle", 9),
     ]
     options["series"] = [one for one in series if one["data"]]
     legend(options, (one["name"] for one in options["series"]))
     if options["series"]:
         options["series"][0]["markLine"] = _levels(view, palette)
-    options["yAxis"] |= {"min": 0, "max": _ceiling(view, told)}
+    options["yAxis"] |= {"min": _floor(told), "max": _ceiling(view, told)}
     options["grid"]["right"] = LEVEL_NAMES_PX
     options["xAxis"]["minInterval"] = 1
     return options
@@ -57,7 +68,7 @@ def thickness_chart(view: RunView, palette: Palette) -> Options:
 
 def histogram_chart(view: RunView, palette: Palette) -> Options:
     """How many slices are how thick, with the gamma distribution that fits them."""
-    values = np.array([m.thickness_nm for m in measured(view)])
+    values = usual_thicknesses(view)
     options = frame(palette, "thickness / nm", "slices", digits=1)
     options["legend"]["data"] = ["slices", "gamma fit"]
     if not len(values):
@@ -78,6 +89,12 @@ def histogram_chart(view: RunView, palette: Palette) -> Options:
     return options
 
 
+def usual_thicknesses(view: RunView) -> np.ndarray:
+    """Thicknesses (n,) nm between 0 and four times their median: a lost ruler must not squeeze the rest."""
+    values = np.array([m.thickness_nm for m in measured(view)])
+    return values[(values > 0.0) & (values <= 4.0 * np.median(values))] if len(values) else values
+
+
 def gamma_fit(view: RunView) -> GammaFit | None:
     """Of all measured thicknesses; None while there are too few."""
     told = measured(view)
@@ -86,7 +103,16 @@ def gamma_fit(view: RunView) -> GammaFit | None:
 
 def drift_chart(view: RunView, palette: Palette) -> Options:
     """The statistics of the sequential test against their threshold."""
-    told = [view.drift[i] for i in sorted(view.drift)]
+    return _drift(view, palette, ALL)
+
+
+def recent_drift_chart(view: RunView, palette: Palette) -> Options:
+    """The same for the newest 200 slices."""
+    return _drift(view, palette, RECENT)
+
+
+def _drift(view: RunView, palette: Palette, newest: int) -> Options:
+    told = [view.drift[i] for i in sorted(view.drift)[-newest:]]
     names = sorted({name for message in told for name in message.statistics})
     options = frame(palette, "slice", "statistic")
     options["series"] = [
@@ -111,9 +137,9 @@ def drift_chart(view: RunView, palette: Palette) -> Options:
     return options
 
 
-def measured(view: RunView) -> list[ThicknessMessage]:
-    """The slices whose thickness is known, in order."""
-    told = (view.thickness[index] for index in sorted(view.thickness))
+def measured(view: RunView, newest: int = ALL) -> list[ThicknessMessage]:
+    """The slices whose thickness is known, in order, of the ``newest`` so many."""
+    told = (view.thickness[index] for index in sorted(view.thickness)[-newest:])
     return [message for message in told if math.isfinite(message.thickness_nm)]
 
 
@@ -166,6 +192,12 @@ def _ceiling(view: RunView, told: Sequence[ThicknessMessage]) -> float:
     if view.run is not None:
         values += [view.run.limits_nm[1], 2.0 * view.run.target_thickness_nm]
     return rounded_up(1.08 * max((v for v in values if math.isfinite(v)), default=20.0))
+
+
+def _floor(told: Sequence[ThicknessMessage]) -> float:
+    """Zero, unless a reading that cannot be is below it: what is wrong must be seen."""
+    lowest = min((m.thickness_nm for m in told), default=0.0)
+    return -rounded_up(-lowest) if lowest < 0.0 else 0.0
 
 
 def _fit(values: Sequence[float]) -> GammaFit | None:

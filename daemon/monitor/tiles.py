@@ -10,7 +10,7 @@ from daemon.monitor.microscope import Microscope
 from daemon.monitor.page import add_style
 from daemon.monitor.palette import DARK, LIGHT
 from daemon.monitor.status import Tone, statuses
-from daemon.monitor.thickness_charts import thickness_chart
+from daemon.monitor.thickness_charts import recent_thickness_chart
 from daemon.monitor.verdict import SHAPES, Verdict, judge
 
 REFRESH_S = 0.5
@@ -46,7 +46,7 @@ class Tile:
         if self._drawn != (dark, revision):
             self._drawn = (dark, revision)
             self._chart.options.clear()
-            self._chart.options.update(self._microscope.chart(thickness_chart, palette, revision))
+            self._chart.options.update(self._microscope.chart(recent_thickness_chart, palette, revision))
             self._chart.update()
         return judgement.verdict
 

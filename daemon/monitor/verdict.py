@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from daemon.items import FinishReason, RunState, Status, ThicknessSource
+from daemon.items import FinishReason, RunState, ThicknessSource
 from daemon.messages import AlarmMessage, RunMessage
 from daemon.monitor.feed import Feed
 from daemon.monitor.units import duration, with_sigma
@@ -135,10 +135,10 @@ def _of_drift(view: RunView) -> Iterator[Judgement]:
 
 
 def _of_registration(view: RunView) -> Iterator[Judgement]:
-    placed = [told for _, told in sorted(view.slices.items()) if told.status is not Status.GAP]
-    lost = [name for name, shift in placed[-1].channels.items() if shift.source == "lost"] if placed else []
-    if lost:
-        yield Judgement(Verdict.LOOK, f"Slice {placed[-1].index} could not be registered: {', '.join(lost)}.")
+    newest = view.slices[max(view.slices)] if view.slices else None
+    lost = [name for name, shift in newest.channels.items() if shift.source == "lost"] if newest else []
+    if newest and lost:
+        yield Judgement(Verdict.LOOK, f"Slice {newest.index} could not be registered: {', '.join(lost)}.")
 
 
 def _of_means(run: RunMessage) -> Iterator[Judgement]:
@@ -152,8 +152,8 @@ def _praise(view: RunView) -> str:
     run = view.run
     if run is not None and run.state is RunState.FINISHED:
         return f"Completed: {run.slices_done} slices, {run.planes} planes of volume."
-    told = [m for _, m in sorted(view.thickness.items()) if math.isfinite(m.thickness_nm)]
-    if not told:
+    newest = view.thickness[max(view.thickness)] if view.thickness else None
+    if newest is None or not math.isfinite(newest.thickness_nm):
         return "Ready: waiting for the first slices."
-    last = with_sigma(told[-1].thickness_nm, told[-1].thickness_sigma_nm, "nm")
-    return f"Slice {told[-1].index} is {last} thick; no drift, every file accounted for."
+    last = with_sigma(newest.thickness_nm, newest.thickness_sigma_nm, "nm")
+    return f"Slice {newest.index} is {last} thick; no drift, every file accounted for."

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from daemon.monitor.alarms import AlarmPanel
-from daemon.monitor.chart_panel import ChartPanel
+from daemon.monitor.chart_panel import Chart, ChartPanel
 from daemon.monitor.commands import Commands
 from daemon.monitor.controls import ControlPanel
 from daemon.monitor.metrics_charts import (
@@ -34,7 +34,13 @@ from daemon.monitor.readouts import (
 from daemon.monitor.registration_charts import quality_chart, shifts_chart
 from daemon.monitor.slice_panel import SlicePanel
 from daemon.monitor.surface_panel import SurfacePanel
-from daemon.monitor.thickness_charts import drift_chart, histogram_chart, thickness_chart
+from daemon.monitor.thickness_charts import (
+    drift_chart,
+    histogram_chart,
+    recent_drift_chart,
+    recent_thickness_chart,
+    thickness_chart,
+)
 from daemon.monitor.volume_panel import VolumePanel
 
 
@@ -58,13 +64,13 @@ class View:
     panels: Callable[[Microscope, Commands | None], Sequence[Panel]]
 
 
-def _thickness() -> ChartPanel:
+def _thickness(chart: Chart) -> ChartPanel:
     topics = ("thickness", "slice", "run")
-    return ChartPanel("Thickness", "thickness", thickness_chart, topics, thickness_readout)
+    return ChartPanel("Thickness", "thickness", chart, topics, thickness_readout)
 
 
-def _drift() -> ChartPanel:
-    return ChartPanel("Drift", "drift", drift_chart, ("drift",), drift_readout)
+def _drift(chart: Chart) -> ChartPanel:
+    return ChartPanel("Drift", "drift", chart, ("drift",), drift_readout)
 
 
 def _alarms(commands: Commands | None) -> AlarmPanel:
@@ -73,20 +79,20 @@ def _alarms(commands: Commands | None) -> AlarmPanel:
 
 def _overview(microscope: Microscope, commands: Commands | None) -> Sequence[Panel]:
     return (
-        _thickness(),
+        _thickness(recent_thickness_chart),
         SlicePanel(microscope, large=False),
         VolumePanel(microscope, linked=False),
         ChartPanel("Metrics", "metrics", metrics_chart, ("metrics",), metrics_readout),
-        _drift(),
+        _drift(recent_drift_chart),
         _alarms(commands),
     )
 
 
 def _milling(microscope: Microscope, commands: Commands | None) -> Sequence[Panel]:
     return (
-        _thickness(),
+        _thickness(thickness_chart),
         ChartPanel("Distribution", "histogram", histogram_chart, ("thickness",), histogram_readout),
-        _drift(),
+        _drift(drift_chart),
         ChartPanel("Registration", "shifts", shifts_chart, ("slice",), registration_readout),
         ChartPanel("Quality of registration", "quality", quality_chart, ("slice",)),
     )
