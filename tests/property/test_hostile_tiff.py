@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import tracemalloc
 from pathlib import Path
 
@@ -100,6 +101,17 @@ def test_mutated_files_are_judged(data: bytes) -> None:
     verdict = judge(lambda offset, length: data[offset : offset + length], len(data), "mutated")
     assert verdict.progress in Progress
     assert (verdict.progress is Progress.COMPLETE) == (verdict.reason == "")
+    if verdict.progress is Progress.COMPLETE:
+        assert pixels_end(data) <= len(data)
+
+
+def pixels_end(data: bytes) -> int:
+    """Where the last strip or tile of the first image ends, as tifffile sees it; 0 if it cannot tell."""
+    try:
+        page = tifffile.TiffFile(io.BytesIO(data)).pages.first
+        return max(map(sum, zip(page.dataoffsets, page.databytecounts, strict=False)), default=0)
+    except (tifffile.TiffFileError, ValueError, KeyError, IndexError, TypeError, struct.error):
+        return 0
 
 
 @settings(max_examples=200)
