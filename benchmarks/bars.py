@@ -87,6 +87,7 @@ BARS: Final[dict[str, tuple[Bar, ...]]] = {
         Bar("chi2_dof", ">=", 0.8, "χ² per degree of freedom of the reported σ"),
         Bar("chi2_dof", "<=", 1.25, "χ² per degree of freedom of the reported σ"),
         Bar("cumulative_depth_error_nm", "<=", 1.0, "nm after 500 slices"),
+        Bar("first_verdict_seconds", "<=", 2.0, "s from a complete file to the first thickness of its slice"),
     ),
     "volume": (
         Bar("memory_growth_ratio", "<=", 1.1, "memory at the last plane over that after a quarter of them"),
