@@ -57,5 +57,5 @@ class ArrayOutputs:
 
     def _made_by(self) -> dict[str, Any]:
         """What stands in the metadata of stored images."""
-        made_by = provenance(self._station.journal.run_id, self._station.segmenter)
+        made_by = provenance(self._station.journal.run_id, self._station.segmenter, self._station.filling)
         return {**made_by, "configuration": as_toml_table(self._station.configuration)}

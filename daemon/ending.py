@@ -59,5 +59,5 @@ def _summary(station: Station, reason: FinishReason, counts: Counts, seconds: fl
         seconds=seconds,
         output=str(station.outputs.folder),
         thickness=thickness_figures(slice_rows(journal)),
-        provenance=provenance(journal.run_id, station.segmenter),
+        provenance=provenance(journal.run_id, station.segmenter, station.filling),
     )

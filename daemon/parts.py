@@ -51,7 +51,7 @@ def parts_of(station: Station, shelf: FrameShelf) -> Parts:
         shelf=shelf,
         watcher=_watcher(configuration, station.journal),
         segmenter=station.segmenter,
-        filling=station.filling,
+        filling=station.filling.interpolation,
         inbox=station.inbox,
         outlet=Outlet(station),
         surroundings=Surroundings(

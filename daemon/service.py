@@ -11,7 +11,6 @@ from typing import Final
 
 import structlog
 
-from algorithms.slice_filling import Interpolation
 from daemon import alarms
 from daemon.alerts.desk import Desk
 from daemon.attempts import run_attempts
@@ -32,7 +31,7 @@ from daemon.outputs import Outputs, prepare, write_tables
 from daemon.project import read_project
 from daemon.publish import Publisher
 from daemon.records import messages, started_record
-from daemon.stages.filling import open_filling
+from daemon.stages.filling import Filling, open_filling
 from daemon.stages.segmenting import open_model
 from daemon.station import Station
 from daemon.vitals import Refusals, Vitals, heartbeat_message
@@ -95,7 +94,7 @@ def _run(
     outputs: Outputs,
     journal: Journal,
     segmenter: Segmenter,
-    filling: Interpolation,
+    filling: Filling,
     *,
     follow: bool,
 ) -> FinishReason:

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from algorithms.slice_filling import Interpolation
 from daemon.config import Configuration
 from daemon.control import Inbox
 from daemon.faces import SeenFaces
 from daemon.journal import Journal
 from daemon.outputs import Outputs
 from daemon.publish import Publisher
+from daemon.stages.filling import Filling
 from daemon.vitals import Vitals
 from daemon.volume_reader import StoredVolume
 from models.session import Segmenter
@@ -30,7 +30,7 @@ class Station:
     outputs: Outputs
     journal: Journal
     segmenter: Segmenter
-    filling: Interpolation
+    filling: Filling
     publisher: Publisher
     inbox: Inbox
     volume: StoredVolume

@@ -13,6 +13,7 @@ import onnxruntime
 from daemon import __version__
 from daemon.items import FinishReason
 from daemon.operating_system import peak_rss_mib
+from daemon.stages.filling import Filling
 from models.session import Segmenter
 
 TRUTH_KEYS: Final = (
@@ -75,7 +76,7 @@ def run_summary(
     }
 
 
-def provenance(run: UUID, segmenter: Segmenter) -> dict[str, str]:
+def provenance(run: UUID, segmenter: Segmenter, filling: Filling) -> dict[str, str]:
     """What made these results, as text."""
     return {
         "run": str(run),
@@ -84,6 +85,7 @@ def provenance(run: UUID, segmenter: Segmenter) -> dict[str, str]:
         "libraries": ", ".join((f"onnxruntime {onnxruntime.__version__}", *_versions())),
         "model": segmenter.spec.name,
         "model_sha256": segmenter.spec.sha256,
+        "inpainting_sha256": filling.sha256,
         "provider": segmenter.provider,
     }
 

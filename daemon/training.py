@@ -144,15 +144,18 @@ def _train_fusion(out: Path, command: str, report: Callable[[str], None], quick:
 
 
 def _train_inpainting(out: Path, command: str, report: Callable[[str], None], quick: bool) -> dict[str, str]:
-    from models.inpainting_shipping import Making, train_and_ship_inpainting
+    """Train the inpainting network; its checksum by its name."""
+    from models.inpainting_shipping import Origin, ship_inpainting
     from models.inpainting_training import InpaintingSettings
+    from models.mimicking import MimickingSettings
 
     settings = InpaintingSettings(threads=_cores())
     if quick:
-        recipe = replace(settings.recipe, steps=10, epochs=3)
-        settings = replace(settings, structures=2, validation_structures=1, filters=8, recipe=recipe)
-    spec = train_and_ship_inpainting(settings, out, Making(command, _today()), report)
-    return {spec.name: spec.sha256}
+        recipe = replace(settings.recipe, steps=20, epochs=3)
+        volumes = MimickingSettings(structures=4)
+        settings = replace(settings, volumes=volumes, recipe=recipe, filters=8, validation_patches=64)
+    report(f"{settings.volumes.structures} structures are made, then the network is trained")
+    return {"inpainting": ship_inpainting(settings, out, Origin(command, _today()), report).sha256}
 
 
 _TRAININGS: Final = {"late-fusion": _train_fusion, "inpainting": _train_inpainting}

@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -52,13 +52,7 @@ def export_network(network: nn.Module, provenance: Provenance, path: Path) -> Mo
     Raises:
         ExportError: ONNX Runtime's probabilities differ from torch's by more than LARGEST_DIFFERENCE.
     """
-    original = deepcopy(network).eval()
-    probe = _probe(provenance)
-    blocks_y, blocks_x = (torch.export.Dim(name, min=2, max=4096) for name in ("blocks_y", "blocks_x"))
-    # Image sides stay free, as multiples of the stride.
-    free = {0: torch.export.Dim("batch"), 3: STRIDE_PX * blocks_y, 4: STRIDE_PX * blocks_x}
-    model = exported(fold_batch_norms(deepcopy(original)), probe, free, ("window", "probabilities"))
-    difference = difference_from_torch(model, original, probe, path)
+    exported, difference = exported_model(network, _probe(provenance), "window", path)
     spec = ModelSpec(
         name=provenance.name,
         channels=provenance.channels,
@@ -71,10 +65,34 @@ def export_network(network: nn.Module, provenance: Provenance, path: Path) -> Mo
         training_data_sha256=provenance.training_data_sha256,
         torch_difference=difference,
     )
-    onnx.helper.set_model_props(model, to_metadata(spec))
+    return replace(spec, sha256=write_model(exported, to_metadata(spec), path))
+
+
+def exported_model(
+    network: nn.Module, probe: Tensor, input_name: str, path: Path
+) -> tuple[onnx.ModelProto, float]:
+    """A network as ONNX, and by how much its output for ``probe`` differs from torch's.
+
+    Args:
+        network: one input, (batch, …, y, x), to one output; left as it is.
+        probe: input of realistic values, sides PROBE_PX.
+        input_name: of the input in the file.
+        path: where the file will lie, for messages.
+
+    Raises:
+        ExportError: the outputs differ by more than LARGEST_DIFFERENCE.
+    """
+    original = deepcopy(network).eval()
+    exported = _export(fold_batch_norms(deepcopy(original)), probe, input_name)
+    return exported, _difference(exported, original, probe, path)
+
+
+def write_model(exported: onnx.ModelProto, metadata: dict[str, str], path: Path) -> str:
+    """Write the file with its metadata, and its checksum beside it; returns the checksum."""
+    onnx.helper.set_model_props(exported, metadata)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(model.SerializeToString())
-    return replace(spec, sha256=write_checksum(path))
+    path.write_bytes(exported.SerializeToString())
+    return write_checksum(path)
 
 
 def _probe(provenance: Provenance) -> Tensor:
@@ -85,11 +103,11 @@ def _probe(provenance: Provenance) -> Tensor:
     return torch.from_numpy((levels + 0.1 * rng.standard_normal(shape)).astype(np.float32))
 
 
-def exported(
-    network: nn.Module, probe: Tensor, free: Mapping[int, Any], names: tuple[str, str]
-) -> onnx.ModelProto:
-    """The network as ONNX, its input and output called ``names``; ``free`` dimensions of the input may have
-    any size."""
+def _export(network: nn.Module, probe: Tensor, input_name: str) -> onnx.ModelProto:
+    """Batch and image sides stay free, the sides as multiples of the stride."""
+    blocks_y, blocks_x = (torch.export.Dim(name, min=2, max=4096) for name in ("blocks_y", "blocks_x"))
+    y, x = probe.ndim - 2, probe.ndim - 1
+    free = {0: torch.export.Dim("batch"), y: STRIDE_PX * blocks_y, x: STRIDE_PX * blocks_x}
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it mourns torchvision, which nothing needs
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # torch's exporter uses what torch deprecates
@@ -98,9 +116,9 @@ def exported(
             (probe,),
             dynamo=True,
             verbose=False,
-            input_names=[names[0]],
-            output_names=[names[1]],
-            dynamic_shapes=(dict(free),),
+            input_names=[input_name],
+            output_names=["probabilities"],
+            dynamic_shapes=(free,),
         )
     return _without_sources(program.model_proto)
 
@@ -116,13 +134,8 @@ def _without_sources(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def difference_from_torch(model: onnx.ModelProto, network: nn.Module, probe: Tensor, path: Path) -> float:
-    """The largest difference between ONNX Runtime's result and torch's.
-
-    Raises:
-        ExportError: it exceeds LARGEST_DIFFERENCE.
-    """
-    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=[CPU])
+def _difference(exported: onnx.ModelProto, network: nn.Module, probe: Tensor, path: Path) -> float:
+    session = onnxruntime.InferenceSession(exported.SerializeToString(), providers=[CPU])
     results: Sequence[Any] = session.run(None, {session.get_inputs()[0].name: probe.numpy()})
     with torch.inference_mode():
         difference = float(np.abs(results[0] - network(probe).numpy()).max())

@@ -5,31 +5,19 @@ runs on the hardware that was asked for, or says why not; :func:`segment` cuts t
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice, product
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
-from onnxruntime.capi.onnxruntime_pybind11_state import (  # pyright: ignore[reportMissingImports]
-    Fail,
-    InvalidArgument,
-    InvalidGraph,
-    InvalidProtobuf,
-)
 
-from models import providers, tiling
-from models.errors import (
-    ModelFileCorruptError,
-    ModelMetadataInvalidError,
-    ModelMismatchError,
-    ProviderUnavailableError,
-)
+from models import providers, runtime, tiling
+from models.errors import ModelMetadataInvalidError, ModelMismatchError
 from models.model_file import read_checked
 from models.normalisation import FaceImage, Limits, face_limits, normalise
+from models.runtime import Runtime
 from models.spec import ModelSpec, from_metadata
 
 LARGEST_TILE_PX = 768
@@ -47,18 +35,24 @@ class Segmenter:
 
     Attributes:
         spec: what it needs and where it comes from.
-        provider: the hardware it runs on, asked of the session, not of the wish list.
-        refusals: each provider that was asked for in vain, and why.
-        session: ONNX Runtime's; :func:`segment` calls it.
+        runtime: what :func:`segment` runs.
         largest_tile_px, batch_tiles: how images are cut.
     """
 
     spec: ModelSpec
-    provider: str
-    refusals: Mapping[str, str]
-    session: onnxruntime.InferenceSession = field(repr=False)
+    runtime: Runtime
     largest_tile_px: int = LARGEST_TILE_PX
     batch_tiles: int = BATCH_TILES
+
+    @property
+    def provider(self) -> str:
+        """The hardware it runs on."""
+        return self.runtime.provider
+
+    @property
+    def refusals(self) -> Mapping[str, str]:
+        """Each provider that was asked for in vain, and why."""
+        return self.runtime.refusals
 
 
 def open_segmenter(
@@ -86,15 +80,10 @@ def open_segmenter(
         ProviderUnavailableError: only the CPU works, and falling back to it was not allowed.
     """
     content, sha256 = read_checked(path)
-    tried, refusals = providers.usable(requested)
-    session = start_session(content, tried or (providers.CPU,), threads, path)
-    provider = session.get_providers()[0]
-    refusals |= _late_refusals(tried, provider)
-    if provider == providers.CPU and requested[0] != providers.CPU and not allow_cpu_fallback:
-        raise _no_hardware(refusals, path)
-    spec = from_metadata(session.get_modelmeta().custom_metadata_map, sha256, str(path))
-    _check_inputs(spec, session, path)
-    return Segmenter(spec, provider, refusals, session, largest_tile_px, batch_tiles)
+    started = runtime.start(content, requested, path, allow_cpu_fallback=allow_cpu_fallback, threads=threads)
+    spec = from_metadata(started.metadata, sha256, str(path))
+    _check_inputs(spec, started, path)
+    return Segmenter(spec, started, largest_tile_px, batch_tiles)
 
 
 def segment(segmenter: Segmenter, window: FaceWindow) -> NDArray[np.float32]:
@@ -122,7 +111,7 @@ def segment(segmenter: Segmenter, window: FaceWindow) -> NDArray[np.float32]:
     probabilities = np.empty((segmenter.spec.classes, *padded.shape[-2:]), dtype=np.float32)
     for tiles in _batches(_plan(segmenter, padded), segmenter.batch_tiles):
         batch = np.stack([_tile(padded, limits, tile, segmenter.spec) for tile in tiles])
-        for (rows, columns), result in zip(tiles, _run(segmenter, batch), strict=True):
+        for (rows, columns), result in zip(tiles, segmenter.runtime.run(batch), strict=True):
             kept = result[:, rows.kept_inside, columns.kept_inside]
             probabilities[:, rows.kept, columns.kept] = kept
     return probabilities[:, :height, :width]
@@ -136,51 +125,15 @@ def canary_seconds(segmenter: Segmenter) -> float:
     spec = segmenter.spec
     side = tiling.padded_length(2 * spec.reach_px, spec.stride_px)
     batch = np.zeros((1, len(spec.channels), spec.adjacent_slices, side, side), dtype=np.float32)
-    _run(segmenter, batch)
+    segmenter.runtime.run(batch)
     start = monotonic()
-    _run(segmenter, batch)
+    segmenter.runtime.run(batch)
     return monotonic() - start
 
 
-def start_session(
-    content: bytes, tried: Sequence[str], threads: int, path: Path
-) -> onnxruntime.InferenceSession:
-    """ONNX Runtime's session of a network's bytes, on the first of the providers that starts.
-
-    Raises:
-        ModelFileCorruptError: the bytes are no network.
-    """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3  # errors only: what a fall-back means is said by us, not by its log
-    try:
-        return onnxruntime.InferenceSession(content, options, providers=list(tried))
-    except (InvalidProtobuf, InvalidGraph, InvalidArgument, Fail) as problem:
-        raise ModelFileCorruptError(
-            f"ONNX Runtime cannot load this network: {problem}",
-            str(path),
-            "Fetch the file again, or name another in [segmentation] model.",
-        ) from problem
-
-
-def _late_refusals(tried: Sequence[str], provider: str) -> dict[str, str]:
-    """Those before the provider in use: nothing spoke against them, yet the session left them out."""
-    better = tried[: tried.index(provider)] if provider in tried else tried
-    return dict.fromkeys(better, "ONNX Runtime could not start it")
-
-
-def _no_hardware(refusals: Mapping[str, str], path: Path) -> ProviderUnavailableError:
-    reasons = "; ".join(f"{name}: {reason}" for name, reason in refusals.items())
-    return ProviderUnavailableError(
-        f"only the CPU can run the network ({reasons})",
-        str(path),
-        "Install the driver and libraries, or set allow_cpu_fallback = true in [segmentation].",
-    )
-
-
-def _check_inputs(spec: ModelSpec, session: onnxruntime.InferenceSession, path: Path) -> None:
-    shape: Sequence[Any] = session.get_inputs()[0].shape
-    if list(shape[1:3]) != [len(spec.channels), spec.adjacent_slices]:
+def _check_inputs(spec: ModelSpec, started: Runtime, path: Path) -> None:
+    shape = started.input_shape
+    if shape[1:3] != [len(spec.channels), spec.adjacent_slices]:
         raise ModelMetadataInvalidError(
             f"the network takes {shape}, which is not what it says about itself",
             str(path),
@@ -232,9 +185,3 @@ def _tile(
             for channel, bounds in zip(images, limits, strict=True)
         ]
     )
-
-
-def _run(segmenter: Segmenter, batch: NDArray[np.float32]) -> NDArray[np.float32]:
-    session = segmenter.session
-    results: Sequence[Any] = session.run(None, {session.get_inputs()[0].name: batch})
-    return results[0]

@@ -1,31 +1,41 @@
-"""How the planes between slices are filled, as the configuration has it."""
+"""How the planes between two slices are filled: the configured interpolation, with its network if any."""
 
 from __future__ import annotations
 
-from functools import partial
-from pathlib import Path
-from typing import Final
+from dataclasses import dataclass
 
-from algorithms.inpainting import inpainting
+from algorithms.plane_inpainting import plane_inpainting
 from algorithms.slice_filling import INTERPOLATIONS, Interpolation
 from daemon.config import Configuration
-from models.inpainting import inpaint, open_inpainter
+from daemon.stages.segmenting import ZOO, at_home
+from models.inpainter import open_inpainter
 
-SHIPPED: Final = Path(__file__).parents[2] / "models" / "zoo" / "inpainting.onnx"
+SHIPPED_INPAINTER = ZOO / "inpainting.onnx"
 
 
-def open_filling(configuration: Configuration, cores: int) -> Interpolation:
-    """The filling of ``volume.interpolation``, its network loaded if it needs one.
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """An interpolation that is ready to fill; ``sha256`` is of its network, empty if it has none."""
+
+    interpolation: Interpolation
+    sha256: str = ""
+
+
+def open_filling(configuration: Configuration, cores: int) -> Filling:
+    """The configured interpolation; a network runs on the hardware that segmentation was given.
 
     Raises
     ------
     ModelError
-        The network is missing, damaged, or no network that inpaints.
+        The inpainting network is missing, damaged, not one, or nothing may run it.
     """
-    section = configuration.volume
-    if section.interpolation != "inpaint":
-        return INTERPOLATIONS[section.interpolation]
-    path = Path(section.inpainting_model) if section.inpainting_model else SHIPPED
-    wanted = configuration.segmentation
-    network = open_inpainter(path, wanted.providers, threads=wanted.threads or cores)
-    return inpainting(partial(inpaint, network))
+    volume, hardware = configuration.volume, configuration.segmentation
+    if volume.interpolation != "inpaint":
+        return Filling(INTERPOLATIONS[volume.interpolation])
+    inpainter = open_inpainter(
+        at_home(volume.inpainting_model) if volume.inpainting_model else SHIPPED_INPAINTER,
+        hardware.providers,
+        allow_cpu_fallback=hardware.allow_cpu_fallback,
+        threads=hardware.threads or cores,
+    )
+    return Filling(plane_inpainting(inpainter), inpainter.spec.sha256)

@@ -52,8 +52,7 @@ def model_path(configuration: Configuration) -> Path:
     configured = configuration.segmentation.model
     voltages = tuple(channel.voltage_kv for channel in configuration.channels)
     if configured:
-        path = Path(configured)
-        return path if path.is_absolute() or path.exists() else ZOO.parents[1] / path
+        return at_home(configured)
     if voltages not in SHIPPED:
         known = "; ".join(" + ".join(f"{kv:g} kV" for kv in key) for key in SHIPPED)
         raise ModelMismatchError(
@@ -62,6 +61,12 @@ def model_path(configuration: Configuration) -> Path:
             f"There are networks for {known}; configure such channels in that order, or a network of yours.",
         )
     return ZOO / SHIPPED[voltages]
+
+
+def at_home(configured: str) -> Path:
+    """A network's path as configured; a relative one that leads nowhere is relative to slicewatch itself."""
+    path = Path(configured)
+    return path if path.is_absolute() or path.exists() else ZOO.parents[1] / path
 
 
 def open_model(configuration: Configuration, cores: int) -> Segmenter:

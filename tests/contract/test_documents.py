@@ -65,6 +65,7 @@ def test_every_key_of_the_summary_is_described():
             "python": "",
             "model": "",
             "model_sha256": "",
+            "inpainting_sha256": "",
             "provider": "",
             "libraries": "",
         },

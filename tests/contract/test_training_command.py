@@ -10,11 +10,15 @@ from pathlib import Path
 import pytest
 
 from daemon.training import quick_settings, shipped_settings
+from models.inpainting_training import InpaintingSettings
 
 ZOO = Path(__file__).parents[2] / "models" / "zoo"
 
 
-@pytest.mark.parametrize("card", sorted(ZOO.glob("*.md")), ids=lambda path: path.stem)
+SEGMENTERS = sorted(path for path in ZOO.glob("*.md") if path.stem != "inpainting")
+
+
+@pytest.mark.parametrize("card", SEGMENTERS, ids=lambda path: path.stem)
 def test_the_card_states_what_the_command_does(card):
     """All settings but the number of threads, which is the machine's."""
     text = card.read_text(encoding="utf-8")
@@ -23,6 +27,16 @@ def test_the_card_states_what_the_command_does(card):
     stated, ours = json.loads(found[1]), json.loads(json.dumps(asdict(shipped_settings())))
     assert {**stated, "threads": 0} == {**ours, "threads": 0}
     assert "slicewatch train late-fusion" in text
+
+
+def test_the_inpainting_card_states_what_the_command_does():
+    """As those of the segmenters."""
+    text = (ZOO / "inpainting.md").read_text(encoding="utf-8")
+    found = re.search(r"```json\n(.*?)```", text, re.DOTALL)
+    assert found is not None
+    stated, ours = json.loads(found[1]), json.loads(json.dumps(asdict(InpaintingSettings())))
+    assert {**stated, "threads": 0} == {**ours, "threads": 0}
+    assert "slicewatch train inpainting" in text
 
 
 def test_quick_is_the_same_way_with_less_of_everything():

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from algorithms.plane_inpainting import plane_inpainting
+from algorithms.slice_filling import INTERPOLATIONS
 from models.evaluation import (
     HeldOut,
     RenderedRun,
@@ -15,6 +17,8 @@ from models.evaluation import (
     score_segmenter,
     segment_run,
 )
+from models.inpainter import open_inpainter
+from models.mimicking_sets import Scale, score_fillings
 from models.model_file import checksum_path
 from models.scenes import HELD_OUT_SEEDS
 from models.session import open_segmenter
@@ -74,9 +78,30 @@ def test_a_shipped_file_holds_nothing_of_the_machine_it_was_made_on(name):
     assert PREFIX.encode() in content
 
 
+def test_the_shipped_inpainter_is_whole_and_explained():
+    """Checksum, size, metadata, card; nothing of the machine it was made on."""
+    path = ZOO / "inpainting.onnx"
+    assert checksum_path(path).is_file()
+    assert path.stat().st_size <= LARGEST_BYTES
+    spec = open_inpainter(path).spec
+    assert spec.torch_difference <= 1e-4
+    assert spec.sha256 in path.with_suffix(".md").read_text()
+    content = path.read_bytes()
+    for trace in (b"site-packages", b"python3", b"stack_trace", b'File "', b"/home/", b"/root/"):
+        assert trace not in content
+
+
+def test_the_shipped_inpainter_is_better_than_the_spline():
+    """On structures it never saw, at least a fifth fewer misplaced voxels than cubic filling."""
+    network = plane_inpainting(open_inpainter(ZOO / "inpainting.onnx"))
+    fillings = {"cubic": INTERPOLATIONS["cubic"], "inpaint": network}
+    scores = score_fillings(fillings, Scale(structures=2, draws=1, slices=16, side_px=96), seed=71)
+    assert scores["inpaint"][0] <= 0.8 * scores["cubic"][0]
+
+
 def test_running_a_network_does_not_need_torch():
     """The daemon's import chain leaves torch alone."""
-    program = "import sys, models.session, models.windows; sys.exit('torch' in sys.modules)"
+    program = "import sys, models.session, models.inpainter, models.windows; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], cwd=ZOO.parents[1], check=False).returncode == 0
 
 

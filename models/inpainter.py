@@ -1,0 +1,129 @@
+"""Runs the exported inpainting network through ONNX Runtime on planes of any size. Does not need torch."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms.plane_inpainting import MAPS
+from models import providers, runtime, tiling
+from models.errors import ModelMetadataInvalidError
+from models.model_file import read_checked
+from models.runtime import Runtime
+from models.session import LARGEST_TILE_PX
+from models.spec import PREFIX
+
+TASK = "inpainting"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class InpainterSpec:
+    """What the file says about itself.
+
+    Attributes:
+        maps: that it takes of a plane, as :func:`algorithms.plane_inpainting.plane_maps` makes them.
+        stride_px: sides of a plane and origins of tiles must be multiples of it.
+        reach_px: input farther away than this does not matter.
+        grid_nm: of the voxels it was trained on.
+        training_data_sha256: of the volumes it was trained on.
+        torch_difference: largest difference from torch's probabilities, seen at export.
+        sha256: of the file; empty until it was read from one.
+    """
+
+    maps: int
+    stride_px: int
+    reach_px: int
+    grid_nm: float
+    training_data_sha256: str
+    torch_difference: float
+    sha256: str = ""
+
+    def to_metadata(self) -> dict[str, str]:
+        """The ``metadata_props`` of a file that holds this network."""
+        fields = asdict(self) | {"format": FORMAT, "task": TASK}
+        del fields["sha256"]  # a file cannot state its own checksum
+        return {PREFIX + key: json.dumps(value) for key, value in fields.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Inpainter:
+    """A network ready to paint; calling it is :data:`algorithms.plane_inpainting.Paint`."""
+
+    spec: InpainterSpec
+    runtime: Runtime
+    largest_tile_px: int = LARGEST_TILE_PX
+
+    def __call__(self, maps: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Probabilities float32 (2, y, x) of pore and solid for maps (MAPS, y, x), of any size.
+
+        The result does not depend on how the plane is cut into tiles.
+        """
+        height, width = maps.shape[-2:]
+        padded = _padded(maps, self.spec.stride_px)
+        probabilities = np.empty((2, *padded.shape[-2:]), dtype=np.float32)
+        rows, columns = (
+            tiling.spans(length, self.largest_tile_px, self.spec.reach_px, self.spec.stride_px)
+            for length in padded.shape[-2:]
+        )
+        for row, column in product(rows, columns):
+            painted = self.runtime.run(padded[None, :, row.covered, column.covered])[0]
+            probabilities[:, row.kept, column.kept] = painted[:, row.kept_inside, column.kept_inside]
+        return probabilities[:, :height, :width]
+
+
+def open_inpainter(
+    path: Path,
+    requested: Sequence[str] = (providers.CPU,),
+    *,
+    allow_cpu_fallback: bool = True,
+    threads: int = 2,
+    largest_tile_px: int = LARGEST_TILE_PX,
+) -> Inpainter:
+    """Load an inpainting network; the arguments are :func:`models.session.open_segmenter`'s.
+
+    Raises:
+        ModelFileMissingError, ModelFileCorruptError, ModelMetadataInvalidError: the file is no good.
+        ProviderUnavailableError: only the CPU works, and falling back to it was not allowed.
+    """
+    content, sha256 = read_checked(path)
+    started = runtime.start(content, requested, path, allow_cpu_fallback=allow_cpu_fallback, threads=threads)
+    spec = _from_metadata(started.metadata, sha256, path)
+    if spec.maps != MAPS or started.input_shape[1:2] != [MAPS]:
+        raise ModelMetadataInvalidError(
+            f"the inpainting network takes {started.input_shape[1]} maps of a plane, not {MAPS}",
+            str(path),
+            "Use models/zoo/inpainting.onnx, or train anew with `slicewatch train inpainting`.",
+        )
+    return Inpainter(spec, started, largest_tile_px)
+
+
+def _from_metadata(metadata: Mapping[str, str], sha256: str, path: Path) -> InpainterSpec:
+    try:
+        fields: dict[str, Any] = {
+            key.removeprefix(PREFIX): json.loads(value)
+            for key, value in metadata.items()
+            if key.startswith(PREFIX)
+        }
+        if fields.pop("task") != TASK or fields.pop("format") != FORMAT:
+            raise ValueError("it is for something else")
+        return InpainterSpec(**fields, sha256=sha256)
+    except (KeyError, TypeError, ValueError) as problem:
+        raise ModelMetadataInvalidError(
+            f"this is no inpainting network of ours: {problem!r}",
+            str(path),
+            "Use models/zoo/inpainting.onnx, or one written by `slicewatch train inpainting`.",
+        ) from problem
+
+
+def _padded(maps: NDArray[np.float32], stride_px: int) -> NDArray[np.float32]:
+    """Sides rounded up to the stride, and to two strides at least, by repeating the last row and column."""
+    missing = [
+        max(tiling.padded_length(length, stride_px), 2 * stride_px) - length for length in maps.shape[-2:]
+    ]
+    return np.pad(maps, ((0, 0), (0, missing[0]), (0, missing[1])), mode="edge") if any(missing) else maps
