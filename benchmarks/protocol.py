@@ -81,6 +81,8 @@ def _throughputs(keys: Keys, suffix: str, *, quick: bool) -> dict[str, float]:
             Ears(there, count, keys.client) as bare_ears,
         ):
             sides = ((our_ears, publish), (bare_ears, send))
+            for ears, say in sides:
+                _await_subscribers(ears, lambda say=say: say(_thickness(0, 0.0), 1))
             for load in _loads():
                 (ours, bare), missed = _raced(load, sides, bursts=4 if quick else 20)
                 size = sum(map(len, encode(load.message, _ENVELOPE)))
@@ -95,8 +97,6 @@ def _throughputs(keys: Keys, suffix: str, *, quick: bool) -> dict[str, float]:
 def _raced(load: Load, sides: Sequence[tuple[Ears, Send]], bursts: int) -> tuple[list[float], int]:
     """Seconds of each side's quickest burst until the last subscriber has it all; and messages missed."""
     quickest, missed = [math.inf for _ in sides], 0
-    for ears, say in sides:
-        _await_subscribers(ears, lambda say=say: say(load.message, 1))
     for _ in range(bursts):
         for number, (ears, say) in enumerate(sides):
             seconds, lost = _burst(ears, lambda say=say: say(load.message, load.burst), load.burst)
