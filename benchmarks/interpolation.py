@@ -39,9 +39,9 @@ from models.mimicking_sets import (
 )
 
 TARGET_NM = 10.0
-QUICK = Scale(structures=5, draws=4, slices=32, side_px=128)
-FULL = Scale(structures=25, draws=4, slices=64, side_px=192)
-"""25 structures as published, with 4 instead of 10 draws of each, to end within minutes."""
+QUICK = Scale(structures=3, draws=2, slices=24, side_px=112)
+FULL = Scale(structures=25, draws=2, slices=64, side_px=192)
+"""25 structures as published, with 2 instead of 10 draws of each, to end within minutes."""
 
 THICKER = Milling(12.5, 4.0)
 """Where nearest filling, no repositioning and the 10 nm grid all come near their published figures."""

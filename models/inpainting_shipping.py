@@ -108,7 +108,7 @@ Tells solid from pore on the planes of the isotropic volume that were milled awa
 
 Planes between the slices of other structures than in training, hierarchical nanoporous gold, slices of
 10.16 ± 3.12 nm on a {spec.grid_nm:g} nm grid; measured planes included, {origin.date}.
-`python -m benchmarks interpolation` measures the same on 100 sets.
+`python -m benchmarks interpolation` measures the same on 50 sets.
 
 | | MP % | MGP % | mean Dice |
 |---|---|---|---|
