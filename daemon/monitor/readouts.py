@@ -94,4 +94,4 @@ def volume_readout(view: RunView) -> str:
     voxel_nm = view.planes.grid_nm
     z, y, x = (length(count * voxel_nm) for count in view.planes.shape)
     enough = view.metrics[max(view.metrics)].representative.partition(":")[0] if view.metrics else ""
-    return f"{x} × {y} × {z}  ·  voxel {length(voxel_nm)}  ·  representative: {enough or UNKNOWN}"
+    return f"{x} × {y} × {z}  ·  representative: {enough or UNKNOWN}  ·  voxel {length(voxel_nm)}"

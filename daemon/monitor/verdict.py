@@ -18,7 +18,8 @@ from daemon.monitor.units import duration, with_sigma
 from daemon.view import RunView
 
 CPU_PROVIDER = "CPUExecutionProvider"
-OVERDUE = 3.0  # usual intervals without an image after which the microscope has stalled
+OVERDUE = 3.0  # usual intervals without an image after which the microscope has stalled …
+PATIENT_S = 60.0  # … but never before this: nobody can act on seconds
 CLOSE = 0.7  # share of the drift test's threshold from which it is worth a look
 GRAVE = ("drift", "limit", "disk", "no slice", "stands still", "unreachable")
 
@@ -55,7 +56,7 @@ def judge(feed: Feed) -> Judgement:
 def is_overdue(run: RunMessage, age_s: float) -> bool:
     """Whether the microscope should have written an image long ago."""
     waits = run.state in (RunState.WAITING, RunState.WORKING)
-    return waits and age_s > OVERDUE * run.usual_interval_s
+    return waits and age_s > max(PATIENT_S, OVERDUE * run.usual_interval_s)
 
 
 def image_age_s(feed: Feed) -> float:
