@@ -173,8 +173,9 @@ def test_no_view_shuts_anybody_out(browser: Browser, address: str, view: str) ->
         found = Axe().run(visit.page).response["violations"]
         grave = [(f["id"], f["nodes"][0]["html"]) for f in found if f["impact"] in SERIOUS]
         assert grave == [], theme
-        visit.page.get_by_role("button", name="Light or dark").click()
-        expect(visit.page.locator("body")).to_have_class(re.compile("body--light"))
+        if theme == "dark":
+            visit.page.get_by_role("button", name="Light or dark").click()
+            expect(visit.page.locator("body")).to_have_class(re.compile("body--light"))
     visit.page.close()
 
 
