@@ -147,8 +147,9 @@ def test_a_click_in_one_cut_moves_the_others_and_the_solid_turns(browser: Browse
     expect(captions).not_to_have_text(before)
     expect(visit.page.locator(".cross")).to_have_count(3)
     expect(visit.panel("surface").locator(".readout")).to_contain_text("outline of", timeout=SOON_MS)
-    planes = visit.page.evaluate("performance.getEntriesByType('resource').map(e => e.name)")
-    assert any(name.endswith(".stl") for name in planes)
+    visit.page.wait_for_function(
+        "performance.getEntriesByType('resource').some(entry => entry.name.endsWith('.stl'))"
+    )
     visit.keep("volume")
     visit.end()
 
