@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from algorithms.depth_response import DepthResponse
 from algorithms.electrons import layer_depths_nm
 from algorithms.imaging import backscatter_image
 from algorithms.instrument import Conditions, Instrument, curtain_profiles, expose, wandering
@@ -47,10 +48,19 @@ def true_labels(structure: HierarchicalStructure, depth_nm: float, grid: FaceGri
 
 
 def clean_face(
-    structure: HierarchicalStructure, depth_nm: float, grid: FaceGrid, voltage_kv: float
+    structure: HierarchicalStructure,
+    depth_nm: float,
+    grid: FaceGrid,
+    voltage_kv: float,
+    response: DepthResponse | None = None,
 ) -> NDArray[np.float32]:
-    """The noise-free backscatter signal of the face at this depth: float32 (height, width), in [0, 1]."""
-    return clean_faces(structure, depth_nm, grid, (voltage_kv,))[0][0]
+    """The noise-free backscatter signal of the face at this depth: float32 (height, width), in [0, 1].
+
+    Without a ``response`` it is that of the formulas.
+    """
+    depths_nm = layer_depths_nm(voltage_kv)
+    layers = solid_at(structure, depth_nm + depths_nm, grid.y_nm, grid.x_nm)
+    return backscatter_image(layers, depths_nm, voltage_kv, (grid.pixel_y_nm, grid.pixel_x_nm), response)
 
 
 def clean_faces(

@@ -29,6 +29,10 @@ GOLD_STEEPER = 0.5
 """A film of gold looks like bulk gold at this share of the thickness that the ratio of ranges gives: what
 comes back from gold comes from nearer its surface. Set to agree best with Monte Carlo images at 1, 2 and 4 kV
 (correlation, see `python -m benchmarks montecarlo`)."""
+TRUSTED_SHARE = 0.03
+"""Smaller responses drown in the error of the table."""
+SLOWEST_DECAY = 1e-3
+"""Per nm, below the table."""
 FINE_NM = 0.5
 """Step of the tabulated response; between its entries the nearest is taken."""
 
@@ -58,18 +62,17 @@ def tabulated_response(
     """From the coefficient of bulk gold below each of the rising depths of epoxy (the first 0), and of epoxy.
 
     The reduced depth is the equivalent depth in epoxy, nm; gold uses it up faster by the ratio of the ranges.
-    Below the last entry the response goes on as the exponential through its last half.
+    Below the last entry above TRUSTED_SHARE it goes on as an exponential through that one and the one before.
     """
     share = np.clip((gold_eta - epoxy_eta) / (gold_eta[0] - epoxy_eta), 1e-4, 1.0)
     share = np.minimum.accumulate(share)
-    half = len(share) // 2
-    decay = np.log(share[half] / share[-1]) / (depths_nm[-1] - depths_nm[half])
-    decay = max(float(decay), 1e-3)
-    fine_nm = np.arange(0.0, depths_nm[-1] + 12.0 / decay, FINE_NM)
-    beyond = share[-1] * np.exp(-decay * (fine_nm - depths_nm[-1]))
-    table = np.where(fine_nm <= depths_nm[-1], np.interp(fine_nm, depths_nm, share), beyond).astype(
-        np.float32
-    )
+    last = max(int(np.flatnonzero(share > TRUSTED_SHARE)[-1]), 1)
+    decay = float(np.log(share[last - 1] / share[last]) / (depths_nm[last] - depths_nm[last - 1]))
+    decay = max(decay, SLOWEST_DECAY)
+    fine_nm = np.arange(0.0, depths_nm[last] + 12.0 / decay, FINE_NM)
+    beyond = share[last] * np.exp(-decay * (fine_nm - depths_nm[last]))
+    inside = np.interp(fine_nm, depths_nm, share)
+    table = np.where(fine_nm <= depths_nm[last], inside, beyond).astype(np.float32)
     table[-1] = 0.0
     gold_nm = GOLD_STEEPER * electron_range_nm(GOLD, voltage_kv) / electron_range_nm(EPOXY, voltage_kv)
 

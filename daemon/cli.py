@@ -16,6 +16,7 @@ import typer
 from daemon import __version__
 from daemon.keys_command import keys_app
 from daemon.logs import configure_logs
+from daemon.picture import Picture
 from daemon.synthesize.commands import app as synthesize_app
 
 app = typer.Typer(
@@ -112,12 +113,23 @@ def demo(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the emulated sample and microscope.")] = 1,
     headless: Annotated[bool, typer.Option("--headless", help="No monitor; ends by itself.")] = False,
+    picture: Annotated[
+        Picture, typer.Option(help="How the beam sees the sample; montecarlo needs Warp and minutes.")
+    ] = Picture.FORMULA,
     as_json: Json = False,
 ) -> None:
     """Watch an emulated microscope at work: emulator, daemon and monitor, nothing to set up."""
     from daemon.demo import run_demo
 
-    summary = run_demo(slices=slices, size=size, workdir=workdir, seed=seed, headless=headless, quiet=as_json)
+    summary = run_demo(
+        slices=slices,
+        size=size,
+        workdir=workdir,
+        seed=seed,
+        headless=headless,
+        quiet=as_json,
+        picture=picture,
+    )
     if as_json:
         typer.echo(json.dumps(summary))
 
@@ -136,6 +148,9 @@ def emulate(
     config: Annotated[
         Path | None, typer.Option(metavar="FILE.toml", help="Where to write a fitting configuration.")
     ] = None,
+    picture: Annotated[
+        Picture, typer.Option(help="How the beam sees the sample; montecarlo needs Warp and minutes.")
+    ] = Picture.FORMULA,
     _list_faults: Annotated[
         bool,
         typer.Option(
@@ -155,6 +170,7 @@ def emulate(
         faults=fault or [],
         truth=truth,
         config=config,
+        picture=picture,
     )
 
 

@@ -25,6 +25,7 @@ from daemon.emulator import FAULTS, EmulatorSettings, configuration_table, emula
 from daemon.errors import FolderError, SlicewatchError
 from daemon.evaluation import evaluate
 from daemon.outputs import Outputs
+from daemon.picture import Picture
 from daemon.report import write_report
 from daemon.toml_text import toml_text
 from daemon.volume_store import write_atomically
@@ -93,6 +94,7 @@ def emulate_project(
     faults: Sequence[str],
     truth: Path | None,
     config: Path | None,
+    picture: Picture = Picture.FORMULA,
 ) -> None:
     """Write an emulated project, its truth, and a configuration for it if asked.
 
@@ -108,6 +110,7 @@ def emulate_project(
         seed=seed,
         interval_s=interval_s,
         faults=tuple(parse_fault(fault) for fault in faults),
+        picture=picture,
     )
     if config is not None:
         output = folder.parent / f"{folder.name}-slicewatch"
@@ -130,6 +133,7 @@ def run_demo(
     seed: int,
     headless: bool,
     quiet: bool,
+    picture: Picture = Picture.FORMULA,
 ) -> dict[str, Any]:
     """Run the whole job on an emulated microscope; the summary against its truth.
 
@@ -150,9 +154,8 @@ def run_demo(
             _start(stack, _monitor_command(ports), folder.root / "monitor.log")
             console.print(f"monitor: [bold]http://127.0.0.1:{ports[2]}[/]")
         interval_s = 2.0 if is_terminal else 0.0
-        microscope = _start(
-            stack, _emulator_command(folder, slices, size, seed, interval_s), folder.root / "emulator.log"
-        )
+        command = [*_emulator_command(folder, slices, size, seed, interval_s), "--picture", picture.value]
+        microscope = _start(stack, command, folder.root / "emulator.log")
         _await_project(folder, microscope)
         daemon = _start(stack, ["run", str(folder.config)], folder.log if quiet else None)
         if daemon.wait() != 0:

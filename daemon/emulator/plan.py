@@ -34,6 +34,7 @@ class Stream(IntEnum):
     FAULT = 9
     IDENTITY = 10
     TOP_VIEW = 11
+    REDEPOSITION = 12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,6 +92,8 @@ def _depths_nm(settings: EmulatorSettings) -> NDArray[np.float64]:
     for fault in settings.faults:
         if fault.kind == DRIFT_FAULT:
             thickness_nm[max(fault.slice_number - 2, 0) :] += milling.drift_shift_sigma * milling.sigma_nm
+    if milling.grid_nm > 0:
+        thickness_nm = np.maximum(np.rint(thickness_nm / milling.grid_nm), 1) * milling.grid_nm
     return np.concatenate(([0.0], np.cumsum(thickness_nm)))
 
 

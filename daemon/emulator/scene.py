@@ -12,10 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.acquisition import FaceGrid, clean_face
+from algorithms.acquisition import FaceGrid
 from algorithms.instrument import Conditions, curtain_profiles, expose, wandering
 from algorithms.marks import Box, PixelGrid, box_coverage, cross_coverage, edge_coverage, mark_centre_px
+from algorithms.redeposition import redeposited
 from algorithms.structures import HierarchicalStructure, hierarchical_structure
+from daemon.emulator.beam import Shot, photograph_face
 from daemon.emulator.layout import CrossLayout, Layout, RulerLayout, lay_out
 from daemon.emulator.plan import Plan, Stream, pixel_y_nm, plan_run, random_stream
 from daemon.emulator.settings import EmulatorSettings
@@ -83,7 +85,7 @@ def clean_signal(scene: Scene, index: int, channel: int, margin_rows: int = 0) -
     settings, layout = scene.settings, scene.layout
     grid = _grid(settings, scene.plan.shifts_px[index, channel], margin_rows)
     depth_nm = float(scene.plan.depths_nm[index])
-    signal = _sample(scene, grid, depth_nm, settings.voltages_kv[channel])
+    signal = _sample(scene, grid, depth_nm, index, channel)
     grain = texture_at(scene.grain, depth_nm, *_nm(settings, grid)) * settings.signals.grain
     for level, coverage in _face_parts(settings, layout, grid, depth_nm):
         _paint(signal, np.float32(level) * (1.0 + grain), coverage)
@@ -93,7 +95,7 @@ def clean_signal(scene: Scene, index: int, channel: int, margin_rows: int = 0) -
     return signal
 
 
-def _sample(scene: Scene, grid: PixelGrid, depth_nm: float, voltage_kv: float) -> Signal:
+def _sample(scene: Scene, grid: PixelGrid, depth_nm: float, index: int, channel: int) -> Signal:
     """The nanoporous sample where it is visible, below the layer and left of the wall; 0 elsewhere."""
     settings, layout = scene.settings, scene.layout
     top = max(int(layout.layer_bottom_px - grid.origin_y_px) - 1, 0)
@@ -107,8 +109,21 @@ def _sample(scene: Scene, grid: PixelGrid, depth_nm: float, voltage_kv: float) -
         grid.origin_x_px,
     )
     signal = np.zeros((grid.height, grid.width), dtype=np.float32)
-    signal[top:, :right] = clean_face(scene.structure, depth_nm, face, voltage_kv)
+    key = (settings.seed, index, channel)
+    electrons = settings.recording.simulated_electrons
+    shot = Shot(scene.structure, depth_nm, face, settings.voltages_kv[channel], key, electrons)
+    signal[top:, :right] = _under_film(scene, index, photograph_face(settings.picture, shot))
     return signal
+
+
+def _under_film(scene: Scene, index: int, face: Signal) -> Signal:
+    """The face below what the mill has thrown back onto it; the film changes slowly with depth."""
+    strength = scene.settings.sample.redeposition
+    if strength == 0:
+        return face
+    rng = random_stream(scene.settings, Stream.REDEPOSITION)
+    profiles = curtain_profiles(scene.plan.depths_nm, face.shape[1], rng, width_px=40.0, persistence_nm=300.0)
+    return redeposited(face, profiles[index], strength)
 
 
 def _face_parts(

@@ -10,6 +10,7 @@ from typing import Literal
 
 from algorithms.instrument import Instrument, default_instrument
 from daemon.errors import ConfigurationError
+from daemon.picture import Picture
 
 SMALLEST_PX = (256, 320)
 """Below this height and width there is no room for a ruler, a fiducial and a region of interest."""
@@ -52,6 +53,8 @@ class SampleDesign:
     solid_fraction: float = 0.125
     coarse_ligament_nm: float = 110.0
     fine_ligament_nm: float = 15.0
+    redeposition: float = 0.0
+    """Share of the signal at the face's lower edge that comes from a film of milled material."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,8 @@ class MillingDesign:
     target_nm: float = 10.0
     mean_nm: float = 10.16
     sigma_nm: float = 3.12
+    grid_nm: float = 0.0
+    """Thicknesses are whole multiples of it, one at least (a mimicking series); 0: any."""
     drift_shift_sigma: float = 2.0
     """By how many σ the fault ``drift`` raises the mean thickness."""
     blind_share: float = 0.35
@@ -113,6 +118,8 @@ class RecordingDesign:
     dwell_s: float = 30e-6
     beam_current_a: float = 50e-12
     detector: str = "TLD"
+    simulated_electrons: int = 100
+    """Per pixel of a Monte Carlo picture. Their noise comes on top of the instrument's."""
     instruments: tuple[Instrument, ...] | None = None
     """One per voltage; None: each voltage's default."""
 
@@ -122,7 +129,8 @@ class EmulatorSettings:
     """One emulated run.
 
     ``folder_voltages_kv`` gives the voltages in the order of acquisition and of the folders "SEM Image",
-    "SEM Image 2", …; None puts the reference voltage first and the others after it.
+    "SEM Image 2", …; None puts the reference voltage first and the others after it. ``picture`` is how the
+    beam sees the sample (docs/decisions/fast-image.md).
 
     Raises
     ------
@@ -148,6 +156,7 @@ class EmulatorSettings:
     milling: MillingDesign = field(default_factory=MillingDesign)
     stage: StageDesign = field(default_factory=StageDesign)
     recording: RecordingDesign = field(default_factory=RecordingDesign)
+    picture: Picture = Picture.FORMULA
 
     def __post_init__(self) -> None:
         for complaint in _complaints(self):

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from daemon.picture import Picture
 from daemon.synthesize.options import Method, StructureKind
 
 app = typer.Typer(
@@ -140,6 +141,72 @@ def slices(
     )
     synthesize_slices(plan, out, Labour(threads, scheduler) if threads else Labour(scheduler=scheduler))
     typer.echo(f"{out}: {', '.join(f'{name}.ome.zarr' for name in plan.names)}, slices.json, slices.png")
+
+
+@app.command()
+def dataset(
+    out: Out,
+    slices: Annotated[int, typer.Option(min=2, help="Faces.")] = 40,
+    size: Annotated[tuple[int, int], typer.Option(metavar="H W", help="Image size in px.")] = (384, 512),
+    thickness: Annotated[float, typer.Option(metavar="NM", min=0.1, help="Mean, gamma-distributed.")] = 10.16,
+    sigma: Annotated[float, typer.Option(metavar="NM", min=0.01, help="Standard deviation of it.")] = 3.12,
+    grid: Annotated[
+        float, typer.Option(metavar="NM", min=0.0, help="Whole multiples of it (mimicking); 0: any.")
+    ] = 2.5,
+    solid_fraction: Annotated[float, typer.Option(min=0.04, max=0.36)] = 0.125,
+    ligament: Annotated[tuple[float, float], typer.Option(metavar="NM NM", help="Coarse and fine.")] = (
+        110.0,
+        15.0,
+    ),
+    redeposition: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Film at the face's lower edge, share of the signal.")
+    ] = 0.05,
+    picture: Annotated[Picture, typer.Option(help="How the beam sees the sample.")] = Picture.NETWORK,
+    project: Annotated[bool, typer.Option(help="Write the microscope's project too.")] = True,
+    seed: Seed = 0,
+) -> None:
+    """Matched images with truth, as OME-Zarr and as a microscope's project, versioned by their content."""
+    from rich.console import Console
+
+    from daemon.emulator.settings import EmulatorSettings, MillingDesign, SampleDesign
+    from daemon.synthesize.dataset import synthesize_dataset
+
+    settings = EmulatorSettings(
+        slices=slices,
+        height=size[0],
+        width=size[1],
+        seed=seed,
+        picture=picture,
+        milling=MillingDesign(mean_nm=thickness, sigma_nm=sigma, grid_nm=grid),
+        sample=SampleDesign(
+            solid_fraction=solid_fraction,
+            coarse_ligament_nm=ligament[0],
+            fine_ligament_nm=ligament[1],
+            redeposition=redeposition,
+        ),
+    )
+    console = Console(stderr=True, highlight=False)
+    manifest = synthesize_dataset(
+        settings, out, project=project, told=lambda done, all_: console.print(f"slice {done} of {all_}")
+    )
+    typer.echo(f"{out}: version {manifest['version']}, dataset.json says what it is")
+
+
+@app.command()
+def backscatter(
+    out: Out,
+    electrons: Annotated[int, typer.Option(min=100, help="Of every run.")] = 20_000,
+    threads: Annotated[int, typer.Option(min=1, help="Runs at once.")] = 2,
+    seed: Seed = 0,
+) -> None:
+    """Simulate bulk materials under epoxy and train the network of the fast image on them."""
+    from daemon.synthesize.backscatter import train_backscatter
+
+    fit = train_backscatter(out, electrons=electrons, threads=threads, seed=seed)
+    typer.echo(
+        f"{out / 'backscatter.npz'}: error {fit.held_out_rms:.4f} on runs held out "
+        f"(that of the runs is {fit.noise:.4f})"
+    )
 
 
 def _percent(shares: list[float]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
@@ -12,12 +12,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from algorithms.volume_figures import MetricFigures
-from daemon.report.style import BLUE, GREEN, ORANGE, RC
+from daemon.report.style import BLUE, GREEN, GREY, ORANGE, RC
 from daemon.synthesize.designs import Specimen
 from daemon.volume_store import replace_file
 
+Numbers = NDArray[np.float64]
+Learned = Callable[[float, Numbers], Numbers]
 PHASE_COLOURS: Final = ListedColormap(["#1b1d22", "#e3b341", "#5b8bb0"])
 AXES: Final = (("x", BLUE), ("y", ORANGE), ("z", GREEN))
 
@@ -37,6 +40,34 @@ def draw_structure(specimen: Specimen, report: dict[str, Any], measured: MetricF
         size.plot([row["edge_nm"] for row in rows], [row["e_lpf"] for row in rows], "o-", color=BLUE)
         size.set(title="anisotropy of a finite sample", xlabel="edge of the cube (nm)", ylabel="mean e_LPF")
         size.set_ylim(0, None)
+        save(figure, path)
+
+
+def draw_shine_through(inputs: Numbers, eta: Numbers, learned: Learned, path: Path) -> None:
+    """How the contrast of gold fades under epoxy at 1, 2 and 4 kV: simulated runs as points (rows of mean
+    atomic number, kV and nm, and their coefficients), the network as lines, and where each falls to 1/e."""
+    heaviest, lightest = inputs[:, 0].max(), inputs[:, 0].min()
+    fine_nm = np.arange(0.0, 191.0)
+    with mpl.rc_context(RC):
+        figure = Figure(figsize=(7.2, 4.2))
+        axes = figure.subplots()
+        for kev, (_, colour) in zip((1.0, 2.0, 4.0), AXES, strict=True):
+            rows = (inputs[:, 0] == heaviest) & (inputs[:, 1] == kev)
+            floor = eta[(inputs[:, 0] == lightest) & (inputs[:, 1] == kev)].mean()
+            top = eta[rows & (inputs[:, 2] == 0)][0]
+            axes.plot(inputs[rows, 2], (eta[rows] - floor) / (top - floor), "o", ms=4, color=colour)
+            line = learned(kev, fine_nm)
+            axes.plot(fine_nm, line, color=colour, lw=1.4, label=f"{kev:g} kV")
+            seen_nm = fine_nm[np.argmax(line < np.exp(-1))]
+            axes.annotate(f"{seen_nm:.0f} nm", (seen_nm, np.exp(-1)), (4, 6), textcoords="offset points")
+        axes.axhline(np.exp(-1), color=GREY, lw=1, ls="--")
+        axes.set(
+            title="shine-through: contrast of gold under epoxy (points: Monte Carlo, lines: network)",
+            xlabel="epoxy above the gold (nm)",
+            ylabel="contrast over that at the face",
+            xlim=(0, 190),
+        )
+        axes.legend(frameon=False)
         save(figure, path)
 
 

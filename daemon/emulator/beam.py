@@ -1,0 +1,88 @@
+"""How the emulated beam sees the sample: by formula, by learned depth response, or electron by electron."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms.acquisition import FaceGrid, clean_face
+from algorithms.electrons import EPOXY, electron_range_nm
+from algorithms.structures import HierarchicalStructure, solid_at
+from daemon.picture import Picture
+
+Signal = NDArray[np.float32]
+SEEN_SHARE: Final = 0.6
+"""Of the range in epoxy: what is deeper sends nothing back."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shot:
+    """A face to photograph: at a depth, on a grid of pixels, at a voltage; ``key`` seeds its electrons, and
+    ``electrons`` of them are sent at every pixel of a Monte Carlo image."""
+
+    structure: HierarchicalStructure
+    depth_nm: float
+    grid: FaceGrid
+    voltage_kv: float
+    key: tuple[int, ...]
+    electrons: int
+
+
+def photograph_face(picture: Picture, shot: Shot) -> Signal:
+    """Backscattered electrons per incident electron: float32 (height, width)."""
+    return _PICTURES[picture](shot)
+
+
+def _by_formula(shot: Shot) -> Signal:
+    return clean_face(shot.structure, shot.depth_nm, shot.grid, shot.voltage_kv)
+
+
+def _by_network(shot: Shot) -> Signal:
+    from models.backscatter import network_response
+
+    response = network_response(shot.voltage_kv)
+    return clean_face(shot.structure, shot.depth_nm, shot.grid, shot.voltage_kv, response)
+
+
+def _by_monte_carlo(shot: Shot) -> Signal:
+    """Needs Warp. The sample is cut into voxels as wide as a pixel."""
+    from algorithms.electron_transport.cells import pack_cells
+    from algorithms.electron_transport.exposure import (
+        Beam,
+        Raster,
+        best_device,
+        count_detected,
+        load_sample,
+    )
+    from algorithms.electron_transport.materials import EPOXY as RESIN
+    from algorithms.electron_transport.materials import GOLD
+
+    grid = shot.grid
+    cells = pack_cells(_voxels(shot))
+    sample = load_sample(cells, grid.pixel_x_nm, [RESIN, GOLD], best_device())
+    raster = Raster(grid.height, grid.width, grid.pixel_y_nm, grid.pixel_x_nm, shot.electrons)
+    threads = os.cpu_count() or 1
+    counts = count_detected(sample, Beam(shot.voltage_kv), raster, shot.key, threads=threads)
+    return (counts / shot.electrons).astype(np.float32)
+
+
+def _voxels(shot: Shot) -> NDArray[np.uint8]:
+    """Cubic voxels (z, y, x) below the face; pixel (i, j) is hit at ((i + ½), (j + ½)) pixels in them."""
+    grid, edge_nm = shot.grid, shot.grid.pixel_x_nm
+    deep = int(np.ceil(SEEN_SHARE * electron_range_nm(EPOXY, shot.voltage_kv) / edge_nm))
+    rows = int(np.ceil(grid.height * grid.pixel_y_nm / edge_nm))
+    z_nm = shot.depth_nm + (np.arange(deep, dtype=np.float64) + 0.5) * edge_nm
+    y_nm = float(grid.y_nm[0]) - grid.pixel_y_nm / 2 + (np.arange(rows, dtype=np.float64) + 0.5) * edge_nm
+    return solid_at(shot.structure, z_nm, y_nm, grid.x_nm)
+
+
+_PICTURES: Final[Mapping[Picture, Callable[[Shot], Signal]]] = {
+    Picture.FORMULA: _by_formula,
+    Picture.NETWORK: _by_network,
+    Picture.MONTE_CARLO: _by_monte_carlo,
+}
