@@ -24,6 +24,7 @@ from algorithms.electron_transport.tables import (
     LOWEST_BEAM_KEV,
     rate_tables,
 )
+from algorithms.electron_transport.target import Target
 
 BAND_ELECTRONS = 200_000
 """Electrons in a launch on the CPU: about a second, so that progress is seen and threads end together."""
@@ -110,7 +111,7 @@ def load_sample(
     tables = rate_tables(materials)
     if int((cells & 7).max()) >= len(materials):
         raise ValueError(f"phase {int((cells & 7).max())} has no material: {len(materials)} were given")
-    target = kernels.Target()
+    target = Target()
     target.cells = wp.array(np.ascontiguousarray(cells), dtype=wp.uint8, device=device)
     target.rates = wp.array(tables.rates, dtype=float, device=device)
     target.limits = wp.array(tables.limits, dtype=float, device=device)

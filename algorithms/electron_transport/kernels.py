@@ -15,6 +15,7 @@ deeper than its remaining path: then it can end in no other way, so nothing is n
 import warp as wp
 
 from algorithms.electron_transport.philox import philox, unit
+from algorithms.electron_transport.target import Target, cell_at, rate, slope, way_out
 
 wp.config.log_level = wp.LOG_ERROR
 
@@ -26,19 +27,6 @@ ABSORBED, ESCAPED, LOST = 0, 1, 2
 _ABSORBED, _ESCAPED, _LOST = wp.constant(ABSORBED), wp.constant(ESCAPED), wp.constant(LOST)
 _SCREENING = wp.constant(7.0e-3)
 _RUNNING = wp.constant(-1)
-
-
-@wp.struct
-class Target:
-    """Cells uint8 (z, y, x) of one voxel size, and the tables of their phases."""
-
-    cells: wp.array3d(dtype=wp.uint8)
-    voxel_nm: float
-    rates: wp.array3d(dtype=float)
-    limits: wp.array2d(dtype=float)
-    log_cutoff: float
-    entries_per_log: float
-    cutoff_kev: float
 
 
 @wp.struct
@@ -98,36 +86,6 @@ class Flight:
 
 
 @wp.func
-def folded(index: int, size: int):
-    """The index in a volume that is continued by reflection."""
-    period = 2 * size
-    rest = index - period * (index // period)
-    if rest < 0:
-        rest = rest + period
-    if rest >= size:
-        rest = period - 1 - rest
-    return rest
-
-
-@wp.func
-def cell_at(target: Target, z: int, y: int, x: int):
-    return int(
-        target.cells[
-            folded(z, target.cells.shape[0]),
-            folded(y, target.cells.shape[1]),
-            folded(x, target.cells.shape[2]),
-        ]
-    )
-
-
-@wp.func
-def way_out(place: float, step: float, voxel: int, reach_px: int, voxel_nm: float):
-    """Distance along one axis to the end of a cube of 2·reach + 1 voxels."""
-    far = wp.where(step > 0.0, float(voxel + reach_px + 1), float(voxel - reach_px)) * voxel_nm
-    return (far - place) / wp.where(wp.abs(step) > 1.0e-6, step, wp.where(step > 0.0, 1.0e-6, -1.0e-6))
-
-
-@wp.func
 def turned(direction: wp.vec3, cos_polar: float, azimuth: float):
     """The direction deflected by a polar angle, towards an azimuth (frame: Duff et al., JCGT 6, 2017)."""
     sin_polar = wp.sqrt(wp.max(0.0, 1.0 - cos_polar * cos_polar))
@@ -161,18 +119,6 @@ def follow(target: Target, electron: Electron, pixel: wp.uint32, number: wp.uint
         if step > wp.uint32(LONGEST) and electron.fate == _RUNNING:
             electron.fate = _LOST
     return electron
-
-
-@wp.func
-def rate(target: Target, phase: int, row: int, part: float, which: int):
-    low = target.rates[phase, row, which]
-    return low + part * (target.rates[phase, row + 1, which] - low)
-
-
-@wp.func
-def slope(target: Target, phase: int, row: int, which: int):
-    """Change of a rate per e-fold of energy."""
-    return (target.rates[phase, row + 1, which] - target.rates[phase, row, which]) * target.entries_per_log
 
 
 @wp.func

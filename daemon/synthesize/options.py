@@ -15,6 +15,8 @@ class StructureKind(StrEnum):
 
 
 class Method(StrEnum):
-    """How a face is photographed."""
+    """How a face is photographed: electron by electron, or fast and without noise (gold in epoxy only)."""
 
     MONTE_CARLO = "montecarlo"
+    NETWORK = "network"
+    FORMULA = "formula"

@@ -87,6 +87,21 @@ def test_slices_show_the_gold_of_the_face(structure: Path, tmp_path: Path) -> No
     assert (out / "slices.png").is_file()
 
 
+def test_fast_slices_agree_with_simulated_ones(structure: Path, tmp_path: Path) -> None:
+    """By network and by formula the same faces, without noise; other materials need Monte Carlo."""
+    plan = _plan(structure, electrons=60, voltages_kv=(1.0,), depths_nm=(5.0,))
+    synthesize_slices(plan, tmp_path / "montecarlo", Labour(2))
+    simulated = _counts(tmp_path / "montecarlo", "1kV")[0]
+    for method in (Method.NETWORK, Method.FORMULA):
+        synthesize_slices(replace(plan, method=method), tmp_path / method.value, Labour(1))
+        fast = _counts(tmp_path / method.value, "1kV")[0]
+        assert np.corrcoef(fast.ravel(), simulated.ravel())[0, 1] > 0.8
+    with pytest.raises(ConfigurationError, match="materials carbon"):
+        synthesize_slices(
+            replace(plan, method=Method.NETWORK, materials=("carbon", "gold")), tmp_path / "x", Labour(1)
+        )
+
+
 def test_killed_slices_go_on_to_the_same_bytes(structure: Path, tmp_path: Path) -> None:
     """kill -9 after the first image is on the disk; started again it ends with what one go would give."""
     plan = _plan(structure, electrons=20, voltages_kv=(1.0,), depths_nm=tuple((np.arange(12) * 5.0).tolist()))
