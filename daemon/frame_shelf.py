@@ -1,23 +1,27 @@
 """Reads ready files one by one and keeps their images until their slice is decided.
 
-At most a few slices wait at any time, because files are read in the order of their slices (back-pressure):
-the folder itself is the queue.
+What a restart would have to read again is spooled, for its file may be overwritten meanwhile. At most a few
+slices wait at any time, because files are read in the order of their slices (back-pressure): the folder
+itself is the queue.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from daemon.assembly import FileRejected, FrameArrived
-from daemon.assembly_state import AssemblyState, FrameRecord
+from daemon.assembly import FileRejected, FrameArrived, SliceComplete, as_slice
+from daemon.assembly_state import AssemblyRules, AssemblyState, FrameRecord
 from daemon.config import Configuration
 from daemon.errors import FileUnreadableError, JournalError
 from daemon.intake import given_up_event, read_event
-from daemon.items import FileReady, Frame
+from daemon.items import FileReady, Frame, Slice
 from daemon.journal import FileVersion
 from daemon.metadata.plain import Sidecar, sidecar_of
-from daemon.reader import read_frame
+from daemon.outputs import Outputs
+from daemon.reader import decoded, snapshot
+from daemon.spool import Spool
 from daemon.watch import GivenUp
 
 Arrival = tuple[FrameArrived | FileRejected, FileVersion]
@@ -25,11 +29,18 @@ Arrival = tuple[FrameArrived | FileRejected, FileVersion]
 
 @dataclass(frozen=True, slots=True)
 class FrameShelf:
-    """Images of one run; ``frames`` by sha256 are those whose slice is not decided."""
+    """Images of one run; ``frames`` by sha256 are those whose slice is not decided.
+
+    ``faces`` are the sha256 of the images of slices that the network may look at again, ``unsaved`` the bytes
+    of files that were read since the last commit.
+    """
 
     pattern: str
     sidecar: Sidecar
+    spool: Spool
     frames: dict[str, Frame] = field(default_factory=dict[str, Frame])
+    faces: dict[int, frozenset[str]] = field(default_factory=dict[int, frozenset[str]])
+    unsaved: dict[str, bytes] = field(default_factory=dict[str, bytes])
 
     def read(self, ready: FileReady) -> Arrival:
         """The event of a complete file, and what the journal keeps of it.
@@ -39,10 +50,11 @@ class FrameShelf:
         FileAwayError
             It cannot be reached now.
         """
-        event = read_event(ready, self.pattern, self.sidecar)
+        event, content = read_event(ready, self.pattern, self.sidecar)
         if isinstance(event, FileRejected):
             return event, _version(ready, "", str(event.reason))
         self.frames[event.frame.sha256] = event.frame
+        self.unsaved[event.frame.sha256] = content
         return event, _version(ready, event.frame.sha256, "read")
 
     def give_up(self, given_up: GivenUp) -> Arrival:
@@ -50,11 +62,36 @@ class FrameShelf:
         event = given_up_event(given_up, self.pattern)
         return event, _version(given_up.file, "", str(event.reason))
 
-    def forget_decided(self, assembly: AssemblyState) -> None:
-        """Let go of images whose slice is released or closed."""
-        waiting = {record.sha256 for record in assembly.waiting}
-        for sha256 in self.frames.keys() - waiting:
+    def slice_of(self, complete: SliceComplete, rules: AssemblyRules) -> Slice:
+        """The slice of a verdict; the network will look at it."""
+        self.faces[complete.index] = frozenset(record.sha256 for record in complete.frames)
+        return as_slice(complete, rules, self.frames)
+
+    def secure(self, assembly: AssemblyState, window: Collection[int]) -> None:
+        """Spool what a checkpoint of ``assembly``, with the faces of ``window``, will refer to.
+
+        Raises
+        ------
+        StoreError
+            The disk is full or read-only.
+        """
+        for sha256 in self._needed(assembly, window) & self.unsaved.keys():
+            self.spool.keep(sha256, self.unsaved[sha256])
+        self.unsaved.clear()
+
+    def forget(self, assembly: AssemblyState, window: Collection[int]) -> None:
+        """Let go of what the checkpoint that is durable now no longer refers to.
+
+        Raises
+        ------
+        StoreError
+            It cannot be removed.
+        """
+        for sha256 in self.frames.keys() - {record.sha256 for record in assembly.waiting}:
             del self.frames[sha256]
+        for index in self.faces.keys() - set(window):
+            del self.faces[index]
+        self.spool.keep_only(self._needed(assembly, window))
 
     def recall(self, record: FrameRecord) -> None:
         """Read an image again that an earlier process had admitted.
@@ -62,31 +99,52 @@ class FrameShelf:
         Raises
         ------
         JournalError
-            The file is gone or is no longer what it was.
+            It was not spooled, and its file is gone or is no longer what it was.
         """
         self.frames[record.sha256] = self.reread(Path(record.path), record.sha256)
 
-    def reread(self, path: Path, sha256: str) -> Frame:
-        """Read a file again whose content is known.
+    def recall_face(self, index: int, images: Mapping[str, Path]) -> dict[str, Frame]:
+        """Read the images of a face again, by sha256.
 
         Raises
         ------
         JournalError
-            The file is gone or is no longer what it was.
+            One was not spooled, and its file is gone or is no longer what it was.
+        """
+        self.faces[index] = frozenset(images)
+        return {sha256: self.reread(path, sha256) for sha256, path in images.items()}
+
+    def reread(self, path: Path, sha256: str) -> Frame:
+        """Read an image again whose content is known, from the spool or else from its file.
+
+        Raises
+        ------
+        JournalError
+            It was not spooled, and its file is gone or is no longer what it was.
         """
         try:
-            stat = path.stat()
-            frame = read_frame(FileReady(path, stat.st_size, stat.st_mtime_ns), self.pattern, self.sidecar)
+            content = self.spool.content(sha256)
+            frame = decoded(path, content or _now_in(path), self.pattern, self.sidecar)
         except (OSError, FileUnreadableError) as error:
             raise _lost(path, str(error)) from error
         if frame.sha256 != sha256:
             raise _lost(path, "its content has changed")
         return frame
 
+    def _needed(self, assembly: AssemblyState, window: Collection[int]) -> set[str]:
+        seen = (self.faces.get(index, frozenset[str]()) for index in window)
+        return {record.sha256 for record in assembly.waiting}.union(*seen)
+
 
 def open_shelf(configuration: Configuration) -> FrameShelf:
     """An empty shelf for a configured run."""
-    return FrameShelf(configuration.run.file_pattern, sidecar_of(configuration))
+    spool = Spool(Outputs(configuration.run.output).spool)
+    return FrameShelf(configuration.run.file_pattern, sidecar_of(configuration), spool)
+
+
+def _now_in(path: Path) -> bytes:
+    stat = path.stat()
+    return snapshot(FileReady(path, stat.st_size, stat.st_mtime_ns))
 
 
 def _version(ready: FileReady, sha256: str, outcome: str) -> FileVersion:

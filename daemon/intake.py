@@ -7,12 +7,14 @@ from daemon.errors import FileUnreadableError
 from daemon.items import FileReady
 from daemon.metadata.plain import Sidecar
 from daemon.naming import slice_number
-from daemon.reader import FileAwayError, FileChangedError, read_frame
+from daemon.reader import FileAwayError, FileChangedError, decoded, snapshot
 from daemon.watch import GivenUp
 
 
-def read_event(file: FileReady, pattern: str, sidecar: Sidecar) -> FrameArrived | FileRejected:
+def read_event(file: FileReady, pattern: str, sidecar: Sidecar) -> tuple[FrameArrived | FileRejected, bytes]:
     """Read a file; damage becomes a rejection, for one bad file must not end a run.
+
+    With the event come the bytes that the image was read from, none with a rejection.
 
     Raises
     ------
@@ -20,18 +22,19 @@ def read_event(file: FileReady, pattern: str, sidecar: Sidecar) -> FrameArrived 
         It cannot be reached now.
     """
     try:
-        frame = read_frame(file, pattern, sidecar)
+        content = snapshot(file)
+        frame = decoded(file.path, content, pattern, sidecar)
         if frame.image.min() == frame.image.max():
             detail = f"every pixel is {frame.image.flat[0]}: beam blanked or detector off?"
-            return _rejected(file, pattern, Refusal.UNREADABLE, detail)
-        return FrameArrived(frame, file.mtime_ns)
+            return _rejected(file, pattern, Refusal.UNREADABLE, detail), b""
+        return FrameArrived(frame, file.mtime_ns), content
     except FileAwayError:
         raise
     except FileChangedError as error:
         # Not a fault of the slice: the watcher reports the version that took this one's place.
-        return _rejected(file, pattern, Refusal.SUPERSEDED, error.what)
+        return _rejected(file, pattern, Refusal.SUPERSEDED, error.what), b""
     except FileUnreadableError as error:
-        return _rejected(file, pattern, Refusal.UNREADABLE, error.what)
+        return _rejected(file, pattern, Refusal.UNREADABLE, error.what), b""
 
 
 def given_up_event(given_up: GivenUp, pattern: str) -> FileRejected:

@@ -32,6 +32,11 @@ class Outputs:
         return self.folder / "journal.sqlite"
 
     @property
+    def spool(self) -> Path:
+        """Copies of images that a restart would need; there while any is."""
+        return self.folder / "spool"
+
+    @property
     def volume(self) -> Path:
         """Labels on the isotropic grid, OME-Zarr."""
         return self.folder / "volume.ome.zarr"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -37,7 +38,7 @@ class FileAwayError(FileUnreadableError):
     """The file cannot be reached now: its share is away, or it was removed; the watcher waits for it."""
 
 
-def _slice_index(ready: FileReady, pattern: str) -> int:
+def _slice_index(path: Path, pattern: str) -> int:
     """The slice number in a path.
 
     Raises
@@ -45,10 +46,10 @@ def _slice_index(ready: FileReady, pattern: str) -> int:
     FileUnreadableError
         The path does not match the pattern.
     """
-    number = slice_number(ready.path, pattern)
+    number = slice_number(path, pattern)
     if number is None:
         raise FileUnreadableError(
-            "its name has no slice number", where=str(ready.path), remedy="Correct run.file_pattern."
+            "its name has no slice number", where=str(path), remedy="Correct run.file_pattern."
         )
     return number
 
@@ -68,9 +69,19 @@ def read_frame(ready: FileReady, pattern: str, sidecar: Sidecar) -> Frame:
     FileUnreadableError
         It is damaged, foreign, or not one grey 8- or 16-bit image.
     """
-    index = _slice_index(ready, pattern)
-    content = _content(ready)
-    where = str(ready.path)
+    return decoded(ready.path, snapshot(ready), pattern, sidecar)
+
+
+def decoded(path: Path, content: bytes, pattern: str, sidecar: Sidecar) -> Frame:
+    """Check and describe the image in a file's ``content``; ``path`` is where that lay.
+
+    Raises
+    ------
+    FileUnreadableError
+        It is damaged, foreign, or not one grey 8- or 16-bit image.
+    """
+    index = _slice_index(path, pattern)
+    where = str(path)
 
     def read(offset: int, length: int) -> bytes:
         return content[offset : offset + length]
@@ -85,15 +96,26 @@ def read_frame(ready: FileReady, pattern: str, sidecar: Sidecar) -> Frame:
     }
     rows = _scanned_rows(texts, image.shape[0])
     return Frame(
-        path=ready.path,
+        path=path,
         slice_index=index,
         image=image if rows == image.shape[0] else image[:rows].copy(),
-        metadata=_metadata(ready, texts, sidecar),
+        metadata=_metadata(path, texts, sidecar),
         sha256=hashlib.sha256(content).hexdigest(),
     )
 
 
-def _content(ready: FileReady) -> bytes:
+def snapshot(ready: FileReady) -> bytes:
+    """All bytes of a complete file, read once.
+
+    Raises
+    ------
+    FileAwayError
+        It cannot be reached now.
+    FileChangedError
+        It is no longer the file that was judged complete.
+    FileUnreadableError
+        It is too large, or may not be read.
+    """
     if ready.size > _LARGEST_FILE:
         raise damaged(f"a file of {ready.size} bytes is no single image", str(ready.path))
     try:
@@ -163,9 +185,9 @@ def _scanned_rows(texts: dict[int, bytes], height: int) -> int:
     return min(height, scanned) if scanned else height
 
 
-def _metadata(ready: FileReady, texts: dict[int, bytes], sidecar: Sidecar) -> FrameMetadata:
+def _metadata(path: Path, texts: dict[int, bytes], sidecar: Sidecar) -> FrameMetadata:
     if FEI_INI in texts:
         return plain.completed(fei.metadata(texts[FEI_INI], texts.get(FEI_XML)), sidecar)
     if ZEISS in texts:
         return plain.completed(zeiss.metadata(texts[ZEISS]), sidecar)
-    return plain.metadata(ready.path, sidecar)
+    return plain.metadata(path, sidecar)

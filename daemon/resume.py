@@ -97,9 +97,10 @@ def _face(
     index: int,
 ) -> FaceStack:
     images: list[Image] = []
-    for name in configuration.channel_names:
-        where = told["images"][name]
-        frame = conformed(configuration, geometry, shelf.reread(Path(where["path"]), where["sha256"]))
+    seen = [told["images"][name] for name in configuration.channel_names]
+    frames = shelf.recall_face(index, {where["sha256"]: Path(where["path"]) for where in seen})
+    for where in seen:
+        frame = conformed(configuration, geometry, frames[where["sha256"]])
         shift = ChannelShift(where["dy_px"], where["dx_px"], 0.0, 1.0, "journal")
         images.append(cropped(moved(frame.image, shift), configuration.geometry.roi))
     return FaceStack(index, np.stack(images))

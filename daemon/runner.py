@@ -23,7 +23,7 @@ from typing import Final
 from daemon import alarms, assemble
 from daemon.admission import pending_at
 from daemon.arrivals import Arrivals
-from daemon.assembly import Event, Finish, FrameAccepted, FrameArrived, Outcome, SliceComplete, Tick, as_slice
+from daemon.assembly import Event, Finish, FrameAccepted, FrameArrived, Outcome, SliceComplete, Tick
 from daemon.config import Configuration
 from daemon.geometry import conformed, conformed_slice
 from daemon.items import (
@@ -86,6 +86,8 @@ class Runner:
         if self._reason is not FinishReason.STOPPED:
             self._close()
         self._outlet.finish(self._reason, self._counts)
+        if self._reason is not FinishReason.STOPPED:
+            self._parts.shelf.spool.keep_only(())
         return self._reason
 
     def request_stop(self) -> None:
@@ -123,9 +125,7 @@ class Runner:
             self._follow(outcome)
         self._look_around(arrived=isinstance(event, FrameArrived))
         if version is not None or outcomes or self._counts != told:
-            changed = self._state if self._state is not state else None
-            self._outlet.commit(self._assembly, changed, self._counts, version)
-        self._parts.shelf.forget_decided(self._assembly)
+            self._commit(self._state if self._state is not state else None, version)
 
     def _look_around(self, *, arrived: bool) -> None:
         """Publish the ledger; an alarm, once, when files are unaccounted for or the surroundings fail."""
@@ -146,7 +146,7 @@ class Runner:
             case FrameAccepted():
                 self._first_look(outcome)
             case SliceComplete():
-                self._slice(as_slice(outcome, self._assembly.rules, self._parts.shelf.frames))
+                self._slice(self._parts.shelf.slice_of(outcome, self._assembly.rules))
             case SliceGap():
                 self._gap(outcome)
             case _:
@@ -294,11 +294,14 @@ class Runner:
             state = self._final(state, state.open_faces[0])
         growth = self._grown(state.growth, growing.close_growth(state.growth, self._parts.filling))
         self._state = replace(state, growth=growth, window=())
-        self._outlet.commit(self._assembly, self._state, self._counts, None)
+        self._commit(self._state)
 
-    def _commit(self) -> None:
-        """Make durable and tell what happened between slices."""
-        self._outlet.commit(self._assembly, None, self._counts, None)
+    def _commit(self, changed: PipelineState | None = None, version: FileVersion | None = None) -> None:
+        """Make durable what has happened, tell it, and let go of the images that nobody needs any more."""
+        shelf, window = self._parts.shelf, self._state.window if self._state else ()
+        shelf.secure(self._assembly, window)
+        self._outlet.commit(self._assembly, changed, self._counts, version)
+        shelf.forget(self._assembly, window)
 
     def _alarm(self, alarm: Alarm) -> str:
         """Tell an alarm; the identifier that it is told under."""

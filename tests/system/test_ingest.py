@@ -107,7 +107,7 @@ class Pump:
     def turn(self) -> None:
         """One round: what is there is read and assembled; if nothing is, time passes."""
         taken, given_up = self.watcher.take(0.2), self.watcher.take_given_up()
-        events: list[Event] = [read_event(file, DEFAULT_FILE_PATTERN, SIDECAR) for file in taken]
+        events: list[Event] = [read_event(file, DEFAULT_FILE_PATTERN, SIDECAR)[0] for file in taken]
         events += [given_up_event(gone, DEFAULT_FILE_PATTERN) for gone in given_up]
         for event in events or [Tick(self.watcher.unread)]:
             self.now_s += 1.0

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+import tifffile
 
 from daemon.client import Client
-from daemon.config import load
+from daemon.config import DEFAULT_FILE_PATTERN, load
 from daemon.errors import ConfigurationError, JournalError
+from daemon.journal import read_records
+from daemon.naming import slice_number
+from daemon.outputs import Outputs
 from daemon.service import run_daemon
 from daemon.tables import read_table
+from tests.system.conftest import Acquisition
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -47,10 +55,7 @@ def killed_after(config: Path, line: str, count: int) -> int:
 def test_a_killed_daemon_ends_in_the_same_bytes(acquire, tmp_path):
     """Killed before, between and inside slices, with a corrupt file on the way: tables and voxels agree."""
     acquisition = acquire(faults=("corrupt@4",), run={"missing_after_s": 0.5})
-    other = tmp_path / "uninterrupted.toml"
-    text = acquisition.config.read_text()
-    other.write_text(text.replace(str(tmp_path / "output"), str(tmp_path / "uninterrupted")))
-    assert run_daemon(other, follow=True) == 0
+    assert run_daemon(elsewhere(acquisition, tmp_path / "uninterrupted"), follow=True) == 0
 
     assert killed_after(acquisition.config, "run.started", 1) == -9
     assert killed_after(acquisition.config, "slice.done", 2) == -9
@@ -58,6 +63,78 @@ def test_a_killed_daemon_ends_in_the_same_bytes(acquire, tmp_path):
     assert run_daemon(acquisition.config, follow=True) == 0
 
     assert digest(tmp_path / "output") == digest(tmp_path / "uninterrupted")
+
+
+def test_images_overwritten_while_nobody_looks(acquire, tmp_path):
+    """Killed, then images that the network needs again overwritten and one that waits removed: same bytes."""
+    acquisition = acquire()
+    uninterrupted = elsewhere(acquisition, tmp_path / "uninterrupted")
+    assert run_daemon(uninterrupted, follow=True) == 0
+
+    images = sorted((acquisition.project / "Images").rglob("*.tif"), key=lambda path: (number(path), path))
+    later = [
+        path for path in images if number(path) > 4 or (number(path) == 4 and path.parent.name[-1] != "e")
+    ]
+    for path in later:
+        path.rename(path.with_suffix(".held"))
+    killed_when(acquisition.config, lambda: len(journalled(acquisition.outputs)) == len(images) - len(later))
+    for path in images:
+        if number(path) in (2, 3):
+            overwrite(path)
+        elif number(path) == 4 and path not in later:
+            path.unlink()
+    for path in later:
+        path.with_suffix(".held").rename(path)
+    assert acquisition.outputs.spool.is_dir()
+    assert run_daemon(acquisition.config, follow=True) == 0
+
+    assert digest(tmp_path / "output") == digest(tmp_path / "uninterrupted")
+    _, outcomes = read_records(acquisition.outputs.journal, "alarm")
+    assert sum(alarm["kind"] == "file quarantined: overwritten" for alarm in outcomes) == 6
+    assert not acquisition.outputs.spool.exists()
+
+
+def number(path: Path) -> int:
+    """Of the slice, from the file's name."""
+    return slice_number(path, DEFAULT_FILE_PATTERN) or 0
+
+
+def overwrite(path: Path) -> None:
+    """The same header and metadata with other pixels, written in place."""
+    with tifffile.TiffFile(path) as file:
+        begin, length = file.pages.first.dataoffsets[0], file.pages.first.databytecounts[0]
+    with path.open("r+b") as file:
+        file.seek(begin)
+        pixels = file.read(length)
+        file.seek(begin)
+        file.write(pixels[::-1])
+
+
+def elsewhere(acquisition: Acquisition, output: Path) -> Path:
+    """A configuration of the same run that writes to another folder."""
+    config = output.with_suffix(".toml")
+    config.write_text(acquisition.config.read_text().replace(str(acquisition.outputs.folder), str(output)))
+    return config
+
+
+def journalled(outputs: Outputs) -> list[str]:
+    """Paths of the files that the journal of a running daemon knows."""
+    if not outputs.journal.exists():
+        return []
+    with closing(sqlite3.connect(f"{outputs.journal.as_uri()}?mode=ro", uri=True)) as connection:
+        return [path for (path,) in connection.execute("SELECT path FROM files")]
+
+
+def killed_when(config: Path, condition: Callable[[], bool]) -> None:
+    """Start a real daemon, SIGKILL it once the condition holds."""
+    log = config.with_suffix(".log")
+    with log.open("w") as told:
+        process = subprocess.Popen([sys.executable, "-m", "daemon", "run", str(config)], stderr=told)
+    while not condition():
+        assert process.poll() is None, log.read_text()
+        threading.Event().wait(0.05)
+    process.kill()
+    process.wait()
 
 
 def test_a_finished_run_is_not_begun_again(acquire):

@@ -24,15 +24,16 @@ def ready(path: Path) -> FileReady:
 def test_sound_file_arrives(tmp_path: Path, write_fei: WriteFei) -> None:
     """A frame and the time its file was written."""
     file = ready(write_fei(tmp_path / NAME))
-    event = read_event(file, DEFAULT_FILE_PATTERN, SIDECAR)
+    event, content = read_event(file, DEFAULT_FILE_PATTERN, SIDECAR)
     assert isinstance(event, FrameArrived)
+    assert content == file.path.read_bytes()
     assert (event.frame.slice_index, event.written_ns) == (7, file.mtime_ns)
 
 
 def test_damaged_file_is_rejected_as_unreadable(tmp_path: Path) -> None:
     """With the reader's own words as the detail."""
     (tmp_path / NAME).write_bytes(b"GIF89a" * 20)
-    event = read_event(ready(tmp_path / NAME), DEFAULT_FILE_PATTERN, SIDECAR)
+    event, _ = read_event(ready(tmp_path / NAME), DEFAULT_FILE_PATTERN, SIDECAR)
     assert isinstance(event, FileRejected)
     assert (event.slice_index, event.reason) == (7, Refusal.UNREADABLE)
     assert "GIF8" in event.detail
@@ -42,7 +43,7 @@ def test_file_that_changed_is_superseded_not_unreadable(tmp_path: Path, write_fe
     """Its successor is on the way: the slice must not be closed because of it."""
     file = ready(write_fei(tmp_path / NAME))
     gone = FileReady(file.path, file.size, file.mtime_ns - 1)
-    event = read_event(gone, DEFAULT_FILE_PATTERN, SIDECAR)
+    event, _ = read_event(gone, DEFAULT_FILE_PATTERN, SIDECAR)
     assert isinstance(event, FileRejected)
     assert event.reason is Refusal.SUPERSEDED
 
