@@ -1,8 +1,9 @@
 """Subscribers in a process of their own, for ``benchmarks.protocol``: ``python -m benchmarks.protocol_ears``.
 
-Arguments: the endpoint, how many sockets, the key file (or ``-``). For each line on standard input, a count,
-every socket hears so many messages; then a line of JSON says how many were missed, and the latencies in µs of
-those whose header has ``depth_nm``, which carries the sender's monotonic clock in s.
+Arguments: how many sockets at each endpoint, the key file (or ``-``), the endpoints. For each line on
+standard input, the number of an endpoint and a count, every socket there hears so many messages; then a line
+of JSON says how many were missed, and the latencies in µs of those whose header has ``depth_nm``, which
+carries the sender's monotonic clock in s.
 """
 
 from __future__ import annotations
@@ -26,18 +27,18 @@ WITHIN_MS = 30_000
 
 
 class Ears:
-    """So many subscribers of an endpoint, ready to hear."""
+    """So many subscribers of each endpoint, ready to hear."""
 
-    def __init__(self, endpoint: str, count: int, key: Path | None) -> None:
-        command = [sys.executable, "-m", "benchmarks.protocol_ears", endpoint, str(count), str(key or "-")]
+    def __init__(self, endpoints: Sequence[str], count: int, key: Path | None) -> None:
+        command = [sys.executable, "-m", "benchmarks.protocol_ears", str(count), str(key or "-"), *endpoints]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self._answer()
 
-    def expect(self, messages: int) -> None:
-        """From now on, hear so many messages on every socket."""
+    def expect(self, messages: int, endpoint: int = 0) -> None:
+        """From now on, hear so many messages on every socket of an endpoint."""
         if self._process.stdin is None:
             raise RuntimeError("the subscribers have no ears")
-        self._process.stdin.write(f"{messages}\n")
+        self._process.stdin.write(f"{endpoint} {messages}\n")
         self._process.stdin.flush()
 
     def heard(self) -> dict[str, Any]:
@@ -62,13 +63,14 @@ class Ears:
 
 def main(arguments: Sequence[str]) -> None:
     """Listen until standard input ends."""
-    endpoint, count, key_file = arguments
+    count, key_file, *endpoints = arguments
     key = None if key_file == "-" else read_client_key(Path(key_file))
     context = zmq.Context(2)
-    sockets = [_subscriber(context, endpoint, key) for _ in range(int(count))]
+    sockets = [[_subscriber(context, endpoint, key) for _ in range(int(count))] for endpoint in endpoints]
     print("ready", flush=True)
     for line in sys.stdin:
-        print(json.dumps(_hear(sockets, int(line))), flush=True)
+        endpoint, messages = map(int, line.split())
+        print(json.dumps(_hear(sockets[endpoint], messages)), flush=True)
 
 
 def _subscriber(context: zmq.Context[Any], endpoint: str, key: ClientKey | None) -> zmq.Socket[Any]:

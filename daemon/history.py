@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 from daemon.messages import Message
 from daemon.wire import Multipart, without_arrays
@@ -27,28 +28,32 @@ class History:
     _latest: dict[Subject, tuple[int, Multipart]] = field(
         default_factory=dict[Subject, tuple[int, Multipart]]
     )
-    _pictured: dict[str, tuple[Subject, int]] = field(default_factory=dict[str, tuple[Subject, int]])
+    _pictured: dict[str, tuple[Subject, int, Multipart]] = field(
+        default_factory=dict[str, tuple[Subject, int, Multipart]]
+    )
 
     def remember(self, message: Message, seq: int, parts: Multipart) -> None:
         """Add the message numbered ``seq``; numbers are consecutive."""
+        subject = (message.topic, message.key)
         if message.arrays:
-            self._strip_older(message.topic)
-            self._pictured[message.topic] = ((message.topic, message.key), seq)
-        self._recent.append((seq, parts))
+            self._picture(subject, seq, parts)
+        numbered = (seq, parts)
+        self._recent.append(numbered)
         if len(self._recent) > self.capacity:
             self._recent.popleft()
-        self._record((message.topic, message.key), seq, parts)
+        self._latest[subject] = numbered
 
     def restore(self, message: Message, parts: Multipart) -> None:
         """Take over what was known before this epoch: it is in ``latest`` but cannot be replayed."""
+        subject = (message.topic, message.key)
         if message.arrays:
-            self._strip_older(message.topic)
-            self._pictured[message.topic] = ((message.topic, message.key), 0)
-        self._record((message.topic, message.key), 0, parts)
+            self._picture(subject, 0, parts)
+        self._latest.pop(subject, None)  # so that those without a number stay in the order of the telling
+        self._latest[subject] = (0, parts)
 
     def latest(self) -> list[Multipart]:
         """The last message on every subject, oldest first."""
-        return [parts for _, parts in self._latest.values()]
+        return [parts for _, parts in sorted(self._latest.values(), key=itemgetter(0))]
 
     def since(self, seq: int) -> list[Multipart] | None:
         """The messages numbered ``seq`` and later; None when some of them are forgotten."""
@@ -56,16 +61,18 @@ class History:
             return None
         return [parts for _, parts in list(self._recent)[seq - self._recent[0][0] :]]
 
-    def _record(self, subject: Subject, seq: int, parts: Multipart) -> None:
-        self._latest.pop(subject, None)  # so that the dictionary's order stays the order of the messages
-        self._latest[subject] = (seq, parts)
+    def _picture(self, subject: Subject, seq: int, parts: Multipart) -> None:
+        """From now on this message is the one of its topic that keeps its arrays."""
+        older = self._pictured.get(subject[0])
+        if older is not None:
+            self._strip(*older)
+        self._pictured[subject[0]] = (subject, seq, parts)
 
-    def _strip_older(self, topic: str) -> None:
-        """Drop the arrays of the last message of ``topic`` that had any."""
-        subject, seq = self._pictured.pop(topic, ((topic, None), -1))
-        kept = self._latest.get(subject)
-        if kept is not None and kept[0] == seq:
-            self._latest[subject] = (seq, without_arrays(kept[1]))
+    def _strip(self, subject: Subject, seq: int, parts: Multipart) -> None:
+        """Drop the arrays of a message wherever it is kept."""
+        stripped = (seq, without_arrays(parts))
+        if self._latest[subject][0] == seq:
+            self._latest[subject] = stripped
         position = seq - self._recent[0][0] if self._recent else -1
         if 0 <= position < len(self._recent):
-            self._recent[position] = (seq, without_arrays(self._recent[position][1]))
+            self._recent[position] = stripped

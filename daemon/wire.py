@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, TypeVar, cast
 
 import blosc2
@@ -20,6 +19,7 @@ import msgspec
 import numpy as np
 
 from daemon.errors import WireError
+from daemon.header import ArrayDescription, Envelope, header, plain
 from daemon.messages import TYPES, Array, Message
 
 SCHEMA = 1
@@ -37,25 +37,6 @@ _compress = cast(Any, blosc2.compress2)
 _decompress = cast(Any, blosc2.decompress2)
 
 
-class Envelope(msgspec.Struct, frozen=True):
-    """What every header carries: the protocol's number, the run, the daemon's start, the message's number."""
-
-    schema: int
-    run: str
-    epoch: int
-    seq: int
-    time: datetime
-
-
-class ArrayDescription(msgspec.Struct, frozen=True):
-    """How one payload frame becomes an array."""
-
-    name: str
-    dtype: str
-    shape: tuple[int, ...]
-    codec: str
-
-
 class _Described(msgspec.Struct, frozen=True):
     arrays: tuple[ArrayDescription, ...] = ()
 
@@ -70,16 +51,16 @@ class Event:
 
 def pack(value: object) -> bytes:
     """MessagePack bytes; numpy numbers become plain ones, times become ISO 8601 text."""
-    return msgspec.msgpack.encode(msgspec.to_builtins(value, enc_hook=_plain))
+    return msgspec.msgpack.encode(msgspec.to_builtins(value, enc_hook=plain))
 
 
 def encode(message: Message, envelope: Envelope) -> Multipart:
     """A message as ``(topic, header, payload…)``."""
+    topic = message.topic.encode("ascii")
+    if not message.arrays:
+        return topic, header(message, envelope, ())
     described, payloads = pack_arrays(message.arrays)
-    plain = msgspec.structs.replace(message, arrays={}) if payloads else message
-    header = msgspec.to_builtins(envelope) | msgspec.to_builtins(plain, enc_hook=_plain)
-    header["arrays"] = msgspec.to_builtins(described)
-    return (message.topic.encode("ascii"), msgspec.msgpack.encode(header), *payloads)
+    return topic, header(msgspec.structs.replace(message, arrays={}), envelope, described), *payloads
 
 
 def decode(parts: Sequence[bytes]) -> Event:
@@ -95,12 +76,12 @@ def decode(parts: Sequence[bytes]) -> Event:
     kind = TYPES.get(bytes(parts[0][:32]).decode("ascii", errors="replace"))
     if kind is None:
         raise garbage(f"the topic {bytes(parts[0][:32])!r} is unknown")
-    header = unpack(parts[1])
-    envelope = read_fields(header, Envelope)
+    fields = unpack(parts[1])
+    envelope = read_fields(fields, Envelope)
     if envelope.schema != SCHEMA:
         raise garbage(f"schema {envelope.schema} is not {SCHEMA}")
-    arrays = unpack_arrays(header, parts[2:])
-    return Event(envelope, read_fields({**header, "arrays": arrays}, kind))
+    arrays = unpack_arrays(fields, parts[2:])
+    return Event(envelope, read_fields({**fields, "arrays": arrays}, kind))
 
 
 def without_arrays(parts: Multipart) -> Multipart:
@@ -210,9 +191,3 @@ def _decompressed(described: ArrayDescription, payload: bytes, expected: int) ->
         return bytes(_decompress(payload, nthreads=1))
     except (RuntimeError, ValueError, TypeError) as error:
         raise garbage(f"array {described.name!r} does not unpack: {error}") from error
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"{type(value).__name__} cannot travel in a header")
