@@ -86,6 +86,14 @@ BARS: Final[dict[str, tuple[Bar, ...]]] = {
         Bar("late_mean_dice", ">=", 0.99, "mean Dice of both phases"),
         Bar("late_solid_fraction_error", "<=", 0.01, "relative error of the solid fraction"),
     ),
+    "soak": (
+        Bar("rss_slope_mib_per_1000_slices", "<=", 10.0, "MiB of memory per 1000 slices"),
+        Bar("fd_growth", "<=", 0.0, "open files, last quarter over the first after the warm-up"),
+        # Three voltages times ten faces in the network's window, three slices behind a hole that has to be
+        # proved, the one with the hole, and the one that comes in.
+        Bar("queue_max", "<=", 45.0, "images held at once"),
+        Bar("balanced", "==", 1.0, "completed, every file in exactly one place"),
+    ),
     "thickness": (
         Bar("rmse_nm", "<=", 0.3, "nm, realistic noise"),
         Bar("ratio_to_crb", "<=", 1.3, "over the Cramér–Rao bound"),

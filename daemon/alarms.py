@@ -96,6 +96,16 @@ def unreachable(trouble: str) -> Alarm:
     )
 
 
+def mismatched(detail: str) -> Alarm:
+    """Images come, and the run looks at none of them."""
+    return Alarm(
+        "no file matches",
+        0,
+        detail,
+        remedy="Correct run.file_pattern, where (?P<slice>\\d+) marks the slice number, and start again.",
+    )
+
+
 def standstill(quiet_s: float, limit_s: float) -> Alarm:
     """No image has come for longer than the run's rhythm explains."""
     return Alarm(

@@ -19,7 +19,7 @@ from typing import Final
 
 from daemon.completeness import FEI_INI, ZEISS, Progress, Verdict, judge_file
 from daemon.items import FileReady
-from daemon.naming import slice_number
+from daemon.naming import mismatch, slice_number
 
 _SKIPPED_FOLDERS: Final = frozenset({"logimages"})
 _FULL_ROUND: Final = 32
@@ -145,6 +145,11 @@ class FolderScan:
     def paths(self) -> list[str]:
         """Every file that has been found."""
         return list(self._watched)
+
+    @property
+    def mismatch(self) -> str:
+        """That images lie there and none matches the pattern, if so."""
+        return "" if self._watched else mismatch(self._strangers, self.pattern)
 
     @property
     def waiting(self) -> tuple[WaitingFile, ...]:

@@ -1,4 +1,4 @@
-"""What happens around a run and concerns nobody's slice: a share away, no images, a full disk, false books.
+"""What happens around a run and is nobody's slice: no share, no images or others, a full disk, false books.
 
 Each situation raises one alarm when it begins; it may raise another only after it has ended.
 """
@@ -46,6 +46,7 @@ class Surroundings:
         away = bool(health.trouble) and not health.share_present
         found = [
             self._begun("share", alarms.unreachable(health.trouble), is_so=away),
+            self._begun("pattern", alarms.mismatched(health.mismatch), is_so=bool(health.mismatch)),
             self._standstill(intervals_s, away=away),
             self._begun("books", alarms.unbalanced(books), is_so=bool(books.imbalance)),
         ]

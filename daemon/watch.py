@@ -36,7 +36,10 @@ class GivenUp:
 
 @dataclass(frozen=True, slots=True)
 class WatchHealth:
-    """How watching goes; ``scanned_s_ago`` is infinite before the first look."""
+    """How watching goes; ``scanned_s_ago`` is infinite before the first look.
+
+    ``mismatch`` says that images lie there and none matches the pattern; empty otherwise.
+    """
 
     share_present: bool
     observer_alive: bool
@@ -44,6 +47,7 @@ class WatchHealth:
     scanned_s_ago: float
     scan_cost_s: float
     trouble: str
+    mismatch: str = ""
 
 
 class Watcher:
@@ -82,6 +86,7 @@ class Watcher:
         self._scanned_s = float("-inf")
         self._cost_s = 0.0
         self._trouble = ""
+        self._mismatch = ""
         self._present = False
 
     def start(self) -> None:
@@ -174,6 +179,7 @@ class Watcher:
                 self._clock() - self._scanned_s,
                 self._cost_s,
                 self._trouble or self._hints.trouble,
+                self._mismatch,
             )
 
     def look(self) -> None:
@@ -229,6 +235,7 @@ class Watcher:
                 else:
                     self._given_up.append(GivenUp(file, finding.reason))
             self._waiting, self._seen = self._scan.waiting, self._scan.seen
+            self._mismatch = self._scan.mismatch
             if looked_s is not None:
                 self._scanned_s, self._present, self._trouble = looked_s, True, ""
                 self._cost_s = self._clock() - looked_s

@@ -122,6 +122,17 @@ def blank(path: Path) -> None:
             file.write(np.zeros(count, np.uint8).tobytes())
 
 
+def test_images_under_other_names_are_told(acquire):
+    """A pattern that matches none of the images: one alarm names it, a file, and what to correct."""
+    acquisition = acquire(run={"file_pattern": r"frame-(?P<slice>\d+)\.tif"})
+    assert run_daemon(acquisition.config, follow=False) == 0
+    _, alarms = read_records(acquisition.outputs.journal, "alarm")
+    (told,) = [alarm for alarm in alarms if alarm["kind"] == "no file matches"]
+    assert "none of 7 TIFF files matches 'frame-" in told["message"]
+    assert "SliceImage - 001.tif" in told["message"]
+    assert "run.file_pattern" in told["remedy"]
+
+
 def test_a_run_that_fails_leaves_a_report_that_says_so(acquire):
     """Something lies where the volume belongs: exit by an error, summary and report with what went wrong."""
     acquisition = acquire()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,16 @@ def test_a_share_that_is_away_is_told_once(tmp_path, clock):
         for health in (PRESENT, AWAY, AWAY, PRESENT, AWAY)
     ]
     assert told == [[], ["acquisition folder unreachable"], [], [], ["acquisition folder unreachable"]]
+
+
+def test_images_that_no_pattern_matches_are_told_once(tmp_path, clock):
+    """With what the watcher says of them, and the key to correct."""
+    surroundings = around(tmp_path, clock)
+    health = replace(PRESENT, mismatch="none of 12 TIFF files matches")
+    told = [surroundings.look(health, BOOKS, 0, (), arrived=False) for _ in range(3)]
+    assert [len(alarms) for alarms in told] == [1, 0, 0]
+    assert (told[0][0].kind, told[0][0].message) == ("no file matches", "none of 12 TIFF files matches")
+    assert "run.file_pattern" in told[0][0].remedy
 
 
 def test_standing_still_is_measured_by_the_runs_own_rhythm(tmp_path, clock):

@@ -1,0 +1,200 @@
+"""A long run at full speed with faults in it: do the daemon's memory, its queues, its open files grow?
+
+The emulated microscope writes as fast as it can, so that the folder is ahead of the daemon, which is a
+process of its own and is looked at from outside at the end of each slice: its resident memory, its open
+files, and the images that it holds (as counted in its spool: slices that wait, and what the network still
+sees). The slope is Theil and Sen's through the medians of blocks of slices after a warm-up; its standard
+error is the jackknife's over the blocks, because neighbouring samples are not independent.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import psutil
+from numpy.typing import NDArray
+from rich.table import Table
+
+from daemon.assembly_state import AssemblyState
+from daemon.codec import unpack
+from daemon.config import load
+from daemon.emulator import EmulatorSettings, configuration_table, emulate, parse_fault
+from daemon.journal import open_journal, read_records
+from daemon.outputs import Outputs
+from daemon.toml_text import toml_text
+
+REGION_PX: Final = (64, 96)
+"""Height and width of the region of interest: time goes into slices, not into the network."""
+FAULTS: Final = (
+    "corrupt",
+    "duplicate",
+    "torn-99",
+    "overwritten-3",
+    "missing",
+    "late-6",
+    "wrong-size",
+    "swapped-voltage",
+    "empty",
+    "lost",
+)
+FAULT_EVERY: Final = 12
+WARM_UP: Final = 0.3
+"""Share of the run in which pools, windows and histories may still fill."""
+BLOCKS: Final = 8
+_SPAWN: Final = multiprocessing.get_context("spawn")
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The daemon after a slice: ``slices`` so far, MiB, open files, images held, files not dealt with."""
+
+    slices: int
+    rss_mib: float
+    descriptors: int
+    held: int
+    waiting: int
+
+
+def measure(quick: bool) -> tuple[Table, dict[str, float]]:
+    """A run of 400 slices, 36 when quick."""
+    settings = _settings(36 if quick else 400)
+    with tempfile.TemporaryDirectory(prefix="slicewatch-soak-") as folder:
+        config = _configured(Path(folder), settings)
+        samples = _soaked(config, settings)
+        is_balanced = _is_balanced(Outputs(load(config).run.output))
+    return _report(samples, balanced=is_balanced)
+
+
+def _settings(slices: int) -> EmulatorSettings:
+    """A fault in every twelfth slice, none near the end: what is late must still come."""
+    struck = range(FAULT_EVERY // 2, slices - FAULT_EVERY, FAULT_EVERY)
+    faults = (f"{FAULTS[number % len(FAULTS)]}@{index}" for number, index in enumerate(struck))
+    return EmulatorSettings(
+        slices=slices, height=256, width=320, seed=41, faults=tuple(parse_fault(fault) for fault in faults)
+    )
+
+
+def _configured(root: Path, settings: EmulatorSettings) -> Path:
+    """A configuration with a small region of interest and ports of its own."""
+    table = configuration_table(settings, root / "project", root / "output")
+    (root / "project").mkdir()
+    roi = table["geometry"]["roi"]
+    table["geometry"]["roi"] = roi | {"height": REGION_PX[0], "width": REGION_PX[1]}
+    table["run"] |= {"missing_after_s": 5.0, "stalled_after_s": 3.0}
+    table["segmentation"] = {"providers": ["CPUExecutionProvider"], "threads": 1}
+    table["publish"] = dict.fromkeys(("events", "control"), "tcp://127.0.0.1:0")
+    config = root / "run.toml"
+    config.write_text(toml_text(table), encoding="utf-8")
+    return config
+
+
+def _soaked(config: Path, settings: EmulatorSettings) -> list[Sample]:
+    """Run both to the end; a sample after every slice."""
+    microscope = _SPAWN.Process(target=_write, args=(settings, load(config).run.folder))
+    microscope.start()
+    command = [sys.executable, "-m", "daemon", "run", str(config)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as daemon:
+        try:
+            samples = _sampled(
+                daemon.stderr or (), psutil.Process(daemon.pid), Outputs(load(config).run.output)
+            )
+        finally:
+            daemon.terminate()  # it has ended, unless looking at it has failed
+            microscope.terminate()
+    microscope.join()
+    if daemon.returncode != 0:
+        raise RuntimeError(f"the daemon ended with {daemon.returncode}")
+    return samples
+
+
+def _write(settings: EmulatorSettings, folder: Path) -> None:
+    """In a process of its own: the microscope, without any pause."""
+    emulate(settings, folder, sleep=lambda _s: None)
+
+
+def _sampled(log: Iterable[str], process: psutil.Process, outputs: Outputs) -> list[Sample]:
+    """Look at the daemon whenever it says that a slice is done."""
+    samples: list[Sample] = []
+    for line in log:
+        told = _told(line)
+        if told.get("event") == "slice.done":
+            held = sum(1 for _ in outputs.spool.iterdir()) if outputs.spool.is_dir() else 0
+            rss_mib = process.memory_info().rss / 2**20
+            samples.append(Sample(len(samples) + 1, rss_mib, process.num_fds(), held, int(told["waiting"])))
+    return samples
+
+
+def _told(line: str) -> dict[str, Any]:
+    """A line of the log; warnings of libraries are no objects."""
+    return json.loads(line) if line.startswith("{") else {}
+
+
+def _is_balanced(outputs: Outputs) -> bool:
+    """Whether the run completed and every file on record ended in exactly one place."""
+    configuration, ends = read_records(outputs.journal, "finished")
+    with closing(open_journal(outputs.journal, configuration, lambda: datetime.now(UTC))) as journal:
+        tally = unpack(AssemblyState, journal.checkpoint("assembly") or b"").tally
+        files = len(list(journal.files()))
+    return ends == [{"reason": "COMPLETED"}] and tally.arrived == files and tally.waiting == 0
+
+
+def slope(x: Array, y: Array, blocks: int = BLOCKS) -> tuple[float, float]:
+    """Robust slope of ``y`` (n,) over ``x`` (n,) and its standard error, in units of y per x.
+
+    Theil and Sen's through the medians of ``blocks`` equal stretches; the error by the delete-one jackknife
+    (Efron & Tibshirani, An Introduction to the Bootstrap, eq. 11.5).
+    """
+    middles = np.array([np.median(part) for part in np.array_split(x, blocks)])
+    levels = np.array([np.median(part) for part in np.array_split(y, blocks)])
+    without = [_theil_sen(np.delete(middles, left), np.delete(levels, left)) for left in range(blocks)]
+    return _theil_sen(middles, levels), float(np.sqrt((blocks - 1) * np.var(without)))
+
+
+def _theil_sen(x: Array, y: Array) -> float:
+    """Median of the slopes between all pairs of points."""
+    one, other = np.triu_indices(len(x), 1)
+    return float(np.median((y[other] - y[one]) / (x[other] - x[one])))
+
+
+def _report(samples: list[Sample], *, balanced: bool) -> tuple[Table, dict[str, float]]:
+    warm = samples[round(WARM_UP * len(samples)) :]
+    counts = np.array([sample.slices for sample in warm], dtype=np.float64)
+    memory = np.array([sample.rss_mib for sample in warm])
+    growth, error = slope(counts, memory)
+    quarter = max(len(warm) // 4, 1)
+    # The fewest of each quarter: a look at the folder opens it for a moment, what leaks stays open.
+    descriptors = [min(sample.descriptors for sample in part) for part in (warm[:quarter], warm[-quarter:])]
+    figures = {
+        "slices": float(len(samples)),
+        "rss_slope_mib_per_1000_slices": 1000.0 * growth,
+        "rss_slope_sigma": 1000.0 * error,
+        "rss_mib_warm": float(memory[0]),
+        "rss_mib_last": float(memory[-1]),
+        "fd_growth": float(descriptors[1] - descriptors[0]),
+        "queue_max": float(max(sample.held for sample in samples)),
+        "folder_ahead_max": float(max(sample.waiting for sample in samples)),
+        "balanced": float(balanced),
+    }
+    table = Table("", "", title=f"{len(samples)} slices at full speed", title_justify="left")
+    table.add_row(
+        "memory, MiB per 1000 slices", f"{1000.0 * growth:.1f} ± {1000.0 * error:.1f} (standard error)"
+    )
+    table.add_row("memory after the warm-up, at the end", f"{memory[0]:.0f}, {memory[-1]:.0f} MiB")
+    table.add_row("open files, growth", f"{figures['fd_growth']:.0f}")
+    table.add_row("images held, most", f"{figures['queue_max']:.0f}")
+    table.add_row("files waiting in the folder, most", f"{figures['folder_ahead_max']:.0f}")
+    table.add_row("completed, and books balanced", "yes" if balanced else "no")
+    return table, figures
