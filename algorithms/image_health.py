@@ -56,6 +56,9 @@ def _middle(image: NDArray[Any]) -> NDArray[Any]:
 
 
 def _covariance(values: Floats, lag: int) -> float:
-    """Autocovariance along x about each column's mean, so that curtains are no structure."""
+    """Autocovariance along x about each column's mean, so that curtains are no structure; NaN for images that
+    are no wider than the lag."""
+    if values.shape[1] <= lag:
+        return float("nan")
     centred = values - values.mean(axis=0)
     return float(np.mean(centred[:, :-lag] * centred[:, lag:]))

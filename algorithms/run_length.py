@@ -20,6 +20,7 @@ Array: TypeAlias = NDArray[np.float64]
 
 SCORE_LIMIT = 4.0  # a single wild slice is the business of the limits, not evidence of something sustained
 _STATES = 250
+_LOWEST = 1e-3
 
 
 def mean_run_length(distribution: Callable[[Array], Array], threshold: float) -> float:
@@ -35,15 +36,17 @@ def mean_run_length(distribution: Callable[[Array], Array], threshold: float) ->
 
 
 def threshold_for(distribution: Callable[[Array], Array], run_length: float) -> float:
-    """The threshold at which the mean run length is ``run_length`` (> 1 step)."""
+    """The threshold whose mean run length is ``run_length`` (> 1 step), or the lowest that exceeds it."""
 
     def excess(threshold: float) -> float:
         return float(np.log(mean_run_length(distribution, threshold) / run_length))
 
+    if excess(_LOWEST) >= 0.0:
+        return _LOWEST
     upper = 1.0
     while excess(upper) < 0.0:
         upper *= 1.5
-    root: float = brentq(excess, 1e-3, upper, xtol=1e-3)  # pyright: ignore[reportAssignmentType]
+    root: float = brentq(excess, _LOWEST, upper, xtol=1e-3)  # pyright: ignore[reportAssignmentType]
     return root
 
 

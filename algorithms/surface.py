@@ -38,8 +38,10 @@ class _Seam:
     numbers: Keys = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
 
-def surface(slabs: Iterable[Labels], voxel_nm: float) -> Iterator[SurfacePart]:
-    """The surface of the solid (label 1) of consecutive slabs ``(z, y, x)``; voxel 0 has its centre at 0.
+def surface(slabs: Iterable[Labels], voxel_nm: float, centre_nm: float = 0.0) -> Iterator[SurfacePart]:
+    """The surface of the solid (label 1) of consecutive slabs ``(z, y, x)``.
+
+    ``centre_nm`` is where the centre of voxel 0 lies along all three axes, nm.
 
     Raises ValueError unless the voxel size is positive.
     """
@@ -52,8 +54,8 @@ def surface(slabs: Iterable[Labels], voxel_nm: float) -> Iterator[SurfacePart]:
         numbers, is_new = _numbered(corners, seam, count, 2 * first)
         seam = _seam(corners, numbers, 2 * (first + len(slab) - 1))
         count, first = count + int(is_new.sum()), first + len(slab) - 1
-        places = corners[is_new][:, ::-1].astype(np.float32) * np.float32(voxel_nm / 2)
-        yield SurfacePart(places, numbers[triangles])
+        places = corners[is_new][:, ::-1] * (voxel_nm / 2) + centre_nm
+        yield SurfacePart(places.astype(np.float32), numbers[triangles])
 
 
 def _overlapping(slabs: Iterable[Labels]) -> Iterator[NDArray[np.bool_]]:

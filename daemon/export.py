@@ -23,10 +23,14 @@ MESH_WRITERS: Final = {".stl": write_stl, ".ply": write_ply}
 
 @dataclass(frozen=True, slots=True)
 class ExportedVolume:
-    """A pyramid level of a run's volume: ``array`` (z, y, x) uint8 with cubic voxels."""
+    """A pyramid level of a run's volume: ``array`` (z, y, x) uint8 with cubic voxels.
+
+    ``centre_nm`` is where the centre of voxel 0 lies along all three axes: coarser levels begin further in.
+    """
 
     array: Any
     voxel_nm: float
+    centre_nm: float
 
     def slabs(self) -> Iterator[NDArray[np.uint8]]:
         """Consecutive slabs from the first plane on."""
@@ -83,7 +87,8 @@ def open_exported(output: Path, level: int) -> ExportedVolume:
         )
     group: Any = zarr.open_group(str(path), mode="r")
     dataset = group.attrs["ome"]["multiscales"][0]["datasets"][level]
-    return ExportedVolume(group[str(level)], float(dataset["coordinateTransformations"][0]["scale"][0]))
+    scale, translation = dataset["coordinateTransformations"]
+    return ExportedVolume(group[str(level)], float(scale["scale"][0]), float(translation["translation"][0]))
 
 
 def export_tiff(volume: ExportedVolume, path: Path) -> str:
@@ -116,4 +121,5 @@ def export_mesh(volume: ExportedVolume, path: Path) -> str:
             where=f"--mesh {path}",
             remedy="Give the file one of these endings.",
         )
-    return f"{path}: {write(path, surface(volume.slabs(), volume.voxel_nm))} triangles, lengths in nm"
+    parts = surface(volume.slabs(), volume.voxel_nm, volume.centre_nm)
+    return f"{path}: {write(path, parts)} triangles, lengths in nm"

@@ -217,9 +217,10 @@ class RegisteredSlice:
 class Thickness:
     """Depth of a face below the first face and thickness of the slice milled before it, nm, with σ.
 
-    Thickness of the first slice is NaN: nothing was milled before it. NaN σ means that no error is known,
-    as for a target that was merely assumed. ``channels`` says which images the reading rests on. ``taper_nm``
-    is the thickness at the lower half of the ruler's marks minus that at their upper half.
+    Thickness of the first slice is NaN: nothing was milled before it. σ of another source than the ruler is
+    what that source was worth where the ruler measured, or the published experience before that. ``channels``
+    says which images the reading rests on. ``taper_nm`` is the thickness at the lower half of the ruler's
+    marks minus that at their upper half.
     """
 
     index: int

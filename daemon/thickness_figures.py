@@ -1,7 +1,8 @@
 """Thickness of a whole run in numbers: its distribution, its outliers, and what each source was worth.
 
 Rows are those of ``slices.csv``, as values or as text. Only what the ruler measured counts into the
-distribution, unless nothing was: then the best other source stands in, and ``thickness_from`` says which.
+distribution, unless nothing was: then the best other source stands in, and ``thickness_from`` says which. A
+target that was merely assumed has a mean, but tells nothing of the milling's scatter.
 """
 
 from __future__ import annotations
@@ -42,9 +43,8 @@ class SourceWorth:
 
 def thickness_figures(rows: Iterable[Row]) -> dict[str, Any]:
     """The summary's keys on thickness; an unknown figure is NaN."""
-    kept = [row for row in rows if row.get("thickness_source")]
-    source = _leading(kept)
-    values = _numbers((row for row in kept if row["thickness_source"] == source), "thickness_nm")
+    source, values = counted_thickness(rows)
+    assumed = source is ThicknessSource.TARGET
     statistics = ThicknessStatistics()
     for value in values:
         statistics = add_thickness(statistics, float(value))
@@ -54,14 +54,22 @@ def thickness_figures(rows: Iterable[Row]) -> dict[str, Any]:
         "thickness_from": str(source) if source else None,
         "thickness_count": statistics.count,
         "thickness_mean_nm": statistics.mean_nm if statistics.count else nan,
-        "thickness_mean_sigma_nm": statistics.mean_sigma_nm,
-        "thickness_sigma_nm": statistics.sigma_nm,
+        "thickness_mean_sigma_nm": nan if assumed else statistics.mean_sigma_nm,
+        "thickness_sigma_nm": nan if assumed else statistics.sigma_nm,
         "thickness_gamma_shape": fit.shape if fit else nan,
         "thickness_gamma_shape_sigma": fit.shape_sigma if fit else nan,
         "thickness_gamma_scale_nm": fit.scale_nm if fit else nan,
         "thickness_gamma_scale_sigma_nm": fit.scale_sigma_nm if fit else nan,
         "thickness_outliers": beyond,
     }
+
+
+def counted_thickness(rows: Iterable[Row]) -> tuple[ThicknessSource | None, NDArray[np.float64]]:
+    """The source that the distribution is made of, None without any, and its thicknesses (n,), nm."""
+    kept = [row for row in rows if row.get("thickness_source")]
+    source = _leading(kept)
+    values = _numbers((row for row in kept if row["thickness_source"] == source), "thickness_nm")
+    return source, values[np.isfinite(values)]
 
 
 def sources_against_ruler(rows: Sequence[Row], target_nm: float) -> tuple[SourceWorth, ...]:

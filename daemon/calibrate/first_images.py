@@ -38,11 +38,19 @@ def first_images(folder: Path) -> dict[ChannelKey, Series]:
     Raises
     ------
     FolderError
-        The folder is missing, or holds no electron image that tells its voltage.
+        The folder is missing, or holds no whole image, or no electron image that tells its voltage.
     """
     found: dict[ChannelKey, dict[int, Frame]] = defaultdict(dict)
     silent = 0
-    for frame in _frames(_files(folder)):
+    files = _files(folder)
+    frames = list(_frames(files))
+    if not frames:
+        raise FolderError(
+            f"no whole image among the first {len(files)} files",
+            where=str(files[0].path.parent),
+            remedy="Wait until the first slices are written, or look whether these files are images.",
+        )
+    for frame in frames:
         if frame.metadata.beam == "ion":
             continue
         if frame.metadata.voltage_kv is None:

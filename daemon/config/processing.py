@@ -36,9 +36,10 @@ class DriftSection(Section):
     """When to say that the milling has drifted."""
 
     warmup_slices: int = Field(default=20, ge=5)
-    shift_sigma: float = Field(default=1.0, gt=0.0)
-    false_alarm_slices: float = Field(default=5000.0, ge=50.0)
+    shift_sigma: float = Field(default=1.0, ge=0.1, le=5.0)
+    false_alarm_slices: float = Field(default=5000.0, ge=50.0, le=1e7)
     limits_nm: tuple[float, float] = (2.0, 25.0)
+    baseline_nm: tuple[float, float] = (0.0, 0.0)
 
     @field_validator("limits_nm")
     @classmethod
@@ -47,3 +48,12 @@ class DriftSection(Section):
         if not 0.0 <= limits[0] < limits[1]:
             raise ValueError("lower limit, then upper limit, both ≥ 0 nm")
         return limits
+
+    @field_validator("baseline_nm")
+    @classmethod
+    def possible(cls, baseline: tuple[float, float]) -> tuple[float, float]:
+        """Mean and σ of a thickness that is never negative."""
+        mean, sigma = baseline
+        if baseline != (0.0, 0.0) and not 0.0 < sigma < mean:
+            raise ValueError("mean, then σ, 0 < σ < mean, in nm; 0, 0: learned from the run")
+        return baseline

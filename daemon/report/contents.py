@@ -17,6 +17,7 @@ from daemon.items import Status, ThicknessSource
 from daemon.journal import read_records
 from daemon.outputs import Outputs
 from daemon.tables import read_table
+from daemon.thickness_figures import counted_thickness
 
 SURFACE_VOXELS: Final = 300
 """A surface of more voxels along one side takes minutes to draw and shows no more on a page."""
@@ -79,11 +80,9 @@ class Contents:
 
     @property
     def thickness_nm(self) -> Numbers:
-        """Thicknesses that were measured or estimated; what was only assumed tells nothing of the milling."""
-        values = column(
-            [r for r in self.kept if r["thickness_source"] != ThicknessSource.TARGET], "thickness_nm"
-        )
-        return values[np.isfinite(values)]
+        """Thicknesses of the summary's distribution; what was only assumed tells nothing of the milling."""
+        source, values = counted_thickness(self.kept)
+        return values[:0] if source is ThicknessSource.TARGET else values
 
     @property
     def face_pixel_nm(self) -> tuple[float, float] | None:

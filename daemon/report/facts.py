@@ -279,7 +279,7 @@ def _mean(values: np.ndarray[Any, Any]) -> float:
 
 
 def _spread(values: np.ndarray[Any, Any]) -> float:
-    return float(values.std()) if values.size else np.nan
+    return float(values.std(ddof=1)) if values.size > 1 else np.nan
 
 
 def _largest(contents: Contents, name: str) -> float:

@@ -93,9 +93,7 @@ def _drift(contents: Contents, figures: Collection[str]) -> list[Block]:
     if contents.configuration.get("ruler") is None and not contents.drift:
         return [Paragraph("Not judged: without a ruler nothing measures the thickness.")]
     if "drift" not in figures:
-        slices = contents.configuration["drift"]["warmup_slices"]
-        text = f"Not judged yet: the first {slices} slices teach what is usual in this run."
-        return [Paragraph(text)]
+        return [Paragraph(_unjudged(contents.configuration["drift"]))]
     events = tuple(
         (str(alarm["slice_index"]), alarm["kind"], alarm["message"])
         for alarm in contents.alarms
@@ -103,6 +101,12 @@ def _drift(contents: Contents, figures: Collection[str]) -> list[Block]:
     )
     told = Table(events, ("slice", "event", "measured")) if events else Paragraph("No test has alarmed.")
     return [*_drawn(figures, "drift"), told]
+
+
+def _unjudged(drift: dict[str, Any]) -> str:
+    if any(drift.get("baseline_nm", ())):
+        return "Nothing speaks for drift yet, against the given baseline."
+    return f"Not judged yet: the first {drift['warmup_slices']} slices teach what is usual in this run."
 
 
 def _gaps(contents: Contents) -> list[Block]:

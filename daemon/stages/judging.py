@@ -59,6 +59,7 @@ def begin_judging(section: DriftSection) -> JudgingState:
             shift_sigma=section.shift_sigma,
             false_alarm_slices=section.false_alarm_slices,
             limits_nm=section.limits_nm,
+            baseline_nm=section.baseline_nm if section.baseline_nm[0] else None,
         )
     )
 

@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks.calibrate import SLICES, Case, look, photographs, wrong_regions
 from daemon.calibrate import calibrate
+from daemon.calibrate.first_images import first_images
 from daemon.config import load
 from daemon.emulator import EmulatorSettings, emulate
 from daemon.emulator.settings import RecordingDesign, RulerDesign, SampleDesign
@@ -72,6 +73,13 @@ def test_blank_images_give_nothing_and_say_all_that_is_missing(level: int) -> No
     assert (proposal.ruler, proposal.fiducials, proposal.roi) == (None, (), None)
     said = " ".join(lack.what for lack in proposal.lacks if lack.remedy)
     assert all(words in said for words in ("no fiducial", "no ruler", "no region of interest"))
+
+
+def test_files_that_are_no_images_are_told_from_images_without_metadata(tmp_path: Path) -> None:
+    """A torn first file is not answered with advice on images that do not tell their voltage."""
+    (tmp_path / "SliceImage - 001.tif").write_text("no image")
+    with pytest.raises(FolderError, match="no whole image among the first 1 files"):
+        first_images(tmp_path)
 
 
 def test_bars_that_nobody_saw_moving_are_no_ruler() -> None:

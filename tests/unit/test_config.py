@@ -40,6 +40,8 @@ WRONG = {
     ),
     "negative voltage": (MINIMAL.replace("2.0", "-2.0"), "greater than 0"),
     "limits upside down": (MINIMAL + "[drift]\nlimits_nm=[25.0, 2.0]", "lower limit"),
+    "change too large to test for": (MINIMAL + "[drift]\nshift_sigma=10.0", "less than or equal to 5"),
+    "baseline wider than its mean": (MINIMAL + "[drift]\nbaseline_nm=[3.0, 10.0]", "0 < σ < mean"),
     "text for a number": (MINIMAL + '[volume]\ngrid_nm="fine"', "number"),
 }
 

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from algorithms.drift import DriftState, DriftVerdict, acknowledge, baseline_nm, start_drift, step
+from daemon.config.processing import DriftSection
+from daemon.stages.judging import begin_judging
 
 MEAN, SIGMA = 10.16, 3.12
 SHAPE = (MEAN / SIGMA) ** 2
@@ -147,3 +149,25 @@ def test_an_operator_can_carry_on() -> None:
     assert baseline_nm(carried_on) == baseline_nm(state)
     _, verdicts = run(carried_on, milling(rng, 20))
     assert not any(verdict.alarm for verdict in verdicts)
+
+
+@pytest.mark.parametrize("given", [(10.0, 0.1), (10.0, 0.01)])
+def test_a_very_steady_baseline_has_thresholds_too(given: tuple[float, float]) -> None:
+    """Where every threshold exceeds the promised run length, the lowest is taken, not an error raised."""
+    state = start_drift(baseline_nm=given, shift_sigma=5.0, false_alarm_slices=50.0)
+    _, verdicts = run(state, [10.0] * 20, 0.0)
+    assert not any(verdict.alarm for verdict in verdicts)
+    _, verdicts = run(state, [10.0 + 5.0 * given[1]] * 5, 0.0)
+    assert verdicts[-1].kind == "thicker"
+
+
+def test_the_baseline_of_an_earlier_run_replaces_the_warm_up() -> None:
+    """``drift.baseline_nm`` judges from the first thickness on: a shift inside the warm-up is found, a run
+    like the earlier one is not alarmed about, and without the key nothing is judged so early."""
+    rng = np.random.default_rng(5)
+    series = milling(rng, 15, MEAN + 2.0 * SIGMA)
+    learned = begin_judging(DriftSection(limits_nm=(0.0, 60.0))).drift
+    given = begin_judging(DriftSection(limits_nm=(0.0, 60.0), baseline_nm=(MEAN, SIGMA))).drift
+    assert not any(verdict.active for verdict in run(learned, series)[1])
+    assert "thicker" in run(given, series)[1][-1].active
+    assert not any(verdict.active for verdict in run(given, milling(rng, 100))[1])

@@ -60,6 +60,21 @@ def test_the_command_writes_a_mesh(stored, tmp_path, ending):
     assert target.stat().st_size > 10_000
 
 
+def test_a_mesh_of_a_coarser_level_lies_where_the_fine_one_does(tmp_path):
+    """A ball has its centre at the same place in nm, whatever level its surface is made of."""
+    z, y, x = np.ogrid[:40, :40, :300]
+    labels = ((z - 19.5) ** 2 + (y - 19.5) ** 2 + (x - 19.5) ** 2 <= 15.0**2).astype(np.uint8)
+    store = open_volume(tmp_path / "volume.ome.zarr", (40, 300), 2.5, 2, {})
+    store.append(0, labels)
+    store.close()
+    for level in (0, 1):
+        export(tmp_path, tiff=None, mesh=tmp_path / "s.stl", level=level)
+        facet = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
+        corners = np.fromfile(tmp_path / "s.stl", facet, offset=84)["corners"].reshape(-1, 3)
+        middle = (corners.min(axis=0) + corners.max(axis=0)) / 2
+        np.testing.assert_allclose(middle, 19.5 * 2.5, atol=1e-3)
+
+
 def test_what_cannot_be_exported_is_said(stored, tmp_path):
     """No volume, no such level, no target and an unknown format are told apart."""
     output, _ = stored

@@ -172,3 +172,11 @@ def test_changed_tilt_correction_is_told_once(faces: list[np.ndarray]) -> None:
         state, alarms = inspect(state, configuration(), slice_)
         told += [alarm.slice_index for alarm in alarms]
     assert told == [2]
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_region_narrower_than_the_lags_has_no_sharpness() -> None:
+    """A sliver of an image says what it can, its brightness, and nothing of its structure; no warning."""
+    health = image_health(np.array([[1, 2, 3], [4, 5, 6]], dtype=np.uint8))
+    assert health.brightness == 3.5
+    assert np.isnan(health.sharpness)

@@ -53,6 +53,9 @@ def test_without_a_ruler_the_source_is_named() -> None:
     told = thickness_figures(rows)
     assert told["thickness_from"] == "target"
     assert math.isnan(told["thickness_gamma_shape"])
+    assert told["thickness_mean_nm"] == 10.0
+    assert math.isnan(told["thickness_mean_sigma_nm"]), "an assumption is not certain"
+    assert math.isnan(told["thickness_sigma_nm"])
     assert all(math.isnan(item.bias_nm) for item in sources_against_ruler(rows, 10.0))
 
 
