@@ -16,12 +16,12 @@ from daemon.items import Alarm, RegisteredSlice, Thickness, ThicknessSource
 _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "thicker": (
         "slices have become thicker: {measured:.2f} nm on average over the last {slices}, "
-        "the run's own mean allows {limit:.2f} nm",
+        "the baseline allows {limit:.2f} nm",
         "Check ion beam current, focus and drift correction; lower the milling step, or stop the run.",
     ),
     "thinner": (
         "slices have become thinner: {measured:.2f} nm on average over the last {slices}, "
-        "the run's own mean allows {limit:.2f} nm",
+        "the baseline allows {limit:.2f} nm",
         "Check ion beam current, focus and drift correction, or stop the run.",
     ),
     "spread": (
