@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from daemon.calibrate.drawing import draw
 from daemon.calibrate.first_images import first_images
@@ -50,9 +51,9 @@ def print_proposal(proposal: Proposal, *, with_table: bool) -> None:
     """Say what was found and what was not; the configuration too when it went to no file."""
     console = Console(highlight=False, soft_wrap=True)
     for words in proposal.found:
-        console.print(f"[green]found[/]    {words}")
+        console.print(f"[green]found[/]    {escape(words)}")
     for lack in proposal.lacks:
-        console.print(f"[yellow]missing[/]  {lack.what}\n         [dim]→ {lack.remedy}[/]")
+        console.print(f"[yellow]missing[/]  {escape(lack.what)}\n         [dim]→ {escape(lack.remedy)}[/]")
     if with_table:
         console.print(_text(proposal), markup=False)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchmarks.calibrate import SLICES, Case, look, photographs, wrong_regions
-from daemon.calibrate import calibrate
+from daemon.calibrate import calibrate, print_proposal
 from daemon.calibrate.first_images import first_images
 from daemon.config import load
 from daemon.emulator import EmulatorSettings, emulate
@@ -82,12 +82,14 @@ def test_files_that_are_no_images_are_told_from_images_without_metadata(tmp_path
         first_images(tmp_path)
 
 
-def test_bars_that_nobody_saw_moving_are_no_ruler() -> None:
+def test_bars_that_nobody_saw_moving_are_no_ruler(capsys: pytest.CaptureFixture[str]) -> None:
     """From a single slice inclined marks cannot be told from parallel ones, and none is guessed."""
     settings = EmulatorSettings(slices=2, seed=7)
     proposal = look(settings, photographs(settings, 1))
     assert proposal.ruler is None
     assert any("slices do not show which of them move" in lack.what for lack in proposal.lacks)
+    print_proposal(proposal, with_table=False)
+    assert "[ruler]" in capsys.readouterr().out, "the table's name is no markup"
 
 
 def test_writes_a_configuration_that_loads_and_a_picture(tmp_path: Path) -> None:
