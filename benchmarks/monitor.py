@@ -28,9 +28,10 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from benchmarks.__main__ import CannotMeasureError
-from daemon.control import ControlServer, Inbox
+from daemon.control import ControlServer
 from daemon.descriptions import ChannelDescription, ChannelPlacement
 from daemon.heartbeat import Heartbeat
+from daemon.inbox import Inbox
 from daemon.items import FoundMark, RunState, Status, ThicknessSource
 from daemon.messages import (
     DriftMessage,

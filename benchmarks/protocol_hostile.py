@@ -25,7 +25,8 @@ import numpy as np
 import psutil
 import zmq
 
-from daemon.control import ControlServer, Inbox
+from daemon.control import ControlServer
+from daemon.inbox import Inbox
 from daemon.items import ThicknessSource
 from daemon.messages import DriftMessage, MetricsMessage, PreviewMessage, ThicknessMessage
 from daemon.publish import Publisher

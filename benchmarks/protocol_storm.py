@@ -15,7 +15,8 @@ from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 
 from daemon.client import Answer, Client
-from daemon.control import ControlServer, Inbox
+from daemon.control import ControlServer
+from daemon.inbox import Inbox
 from daemon.items import FinishReason, RunState, ThicknessSource
 from daemon.messages import RunMessage, ThicknessMessage
 from daemon.publish import Publisher

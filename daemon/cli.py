@@ -6,7 +6,6 @@ What a command needs is imported inside it: ``slicewatch run`` starts fast and n
 from __future__ import annotations
 
 import json
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -14,9 +13,11 @@ from typing import Annotated
 import typer
 
 from daemon import __version__
+from daemon.command_options import ConfigPath, Connect, Json, Keys, leave
 from daemon.keys_command import keys_app
 from daemon.logs import configure_logs
 from daemon.picture import Picture
+from daemon.safety_commands import abort, watchdog
 from daemon.synthesize.commands import app as synthesize_app
 
 app = typer.Typer(
@@ -29,17 +30,7 @@ app = typer.Typer(
 
 app.add_typer(synthesize_app, name="synthesize")
 
-DEFAULT_EVENTS = "tcp://127.0.0.1:5555"
 app.add_typer(keys_app, name="keys")
-Keys = Annotated[
-    Path | None, typer.Option("--keys", metavar="NAME.key", help="The key file you were given, if it asks.")
-]
-ConfigPath = Annotated[Path, typer.Argument(help="Configuration file (TOML); config.toml explains each key.")]
-Connect = Annotated[
-    str,
-    typer.Option("--connect", metavar="ENDPOINT", help="The daemon's control endpoint (publish.control)."),
-]
-Json = Annotated[bool, typer.Option("--json", help="Machine-readable: one JSON object, last line of stdout.")]
 
 
 class Network(StrEnum):
@@ -93,7 +84,7 @@ def run(
     """Watch an acquisition until it is complete, stopped or aborted."""
     from daemon.service import run_daemon
 
-    _leave(run_daemon(config, follow=True, accept_changes=accept_changes))
+    leave(run_daemon(config, follow=True, accept_changes=accept_changes))
 
 
 @app.command()
@@ -101,7 +92,7 @@ def reprocess(config: ConfigPath) -> None:
     """Process a finished run at full speed: same stages, same outputs, no waiting for more files."""
     from daemon.service import run_daemon
 
-    _leave(run_daemon(config, follow=False))
+    leave(run_daemon(config, follow=False))
 
 
 @app.command()
@@ -215,34 +206,8 @@ def status(connect: Connect = "tcp://127.0.0.1:5556", keys: Keys = None, as_json
     print_status(connect, keys, as_json=as_json)
 
 
-@app.command()
-def watchdog(
-    config: ConfigPath,
-    state: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="What it has told; default: watchdog.json in run.output."),
-    ] = None,
-) -> None:
-    """Look once whether the daemon is dead or hung, and tell people; for a timer. Exit 5: it is."""
-    from daemon.alerts.watchdog import look_once
-
-    _leave(look_once(config, state))
-
-
-@app.command()
-def abort(
-    config: ConfigPath,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done; stop nothing.")] = False,
-    by: Annotated[str, typer.Option(metavar="NAME", help="Who stops the microscope.")] = "",
-    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
-    keys: Keys = None,
-) -> None:
-    """Stop the microscope through the running daemon, or rehearse it."""
-    from daemon.checks.rehearsal import ask_to_abort, print_rehearsal
-
-    if dry_run:
-        raise typer.Exit(0 if print_rehearsal(config) else 1)
-    ask_to_abort(config, by, reason, keys)
+app.command()(watchdog)
+app.command()(abort)
 
 
 @app.command()
@@ -330,8 +295,3 @@ def train(
     from daemon.training import train_network
 
     train_network(network.value, out, quick=quick)
-
-
-def _leave(exit_code: int) -> None:
-    sys.stdout.flush()
-    raise typer.Exit(exit_code)

@@ -9,9 +9,7 @@ Where there are keys, a command needs one for control (``daemon.access``) and ca
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
-from queue import Empty, Full, Queue
 from threading import Event as Flag
 from threading import Lock, Thread
 from typing import Any, Protocol
@@ -27,10 +25,10 @@ from daemon.curve import Doorkeeper
 from daemon.endpoints import HANDSHAKE_WITHIN_MS, bind
 from daemon.errors import SlicewatchError, WireError
 from daemon.face_block import FACE_FIELDS, FaceBlock
+from daemon.inbox import Inbox
 from daemon.keys import DaemonKeys
 from daemon.publish import Publisher
 from daemon.requests import (
-    AnyCommand,
     AnyRequest,
     Latest,
     ReadFace,
@@ -47,8 +45,6 @@ from daemon.wire import Multipart, pack_arrays
 POLL_MS = 100
 MAX_REQUEST_BYTES = 16 * 1024
 MAX_BLOCK_BYTES = 64 * 2**20
-INBOX_COMMANDS = 100
-TOKENS_REMEMBERED = 10_000
 QUEUED_REPLIES = 16
 
 _log = structlog.get_logger("slicewatch")
@@ -74,52 +70,6 @@ class FaceReader(Protocol):
     def read(self, request: ReadFace) -> FaceBlock:
         """The asked part of a layer; SlicewatchError if there is none."""
         ...
-
-
-class Inbox:
-    """Commands on their way to the runner, at most a hundred; each token of a key's holder only once."""
-
-    def __init__(self) -> None:
-        self._commands: Queue[AnyCommand] = Queue(INBOX_COMMANDS)
-        self._tokens: OrderedDict[tuple[str, str], None] = OrderedDict()
-
-    def put(self, command: AnyCommand) -> None:
-        """Add a command, unless it is one that was added before.
-
-        Raises
-        ------
-        WireError
-            Too many are waiting.
-        """
-        if (command.key, command.token) in self._tokens:
-            return
-        try:
-            self._commands.put_nowait(command)
-        except Full as error:
-            raise WireError(
-                "too many commands are waiting", where="control", remedy="Wait for the slice in hand."
-            ) from error
-        self._remember(command)
-
-    def waiting(self) -> list[AnyCommand]:
-        """All waiting commands, oldest first; they stay."""
-        with self._commands.mutex:
-            return list(self._commands.queue)
-
-    def drain(self) -> list[AnyCommand]:
-        """All waiting commands, oldest first."""
-        commands: list[AnyCommand] = []
-        try:
-            while True:
-                commands.append(self._commands.get_nowait())
-        except Empty:
-            return commands
-
-    def _remember(self, command: AnyCommand) -> None:
-        if command.token:
-            self._tokens[command.key, command.token] = None
-        if len(self._tokens) > TOKENS_REMEMBERED:
-            self._tokens.popitem(last=False)
 
 
 class ControlServer:

@@ -8,33 +8,18 @@ its other images arrive, and a late client needs only the last word.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Hashable, Mapping
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import msgspec
-import numpy as np
 
 from daemon import items
 from daemon.descriptions import ChannelDescription, ChannelPlacement, EscalationDescription
-from daemon.items import FinishReason, PlaneKind, RunState, Status, ThicknessSource
-
-NAN = math.nan
-Array = np.ndarray[Any, Any]
-
-
-class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """A record of one topic. ``arrays`` travel as payload frames, not in the header."""
-
-    topic: ClassVar[str]
-    arrays: dict[str, np.ndarray] = {}
-
-    @property
-    def key(self) -> Hashable:
-        """Messages of one topic with equal keys replace each other."""
-        return None
+from daemon.items import FinishReason, RunState, Status, ThicknessSource
+from daemon.message import NAN, Array, Message
+from daemon.metrics_message import MetricsMessage
 
 
 class RunMessage(Message, frozen=True, kw_only=True):
@@ -69,7 +54,7 @@ class RunMessage(Message, frozen=True, kw_only=True):
     usual_interval_s: float = NAN
     started_at: datetime | None = None
     last_image_at: datetime | None = None
-    ledger: dict[str, int] = {}
+    ledger: dict[str, int] = msgspec.field(default_factory=dict)
     ledger_balanced: bool = True
 
 
@@ -80,7 +65,7 @@ class SliceMessage(Message, frozen=True, kw_only=True):
     index: int
     status: Status
     reason: str = ""
-    channels: dict[str, ChannelPlacement] = {}
+    channels: dict[str, ChannelPlacement] = msgspec.field(default_factory=dict)
     z_plane: int | None = None
 
     @property
@@ -118,7 +103,7 @@ class DriftMessage(Message, frozen=True, kw_only=True):
 
     topic: ClassVar[str] = "drift"
     index: int
-    statistics: dict[str, float] = {}
+    statistics: dict[str, float] = msgspec.field(default_factory=dict)
     threshold: float = NAN
     verdict: str = ""
     alarm: bool = False
@@ -141,7 +126,7 @@ class AlarmMessage(Message, frozen=True, kw_only=True):
     message: str
     measurement: float = NAN
     limit: float = NAN
-    evidence: dict[str, float] = {}
+    evidence: dict[str, float] = msgspec.field(default_factory=dict)
     remedy: str = ""
     acknowledged_by: str = ""
 
@@ -161,57 +146,6 @@ class PlanesMessage(Message, frozen=True, kw_only=True):
     grid_nm: float = NAN
 
 
-class MetricsMessage(Message, frozen=True, kw_only=True):
-    """The volume's figures after ``plane``, as in ``daemon.items.Metrics``.
-
-    Arrays, where given: correlation curves and their standard errors against ``lag_nm``, ``ligament_share``
-    against ``ligament_nm``, shares of chords along x, y, z against ``chord_nm``.
-    """
-
-    topic: ClassVar[str] = "metrics"
-    plane: int
-    solid_fraction: float = NAN
-    e_tpcf: float = NAN
-    e_lpf: float = NAN
-    e_d: float = NAN
-    d_xy_nm: float = NAN
-    d_xz_nm: float = NAN
-    d_yz_nm: float = NAN
-    kind: PlaneKind = PlaneKind.MEASURED
-    solid_fraction_sigma: float = NAN
-    e_tpcf_sigma: float = NAN
-    e_lpf_sigma: float = NAN
-    e_d_sigma: float = NAN
-    ligament_nm: float = NAN
-    ligament_sigma_nm: float = NAN
-    local_thickness_nm: float = NAN
-    surface_per_um: float = NAN
-    euler_per_um3: float = NAN
-    largest_share: float = NAN
-    chord_x_nm: float = NAN
-    chord_y_nm: float = NAN
-    chord_z_nm: float = NAN
-    representative: str = ""
-    patches: int = 0
-    patch_solid_fraction: float = NAN
-    patch_solid_fraction_low: float = NAN
-    patch_solid_fraction_high: float = NAN
-    patch_e_tpcf: float = NAN
-    patch_e_tpcf_low: float = NAN
-    patch_e_tpcf_high: float = NAN
-    patch_e_lpf: float = NAN
-    patch_e_lpf_low: float = NAN
-    patch_e_lpf_high: float = NAN
-    patch_e_d: float = NAN
-    patch_e_d_low: float = NAN
-    patch_e_d_high: float = NAN
-
-    @property
-    def key(self) -> Hashable:
-        """The plane."""
-        return self.plane
-
-
 class PreviewMessage(Message, frozen=True, kw_only=True):
     """Small pictures of the latest slice and of the volume; the only message that may lose its arrays.
 
@@ -226,7 +160,7 @@ class PreviewMessage(Message, frozen=True, kw_only=True):
     status: Status = Status.PROVISIONAL
     image_pixel_nm: tuple[float, float] = (NAN, NAN)
     cut_pixel_nm: float = NAN
-    cut_at: dict[str, int] = {}
+    cut_at: dict[str, int] = msgspec.field(default_factory=dict)
     cut_final_rows: int = 0
 
 
@@ -242,7 +176,7 @@ class HeartbeatMessage(Message, frozen=True, kw_only=True):
     rss_mib: float = NAN
     armed: bool = False
     escalation: EscalationDescription = EscalationDescription()
-    ledger: dict[str, int] = {}
+    ledger: dict[str, int] = msgspec.field(default_factory=dict)
     ledger_balanced: bool = True
     previews_withheld: int = 0
     requests_refused: int = 0

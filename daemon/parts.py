@@ -9,8 +9,8 @@ from pathlib import Path
 from algorithms.slice_filling import Interpolation
 from daemon.abort.escalator import Reach, reach_of
 from daemon.config import Configuration
-from daemon.control import Inbox
 from daemon.frame_shelf import FrameShelf
+from daemon.inbox import Inbox
 from daemon.journal import Journal
 from daemon.outlet import Outlet
 from daemon.project import read_thickness

@@ -15,12 +15,13 @@ from daemon import alarms
 from daemon.alerts.desk import Desk
 from daemon.attempts import run_attempts
 from daemon.config import Configuration, as_toml_table, load
-from daemon.control import ControlServer, Inbox
+from daemon.control import ControlServer
 from daemon.errors import FolderError, SlicewatchError
 from daemon.faces import SeenFaces
 from daemon.frame_shelf import open_shelf
 from daemon.health import Health
 from daemon.heartbeat import INTERVAL_S, Heartbeat
+from daemon.inbox import Inbox
 from daemon.items import Alarm, FinishReason
 from daemon.journal import ACCEPTABLE_KEYS, FREE_KEYS, Journal, open_journal
 from daemon.keys import DaemonKeys, open_keys

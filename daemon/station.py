@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from daemon.config import Configuration
-from daemon.control import Inbox
 from daemon.faces import SeenFaces
+from daemon.inbox import Inbox
 from daemon.journal import Journal
 from daemon.outputs import Outputs
 from daemon.publish import Publisher

@@ -25,9 +25,10 @@ import pytest
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from daemon.control import ControlServer, Inbox
+from daemon.control import ControlServer
 from daemon.face_block import FaceBlock
 from daemon.heartbeat import Heartbeat
+from daemon.inbox import Inbox
 from daemon.items import RunState, Status, ThicknessSource
 from daemon.messages import (
     AlarmMessage,

@@ -19,9 +19,10 @@ import zmq
 
 from daemon.access import Peer, require_right
 from daemon.client import Client
-from daemon.control import ControlServer, Inbox
+from daemon.control import ControlServer
 from daemon.curve import unlock
 from daemon.errors import WireError
+from daemon.inbox import Inbox
 from daemon.keys import Role, make_key, open_keys, read_client_key
 from daemon.publish import Publisher
 from daemon.requests import AnyRequest, Command, decode_request

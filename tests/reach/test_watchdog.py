@@ -10,7 +10,8 @@ import pytest
 
 from daemon.alerts.watchdog import Memory, Sign, judged, look
 from daemon.config import WatchdogSection, as_toml_table, load
-from daemon.control import ControlServer, Inbox
+from daemon.control import ControlServer
+from daemon.inbox import Inbox
 from daemon.items import FinishReason, RunState
 from daemon.journal import open_journal
 from daemon.messages import HeartbeatMessage

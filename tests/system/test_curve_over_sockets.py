@@ -17,9 +17,10 @@ import zmq
 
 from daemon.client import Answer, Client
 from daemon.config import load
-from daemon.control import ControlServer, Inbox
+from daemon.control import ControlServer
 from daemon.curve import unlock
 from daemon.errors import ConfigurationError, UnreachableError, WireError
+from daemon.inbox import Inbox
 from daemon.items import RunState
 from daemon.journal import read_records
 from daemon.keys import ClientKey, Role, make_key, open_keys, read_client_key, revoke_key

@@ -16,8 +16,9 @@ import pytest
 import zmq
 
 from daemon.client import Client
-from daemon.control import MAX_REQUEST_BYTES, ControlServer, Inbox
+from daemon.control import MAX_REQUEST_BYTES, ControlServer
 from daemon.errors import WireError
+from daemon.inbox import Inbox
 from daemon.items import ThicknessSource
 from daemon.messages import ThicknessMessage
 from daemon.publish import Publisher

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.control import ControlServer, Inbox
+from daemon.control import ControlServer
+from daemon.inbox import Inbox
 from daemon.items import FinishReason, RunState, ThicknessSource
 from daemon.keys import Role, make_key, open_keys
 from daemon.messages import PreviewMessage, RunMessage, ThicknessMessage

@@ -15,9 +15,10 @@ import pytest
 import tifffile
 
 from daemon.client import Client
-from daemon.control import ControlServer, Inbox
+from daemon.control import ControlServer
 from daemon.demo import run_demo
 from daemon.errors import ConfigurationError, FolderError, JournalError, StoreError
+from daemon.inbox import Inbox
 from daemon.journal import open_journal, read_records
 from daemon.lock import exclusive
 from daemon.publish import Publisher

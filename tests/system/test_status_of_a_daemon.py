@@ -11,8 +11,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from daemon.control import ControlServer, Inbox
+from daemon.control import ControlServer
 from daemon.errors import UnreachableError
+from daemon.inbox import Inbox
 from daemon.items import FinishReason, RunState, Status, ThicknessSource
 from daemon.messages import (
     AlarmMessage,

@@ -23,9 +23,10 @@ from numpy.typing import NDArray
 
 from daemon import wire
 from daemon.client import Answer, Client, Silence
-from daemon.control import ControlServer, Inbox
+from daemon.control import ControlServer
 from daemon.errors import UnreachableError, WireError
 from daemon.heartbeat import Heartbeat
+from daemon.inbox import Inbox
 from daemon.items import FinishReason, RunState, ThicknessSource
 from daemon.messages import HeartbeatMessage, PreviewMessage, RunMessage, ThicknessMessage
 from daemon.publish import PREVIEWS_IN_FLIGHT, Publisher
