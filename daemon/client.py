@@ -26,6 +26,7 @@ import numpy as np
 import zmq
 from numpy.typing import NDArray
 
+from daemon.asking import Asker
 from daemon.endpoints import connect
 from daemon.errors import ConfigurationError, UnreachableError, WireError
 from daemon.face_block import FaceBlock
@@ -36,16 +37,14 @@ from daemon.requests import (
     AnyRequest,
     Arm,
     Disarm,
-    Failure,
     Latest,
     ReadFace,
     ReadPlanes,
     Replay,
-    Reply,
     Snapshot,
     Stop,
 )
-from daemon.wire import SCHEMA, Envelope, Event, decode, garbage, pack, read_fields, unpack, unpack_arrays
+from daemon.wire import Envelope, Event, decode, garbage, read_fields, unpack_arrays
 
 EVENTS = "tcp://127.0.0.1:5555"
 CONTROL = "tcp://127.0.0.1:5556"
@@ -88,14 +87,12 @@ class Client:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._events_endpoint = events
-        self._control_endpoint = control
-        self._timeout_s = timeout_s
         self._key = key
         self._clock = clock
         self._context = zmq.Context()
         self._asked = 0
         try:
-            self._control = self._dealer()
+            self._asker = Asker(self._context, control, timeout_s=timeout_s, key=key, clock=clock)
             self._subscribe().close(linger=0)  # so that a mistyped endpoint is told at once
         except ConfigurationError:
             self.close()
@@ -134,7 +131,7 @@ class Client:
     ) -> NDArray[np.uint8]:
         """Labels (z, y, x) of a block of the volume, in voxels of the pyramid level; 0 is to the edge."""
         block = {"level": level, "y": y, "x": x, "height": height, "width": width}
-        header, payload = self._ask(ReadPlanes(id=self._next_id(), first=first, count=count, **block))
+        header, payload = self._asker.ask(ReadPlanes(id=self._next_id(), first=first, count=count, **block))
         arrays = unpack_arrays(header, payload)
         if set(arrays) != {"labels"} or arrays["labels"].ndim != 3:
             raise garbage("the answer holds no planes")
@@ -153,7 +150,7 @@ class Client:
     ) -> FaceBlock:
         """A block of a face's layer, ``image/NAME`` or ``labels``, in the layer's px; 0 is to the edge."""
         block = {"y": y, "x": x, "height": height, "width": width, "step": step}
-        header, payload = self._ask(ReadFace(id=self._next_id(), slice=slice_, layer=layer, **block))
+        header, payload = self._asker.ask(ReadFace(id=self._next_id(), slice=slice_, layer=layer, **block))
         arrays = unpack_arrays(header, payload)
         if set(arrays) != {"face"} or arrays["face"].ndim != 2:
             raise garbage("the answer holds no face")
@@ -161,23 +158,23 @@ class Client:
 
     def acknowledge(self, alarm: str, by: str) -> None:
         """Say that ``by`` has seen an alarm."""
-        self._ask(Acknowledge(id=self._next_id(), alarm=alarm, by=by, token=_token()))
+        self._asker.ask(Acknowledge(id=self._next_id(), alarm=alarm, by=by, token=_token()))
 
     def arm(self, by: str) -> None:
         """Let an alarm of drift stop the microscope."""
-        self._ask(Arm(id=self._next_id(), by=by, token=_token()))
+        self._asker.ask(Arm(id=self._next_id(), by=by, token=_token()))
 
     def disarm(self, by: str) -> None:
         """Let an alarm of drift only tell."""
-        self._ask(Disarm(id=self._next_id(), by=by, token=_token()))
+        self._asker.ask(Disarm(id=self._next_id(), by=by, token=_token()))
 
     def stop(self, by: str, reason: str = "") -> None:
         """End the run after the slice in hand."""
-        self._ask(Stop(id=self._next_id(), by=by, reason=reason, token=_token()))
+        self._asker.ask(Stop(id=self._next_id(), by=by, reason=reason, token=_token()))
 
     def abort(self, by: str, reason: str = "") -> None:
         """Stop the microscope."""
-        self._ask(Abort(id=self._next_id(), by=by, reason=reason, token=_token()))
+        self._asker.ask(Abort(id=self._next_id(), by=by, reason=reason, token=_token()))
 
     def follow(
         self, *, patience_s: float = 1.0, until: Callable[[], bool] = lambda: False
@@ -235,38 +232,9 @@ class Client:
         return self._asked
 
     def _messages(self, request: AnyRequest) -> Answer:
-        header, payload = self._ask(request)
+        header, payload = self._asker.ask(request)
         events = tuple(decode(parts) for parts in _multiparts(payload))
         return Answer(read_fields(header, Envelope), events)
-
-    def _ask(self, request: AnyRequest) -> tuple[dict[str, Any], list[bytes]]:
-        """Header and payload of the answer; UnreachableError after the time-out, WireError if refused."""
-        self._send(pack(request))
-        deadline = self._clock() + self._timeout_s
-        while (left_s := deadline - self._clock()) > 0 and self._control.poll(math.ceil(left_s * 1000)):
-            header_part, *payload = self._control.recv_multipart()
-            header = unpack(header_part)
-            if header.get("id") == request.id:
-                _raise_if_refused(header)
-                return header, payload
-        raise self._unreachable()
-
-    def _send(self, data: bytes) -> None:
-        try:
-            self._control.send(data)
-        except zmq.Again as error:
-            raise self._unreachable() from error
-
-    def _unreachable(self) -> UnreachableError:
-        """Hang up too: a command must not reach a daemon that starts an hour later."""
-        self._control.close(linger=0)
-        self._control = self._dealer()
-        return UnreachableError(
-            f"no daemon has answered within {self._timeout_s:g} s",
-            where=self._control_endpoint,
-            remedy="Start it with 'slicewatch run CONFIG', give its control endpoint, or, where it asks for "
-            "one, a key that it allows (--keys).",
-        )
 
     def _subscribe(self) -> zmq.Socket[Any]:
         socket = self._context.socket(zmq.SUB)
@@ -274,14 +242,6 @@ class Client:
         socket.setsockopt(zmq.RECONNECT_IVL_MAX, 2_000)
         connect(socket, self._events_endpoint, self._key)
         socket.subscribe(b"")
-        return socket
-
-    def _dealer(self) -> zmq.Socket[Any]:
-        socket = self._context.socket(zmq.DEALER)
-        socket.setsockopt(zmq.IMMEDIATE, 1)  # nothing is queued for a daemon that is not there
-        socket.setsockopt(zmq.SNDTIMEO, math.ceil(self._timeout_s * 1000))
-        socket.setsockopt(zmq.RECONNECT_IVL_MAX, 2_000)
-        connect(socket, self._control_endpoint, self._key)
         return socket
 
 
@@ -307,12 +267,3 @@ def _multiparts(payload: Sequence[bytes]) -> list[list[bytes]]:
         return msgspec.msgpack.decode(body, type=list[list[bytes]])
     except (ValueError, msgspec.DecodeError) as error:
         raise garbage(f"the answer holds no messages: {error}") from error
-
-
-def _raise_if_refused(header: dict[str, Any]) -> None:
-    reply = read_fields(header, Reply)
-    if reply.schema != SCHEMA:
-        raise garbage(f"schema {reply.schema} is not {SCHEMA}")
-    if not reply.ok:
-        why = reply.error or Failure("refused without a reason", "control", "See the daemon's log.")
-        raise WireError(why.what, where=why.where, remedy=why.remedy)
