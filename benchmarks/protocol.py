@@ -36,7 +36,7 @@ from daemon.wire import SCHEMA, Envelope, encode
 SUBSCRIBERS = (1, 8, 32)
 SETTLE_S = 0.5
 MIN_PAIRS = 3
-QUICK_S, FULL_S = 0.7, 6.0  # for each load and count of subscribers
+QUICK_S, FULL_S = 0.4, 6.0  # for each load and count of subscribers
 _ENVELOPE = Envelope(
     SCHEMA, "f0f0f0f0-0000-4000-8000-000000000000", 1, 10**6, datetime(2026, 1, 1, tzinfo=UTC)
 )
