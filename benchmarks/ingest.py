@@ -55,7 +55,7 @@ class Effort:
     scanned: int
 
 
-QUICK, FULL = Effort(2_400, 16, 4.0, 5_000), Effort(102_000, 50, 90.0, 20_000)
+QUICK, FULL = Effort(1_000, 8, 2.0, 2_000), Effort(102_000, 50, 90.0, 20_000)
 
 
 @dataclass(slots=True)

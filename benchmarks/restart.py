@@ -38,9 +38,6 @@ from daemon.service import run_daemon
 from daemon.toml_text import toml_text
 
 FAULTS: Final = ("corrupt@2", "duplicate@3", "torn@5", "missing@6")
-SETTINGS: Final = EmulatorSettings(
-    slices=9, height=256, width=320, seed=23, faults=tuple(parse_fault(text) for text in FAULTS)
-)
 REGION_PX: Final = 96
 """Side of the region of interest: kills are aimed at the journal and the stores, not at the network."""
 WORKERS: Final = 2
@@ -63,45 +60,73 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
+class Effort:
+    """How many daemons are killed, over how many slices, and within which share of an uninterrupted run.
+
+    Most of a short run goes into its report, which is killed less often than its time has it when quick.
+    """
+
+    kills: int
+    slices: int
+    share: float
+
+    @property
+    def settings(self) -> EmulatorSettings:
+        """The acquisition, with the faults for which it is long enough."""
+        faults = [fault for fault in map(parse_fault, FAULTS) if fault.slice_number < self.slices]
+        return EmulatorSettings(slices=self.slices, height=256, width=320, seed=23, faults=tuple(faults))
+
+
+QUICK, FULL = Effort(10, 5, 0.3), Effort(200, 9, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
 class Bench:
-    """An acquisition, and what an uninterrupted run of ``seconds`` makes of it."""
+    """An acquisition, what an uninterrupted run of ``seconds`` makes of it, and how late a kill may come."""
 
     root: Path
-    project: Path
+    settings: EmulatorSettings
     whole: Evidence
     seconds: float
+    kill_s: float
+
+    @property
+    def project(self) -> Path:
+        """Where the acquisition lies."""
+        return self.root / "project"
 
 
 def measure(quick: bool) -> tuple[Table, dict[str, float]]:
     """200 kills, 10 when quick; ``identical`` counts those after which every output was the same."""
-    wanted = 10 if quick else 200
+    effort = QUICK if quick else FULL
     _FORKS.set_forkserver_preload(["benchmarks.restart"])
     with tempfile.TemporaryDirectory(prefix="slicewatch-restart-") as folder:
-        bench = _prepared(Path(folder))
-        shares = [wanted // WORKERS + (number < wanted % WORKERS) for number in range(WORKERS)]
+        bench = _prepared(Path(folder), effort)
+        shares = [effort.kills // WORKERS + (number < effort.kills % WORKERS) for number in range(WORKERS)]
         with ThreadPoolExecutor(WORKERS) as pool:
             counts = list(pool.map(partial(_killed, bench), range(WORKERS), shares))
     return _report(counts, bench.seconds)
 
 
-def _prepared(root: Path) -> Bench:
+def _prepared(root: Path, effort: Effort) -> Bench:
     """The acquisition, and the uninterrupted run once the server has imported everything."""
-    project = root / "project"
-    emulate(SETTINGS, project, sleep=lambda _s: None)
+    settings = effort.settings
+    emulate(settings, root / "project", sleep=lambda _s: None)
     first = _FORKS.Process(target=_nothing)
     first.start()
     first.join()
     begun = time.monotonic()
-    config = _configured(root / "whole", project)
+    config = _configured(root / "whole", settings, root / "project")
     _one_run(config, np.random.default_rng(0), 0, Count())
-    return Bench(root, project, evidence(config), time.monotonic() - begun)
+    seconds = time.monotonic() - begun
+    return Bench(root, settings, evidence(config), seconds, effort.share * seconds)
 
 
-def _configured(folder: Path, project: Path) -> Path:
+def _configured(folder: Path, settings: EmulatorSettings, project: Path) -> Path:
     """A configuration that writes to ``folder``, with a small region of interest and ports of its own."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    table = configuration_table(SETTINGS, project, folder / "output")
+    table = configuration_table(settings, project, folder / "output")
     roi = table["geometry"]["roi"]
     table["geometry"]["roi"] = roi | {"width": REGION_PX, "height": REGION_PX}
     table["segmentation"] = {"providers": ["CPUExecutionProvider"], "threads": 1}
@@ -116,8 +141,8 @@ def _killed(bench: Bench, number: int, wanted: int) -> Count:
     rng, count = np.random.default_rng(1000 + number), Count()
     while count.kills < wanted:
         before = count.kills
-        config = _configured(bench.root / f"worker{number}", bench.project)
-        _one_run(config, rng, wanted, count, bench.seconds)
+        config = _configured(bench.root / f"worker{number}", bench.settings, bench.project)
+        _one_run(config, rng, wanted, count, bench.kill_s)
         told = evidence(config)
         differing = {
             name for name in bench.whole.keys() | told.keys() if bench.whole.get(name) != told.get(name)

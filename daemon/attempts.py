@@ -75,7 +75,10 @@ def _attempt(station: Station, told: tuple[Alarm, ...]) -> FinishReason:
                 expected=station.expected_slices,
                 continues_after=progress.counts.slices,
             )
-            return runner.run(told)
+            reason = runner.run(told)
+            if reason is not FinishReason.STOPPED:
+                shelf.spool.keep_only(())
+            return reason
     except (SlicewatchError, ModelError) as error:
         if not isinstance(error, DiskFullError):
             parts.outlet.fail(str(error))

@@ -7,7 +7,8 @@ itself is the queue.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -67,31 +68,27 @@ class FrameShelf:
         self.faces[complete.index] = frozenset(record.sha256 for record in complete.frames)
         return as_slice(complete, rules, self.frames)
 
-    def secure(self, assembly: AssemblyState, window: Collection[int]) -> None:
-        """Spool what a checkpoint of ``assembly``, with the faces of ``window``, will refer to.
+    @contextmanager
+    def keeping(self, assembly: AssemblyState, window: Collection[int]) -> Generator[None]:
+        """Around the checkpoint of ``assembly``, with the faces of ``window``, that is made inside.
+
+        Images that it refers to are spooled before it, and what it no longer refers to is let go after it.
 
         Raises
         ------
         StoreError
             The disk is full or read-only.
         """
-        for sha256 in self._needed(assembly, window) & self.unsaved.keys():
+        needed = self._needed(assembly, window)
+        for sha256 in needed & self.unsaved.keys():
             self.spool.keep(sha256, self.unsaved[sha256])
+        yield
         self.unsaved.clear()
-
-    def forget(self, assembly: AssemblyState, window: Collection[int]) -> None:
-        """Let go of what the checkpoint that is durable now no longer refers to.
-
-        Raises
-        ------
-        StoreError
-            It cannot be removed.
-        """
         for sha256 in self.frames.keys() - {record.sha256 for record in assembly.waiting}:
             del self.frames[sha256]
         for index in self.faces.keys() - set(window):
             del self.faces[index]
-        self.spool.keep_only(self._needed(assembly, window))
+        self.spool.keep_only(needed)
 
     def recall(self, record: FrameRecord) -> None:
         """Read an image again that an earlier process had admitted.

@@ -27,31 +27,11 @@ from typing import Any, Final
 
 import msgspec
 
+from daemon.configuration_changes import FREE_KEYS, accepted_changes
 from daemon.errors import DiskFullError, JournalError
 from daemon.space import means_no_space
 
 SCHEMA: Final = 1
-FREE_KEYS: Final = frozenset(
-    {
-        "publish",
-        "monitor",
-        "abort",
-        "alerts",
-        "watchdog",
-        "health",
-        "run.observer",
-        "run.scan_interval_s",
-        "run.quiet_after_s",
-    }
-)
-"""What may change between two starts without touching any result."""
-ACCEPTABLE_KEYS: Final = frozenset(
-    {
-        *("run.expected_slices", "run.missing_after_s", "run.stalled_after_s", "run.sentinel"),
-        *("segmentation.providers", "segmentation.allow_cpu_fallback", "segmentation.threads"),
-    }
-)
-"""What may change if somebody asks for it: later slices may be judged otherwise, earlier ones stay right."""
 _APPLICATION_ID: Final = 0x534C5743  # "SLWC": tells a foreign SQLite file from ours
 _TABLES: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -216,7 +196,7 @@ def open_journal(
         _check_identity(connection, path)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
-        changes = _check_configuration(connection, path, configuration, acceptable)
+        changes = _take_configuration(connection, path, configuration, acceptable)
         connection.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'epoch'")
     except sqlite3.Error as error:
         raise _damaged(path, error) from error
@@ -257,37 +237,14 @@ def _check_identity(connection: sqlite3.Connection, path: Path) -> None:
         )
 
 
-def _check_configuration(
+def _take_configuration(
     connection: sqlite3.Connection, path: Path, configuration: dict[str, Any], acceptable: frozenset[str]
 ) -> tuple[str, ...]:
-    """The keys that have changed since the last start; raises if one of them may not."""
-    (text,) = connection.execute("SELECT value FROM meta WHERE key = 'configuration'").fetchone()
-    before = json.loads(text)
-    changed = sorted(
-        f"{table}.{key}" if key else table
-        for table in before.keys() | configuration.keys()
-        for key in _changed_keys(before.get(table), configuration.get(table))
-    )
-    refused = [key for key in changed if not acceptable & {key, key.partition(".")[0]}]
-    if refused:
-        on_request = all(ACCEPTABLE_KEYS & {key} for key in refused)
-        raise JournalError(
-            f"the run was begun with another configuration; changed: {', '.join(refused)}",
-            where=str(path),
-            remedy="Start with --accept-changes to go on with it, or undo the change."
-            if on_request
-            else "Undo the change to continue the run, or choose another run.output to start a new one.",
-        )
+    """Go on with a configuration; the keys that have changed since the last start."""
+    (before,) = connection.execute("SELECT value FROM meta WHERE key = 'configuration'").fetchone()
+    changes = accepted_changes(json.loads(before), configuration, acceptable, where=path)
     connection.execute("UPDATE meta SET value = ? WHERE key = 'configuration'", (json.dumps(configuration),))
-    return tuple(changed)
-
-
-def _changed_keys(before: object, after: object) -> list[str]:
-    if before == after:
-        return []
-    if isinstance(before, dict) and isinstance(after, dict):
-        return [key for key in before.keys() | after.keys() if before.get(key) != after.get(key)]
-    return [""]
+    return changes
 
 
 def _damaged(path: Path, error: sqlite3.Error) -> JournalError | DiskFullError:

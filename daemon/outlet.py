@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from math import isfinite, nan
+from math import nan
 from statistics import median
 from typing import Any
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from algorithms.drift import DriftVerdict, baseline_nm
 from algorithms.resampling import InPlaneGrid
 from daemon import messages as say
-from daemon import preview
+from daemon import preview, slice_log
 from daemon.abort.memory import Arming
 from daemon.array_outputs import ArrayOutputs
 from daemon.assembly import FrameAccepted, Outcome, SliceComplete
@@ -80,13 +80,7 @@ class Outlet:
     def preliminary(self, thickness: Thickness) -> None:
         """The verdict of a first image: told at once, not kept."""
         self._station.publisher.publish(say.thickness_message(thickness))
-        _log.info(
-            "thickness.first",
-            slice=thickness.index,
-            thickness_nm=_rounded(thickness.thickness_nm),
-            sigma_nm=_rounded(thickness.thickness_sigma_nm),
-            channel=thickness.channels[0],
-        )
+        slice_log.first_thickness(thickness)
 
     def drift(self, index: int, verdict: DriftVerdict, state: JudgingState) -> None:
         """The sequential test after a slice."""
@@ -269,21 +263,10 @@ class Outlet:
         write_failure(self._station, self._vitals.counts, self._station.clock() - self._begun_s, why)
 
     def log_slice(self, registered: RegisteredSlice, thickness: Thickness, seconds: float) -> None:
-        """The one rich line per slice."""
-        shifts = registered.shifts.values()
-        _log.info(
-            "slice.done",
-            slice=thickness.index,
-            depth_nm=round(thickness.depth_nm, 2),
-            thickness_nm=_rounded(thickness.thickness_nm),
-            sigma_nm=_rounded(thickness.thickness_sigma_nm),
-            source=str(thickness.source),
-            shift_px=[f"{s.dy_px:+.2f},{s.dx_px:+.2f}" for s in shifts],
-            quality=round(min(s.quality for s in shifts), 2),
-            registered_on=sorted({s.source for s in shifts}),
-            planes=self._vitals.planes,
-            waiting=self._vitals.ledger["waiting"],
-            seconds=round(seconds, 2),
+        """A slice is done: the log's line about it."""
+        waiting = self._vitals.books.waiting
+        slice_log.slice_done(
+            registered, thickness, planes=self._vitals.planes, waiting=waiting, seconds=seconds
         )
 
     def note(self, outcome: Outcome) -> None:
@@ -305,8 +288,3 @@ class Outlet:
         station.publisher.publish(
             run_message(station.vitals, station.configuration, station.segmenter, station.expected_slices)
         )
-
-
-def _rounded(value: float) -> float | None:
-    """For the log, where JSON has no NaN."""
-    return round(value, 2) if isfinite(value) else None

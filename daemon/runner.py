@@ -15,7 +15,7 @@ is computed again, to the same bits.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import isnan
 from typing import Final
@@ -32,7 +32,6 @@ from daemon.items import (
     Planes,
     RegisteredSlice,
     RunState,
-    SegmentedSlice,
     Slice,
     SliceGap,
     Status,
@@ -86,8 +85,6 @@ class Runner:
         if self._reason is not FinishReason.STOPPED:
             self._close()
         self._outlet.finish(self._reason, self._counts)
-        if self._reason is not FinishReason.STOPPED:
-            self._parts.shelf.spool.keep_only(())
         return self._reason
 
     def request_stop(self) -> None:
@@ -132,9 +129,8 @@ class Runner:
         books = self._arrivals.books(self._assembly.tally)
         health, rhythm_s = self._parts.watcher.health, self._assembly.intervals_s
         self._outlet.count(books, arrived=arrived, rhythm_s=rhythm_s)
-        for alarm in self._parts.surroundings.look(
-            health, books, self._counts.slices, rhythm_s, arrived=arrived
-        ):
+        look = self._parts.surroundings.look
+        for alarm in look(health, books, self._counts.slices, rhythm_s, arrived=arrived):
             self._alarm(alarm)
 
     def _follow(self, outcome: Outcome) -> None:
@@ -157,14 +153,13 @@ class Runner:
 
     def _first_look(self, accepted: FrameAccepted) -> None:
         """The first image of a slice gives a verdict at once; the complete slice will refine it."""
-        state = self._state
-        waiting = pending_at(self._assembly, accepted.index)
+        state, waiting = self._state, pending_at(self._assembly, accepted.index)
         if state is None or waiting is None or len(waiting.frames) != 1:
             return
         frame = conformed(self._configuration, state.geometry, self._parts.shelf.frames[accepted.sha256])
         depth_nm = measuring.expected_depth(state.measuring, accepted.index)
-        recession_px = depth_nm * state.geometry.recession_px_per_nm
-        shift = registering.glance(state.registration, accepted.channel, frame, recession_px)
+        expected_px = depth_nm * state.geometry.recession_px_per_nm
+        shift = registering.glance(state.registration, accepted.channel, frame, expected_px)
         look = measuring.first_look(state.measuring, accepted.index, accepted.channel, frame, shift)
         if look is not None:
             self._outlet.preliminary(look)
@@ -228,18 +223,16 @@ class Runner:
         self._outlet.face(registered)
         opened = OpenFace(face.index, thickness.depth_nm, dict(registered.shifts))
         state = replace(state, window=(*state.window, face.index), open_faces=(*state.open_faces, opened))
-        self._strips[face.index] = foreseeing.strips(
-            state.growth, face.index, thickness.depth_nm, probabilities
-        )
-        self._preview(state, face, segmented)
+        strips = foreseeing.strips(state.growth, face.index, thickness.depth_nm, probabilities)
+        self._strips[face.index] = strips
+        self._outlet.preview(state.geometry, face, segmented, self._ahead(state))
         return state
 
-    def _preview(self, state: PipelineState, face: FaceStack, segmented: SegmentedSlice) -> None:
-        """Show a face and the volume, with the planes that are not final yet; strips of others are over."""
+    def _ahead(self, state: PipelineState) -> Mapping[str, foreseeing.Labels]:
+        """Planes that are not final yet, to be shown below the volume; strips of final faces are over."""
         waiting = [self._strips[one.index] for one in state.open_faces if one.index in self._strips]
         self._strips = {strips.index: strips for strips in waiting}
-        ahead = foreseeing.foreseen(state.growth, self._parts.filling, waiting)
-        self._outlet.preview(state.geometry, face, segmented, ahead)
+        return foreseeing.foreseen(state.growth, self._parts.filling, waiting)
 
     def _settle(self, state: PipelineState, newest: int) -> PipelineState:
         """Finish every face whose neighbours behind it have come, then forget what nobody looks at."""
@@ -247,8 +240,7 @@ class Runner:
         while state.open_faces and state.open_faces[0].index + half <= newest:
             state = self._final(state, state.open_faces[0])
         oldest = (state.open_faces[0].index if state.open_faces else newest) - 2 * half
-        for index in [index for index in self._faces if index < oldest]:
-            del self._faces[index]
+        self._faces = {index: face for index, face in self._faces.items() if index >= oldest}
         return replace(state, window=tuple(index for index in state.window if index >= oldest))
 
     def _final(self, state: PipelineState, face: OpenFace) -> PipelineState:
@@ -265,7 +257,7 @@ class Runner:
         open_faces, done = state.open_faces[1:], state.faces_done + 1
         state = replace(state, growth=growth, open_faces=open_faces, faces_done=done)
         if not open_faces:
-            self._preview(state, self._faces[face.index], segmented)
+            self._outlet.preview(state.geometry, self._faces[face.index], segmented, self._ahead(state))
         return state
 
     def _grown(self, growth: growing.GrowthState, planes: Planes) -> growing.GrowthState:
@@ -298,10 +290,8 @@ class Runner:
 
     def _commit(self, changed: PipelineState | None = None, version: FileVersion | None = None) -> None:
         """Make durable what has happened, tell it, and let go of the images that nobody needs any more."""
-        shelf, window = self._parts.shelf, self._state.window if self._state else ()
-        shelf.secure(self._assembly, window)
-        self._outlet.commit(self._assembly, changed, self._counts, version)
-        shelf.forget(self._assembly, window)
+        with self._parts.shelf.keeping(self._assembly, self._state.window if self._state else ()):
+            self._outlet.commit(self._assembly, changed, self._counts, version)
 
     def _alarm(self, alarm: Alarm) -> str:
         """Tell an alarm; the identifier that it is told under."""

@@ -15,6 +15,7 @@ from daemon import alarms
 from daemon.alerts.desk import Desk
 from daemon.attempts import run_attempts
 from daemon.config import Configuration, as_toml_table, load
+from daemon.configuration_changes import ACCEPTABLE_KEYS, FREE_KEYS
 from daemon.control import ControlServer
 from daemon.errors import FolderError, SlicewatchError
 from daemon.faces import SeenFaces
@@ -23,7 +24,7 @@ from daemon.health import Health
 from daemon.heartbeat import INTERVAL_S, Heartbeat
 from daemon.inbox import Inbox
 from daemon.items import Alarm, FinishReason
-from daemon.journal import ACCEPTABLE_KEYS, FREE_KEYS, Journal, open_journal
+from daemon.journal import Journal, open_journal
 from daemon.keys import DaemonKeys, open_keys
 from daemon.lock import exclusive
 from daemon.messages import HeartbeatMessage

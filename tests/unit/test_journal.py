@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from daemon.configuration_changes import ACCEPTABLE_KEYS, FREE_KEYS
 from daemon.errors import JournalError
-from daemon.journal import ACCEPTABLE_KEYS, FREE_KEYS, FileVersion, Record, open_journal
+from daemon.journal import FileVersion, Record, open_journal
 
 CONFIGURATION = {"run": {"folder": "a"}, "volume": {"grid_nm": 2.5}, "publish": {"events": "x"}}
 
