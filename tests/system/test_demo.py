@@ -44,7 +44,12 @@ def test_on_a_terminal_the_monitor_stays_until_ctrl_c(tmp_path):
     """On a terminal the page is served until Ctrl-C; then everything ends, with code 0."""
     master, terminal = pty.openpty()
     process = subprocess.Popen(
-        [*DEMO, str(tmp_path)], stdin=terminal, stdout=terminal, stderr=terminal, env=ENVIRONMENT
+        [*DEMO, str(tmp_path)],
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        env=ENVIRONMENT,
+        preexec_fn=hear_ctrl_c,
     )
     os.close(terminal)
     text = read_until(master, "until you press Ctrl-C")
@@ -56,6 +61,11 @@ def test_on_a_terminal_the_monitor_stays_until_ctrl_c(tmp_path):
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) == 0
     os.close(master)
+
+
+def hear_ctrl_c() -> None:
+    """Tests that a shell started in the background inherit deafness to it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def read_until(master: int, wanted: str) -> str:
