@@ -64,7 +64,9 @@ class Visit:
 
     def open(self, title: str) -> None:
         """Another view, by its tab."""
-        self.page.get_by_role("button", name=title, exact=True).click()
+        tab = self.page.get_by_role("button", name=title, exact=True)
+        tab.click()
+        expect(tab).to_have_attribute("aria-current", "page")
 
     def field(self, name: str, value: str | re.Pattern[str]) -> None:
         """Wait until the status bar says this."""
