@@ -85,8 +85,9 @@ def first_look(
 
 
 def _ruler(section: RulerSection, pixel_nm: float, target_nm: float) -> RulerState:
-    marks = tuple(
-        RulerMark(m.kind, m.x, m.y, m.height, m.direction, section.angle_deg, section.mark_width_nm)
+    angle_deg, width_nm = section.angle_deg, section.mark_width_nm
+    marks = tuple(  # float: so a state read from the journal says the very same of its marks
+        RulerMark(m.kind, m.x, float(m.y), float(m.height), m.direction, angle_deg, width_nm)
         for m in section.marks
     )
     polarity = 1 if section.polarity == "bright" else -1

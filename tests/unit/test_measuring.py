@@ -10,6 +10,7 @@ import pytest
 from scipy import ndimage
 
 from algorithms.face_patch import face_patch
+from daemon.codec import pack, unpack
 from daemon.config import Configuration, parse
 from daemon.emulator import EmulatorSettings, configuration_table
 from daemon.emulator.scene import build_scene, photograph
@@ -25,7 +26,7 @@ from daemon.items import (
     ThicknessSource,
 )
 from daemon.pipeline_state import begin_pipeline
-from daemon.stages.measuring import begin_measuring, measure
+from daemon.stages.measuring import MeasuringState, begin_measuring, measure
 
 SETTINGS = EmulatorSettings(slices=26, seed=5, voltages_kv=(2.0,))
 
@@ -75,6 +76,16 @@ def test_every_source_is_told_beside_the_ruler(registered: list[RegisteredSlice]
     assert known[12:].all()
     error = (similar - truth)[known][5:]
     assert np.std(error) < 0.8 * np.std(truth[known])
+
+
+def test_a_state_from_the_journal_tells_the_same_bytes(registered: list[RegisteredSlice]) -> None:
+    """Stored and read again between two slices, it says of the next exactly what it would have said."""
+    configuration = configuration_of(SETTINGS)
+    state = begin_measuring(configuration, face_geometry(configuration, registered[0].frames["2kV"]))
+    for slice_ in registered[:3]:
+        _, kept_on = measure(state, configuration, slice_, 7.0)
+        state, told = measure(unpack(MeasuringState, pack(state)), configuration, slice_, 7.0)
+        assert pack(told) == pack(kept_on)
 
 
 def test_slices_that_are_no_wedges_have_no_taper(registered: list[RegisteredSlice]) -> None:
