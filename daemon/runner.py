@@ -284,7 +284,7 @@ class Runner:
             return
         while state.open_faces:
             state = self._final(state, state.open_faces[0])
-        growth = self._grown(state.growth, growing.close_growth(state.growth, self._parts.filling))
+        growth = self._grown(*growing.close_growth(state.growth, self._parts.filling))
         self._state = replace(state, growth=growth, window=())
         self._commit(self._state)
 

@@ -83,9 +83,14 @@ def grow(
     return state, PlacedSlice(index, z_plane, labels), _item(planes)
 
 
-def close_growth(state: GrowthState, filling: Interpolation) -> Planes:
-    """The planes that were waiting for slices that will not come."""
-    return _item(finish(filling, state.interpolation))
+def close_growth(state: GrowthState, filling: Interpolation) -> tuple[GrowthState, Planes]:
+    """The planes that were waiting for slices that will not come; closed again, there are none left.
+
+    A daemon that is killed after its last planes are committed and before its run is over closes twice.
+    """
+    planes = finish(filling, state.interpolation)
+    closed = replace(state.interpolation, next_plane=planes.first + len(planes.labels))
+    return replace(state, interpolation=closed), _item(planes)
 
 
 def measure_planes(state: GrowthState, planes: Planes) -> tuple[GrowthState, tuple[Metrics, ...]]:

@@ -94,6 +94,17 @@ def test_images_overwritten_while_nobody_looks(acquire, tmp_path):
     assert not acquisition.outputs.spool.exists()
 
 
+def test_killed_between_the_last_plane_and_the_end_counts_no_plane_twice(acquire, tmp_path):
+    """All is committed but that the run is finished: closed again, tables and voxels stay as they are."""
+    acquisition = acquire()
+    assert run_daemon(acquisition.config, follow=True) == 0
+    before = digest(tmp_path / "output")
+    with closing(sqlite3.connect(acquisition.outputs.journal)) as connection, connection:
+        assert connection.execute("DELETE FROM records WHERE kind = 'finished'").rowcount == 1
+    assert run_daemon(acquisition.config, follow=True) == 0
+    assert digest(tmp_path / "output") == before
+
+
 def number(path: Path) -> int:
     """Of the slice, from the file's name."""
     return slice_number(path, DEFAULT_FILE_PATTERN) or 0

@@ -40,7 +40,7 @@ def test_foreseen_planes_become_final_when_nothing_changes(name: str, final: int
     waiting = [strips(state, n, DEPTHS[n], face(n)) for n in range(final, len(DEPTHS))]
     ahead = foreseen(state, INTERPOLATIONS[name], waiting)
     complete, parts = grown(name, len(DEPTHS))
-    volume = np.concatenate([*parts, close_growth(complete, INTERPOLATIONS[name]).labels])
+    volume = np.concatenate([*parts, close_growth(complete, INTERPOLATIONS[name])[1].labels])
     rest = volume[state.interpolation.next_plane :]
     assert ahead["xz"].shape == rest[:, HEIGHT // 2].shape
     allowed = 0.0 if name == "nearest" else 0.01
