@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -42,6 +43,7 @@ FAULTS = {
     "corrupt-pixels@17": {"registration lost"},
     "restart-renumber@18": {"acquisition renumbered"},
 }
+FOLDERS = ("SEM Image", "SEM Image 2", "SEM Image 3")
 AROUND = {
     "share-loss-3@14": "acquisition folder unreachable",
     "stall-25@15": "acquisition stands still",
@@ -90,11 +92,22 @@ def in_step_with(outputs: Outputs) -> Callable[[int, int], None]:
     behind = {15: (7, {"gap"}), 17: (17, {"provisional", "final"})}
 
     def wait(done: int, _slices: int) -> None:
+        while done == 8 and not all(read_already(outputs, 6)):
+            threading.Event().wait(0.2)
         index, wanted = behind.get(done, (0, set[str]()))
         while index and status(outputs, index) not in wanted:
             threading.Event().wait(0.2)
 
     return wait
+
+
+def read_already(outputs: Outputs, index: int) -> list[bool]:
+    """Whether the journal knows the image of a slice, of each voltage."""
+    if not outputs.journal.exists():
+        return [False]
+    with closing(sqlite3.connect(f"{outputs.journal.as_uri()}?mode=ro", uri=True)) as connection:
+        known = [path for (path,) in connection.execute("SELECT path FROM files")]
+    return [any(path.endswith(f"{name} - SliceImage - {index:03}.tif") for path in known) for name in FOLDERS]
 
 
 def status(outputs: Outputs, index: int) -> str:
