@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from daemon.errors import JournalError, StoreError
 from daemon.items import FinishReason
-from daemon.outputs import write_examples, write_tables
+from daemon.outputs import write_examples
 from daemon.pipeline_state import Counts
 from daemon.records import metric_rows, slice_rows
 from daemon.station import Station
@@ -34,7 +34,7 @@ def write_ending(
         The disk is full or gone.
     """
     outputs = station.outputs
-    write_tables(outputs, station.journal, station.configuration.channel_names)
+    station.tables.finish(station.journal)
     if examples:
         write_examples(outputs, examples)
     write_summary(outputs.summary, _summary(station, reason, counts, seconds))

@@ -33,6 +33,7 @@ from daemon.space import means_no_space
 
 SCHEMA: Final = 1
 _APPLICATION_ID: Final = 0x534C5743  # "SLWC": tells a foreign SQLite file from ours
+FIRST_KEY: Final = -(2**63)  # of an integer in SQLite
 _TABLES: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE records (id INTEGER PRIMARY KEY, time TEXT NOT NULL, kind TEXT NOT NULL,
@@ -150,12 +151,12 @@ class Journal:
         for key, body in rows:
             yield Record(kind, key, msgspec.msgpack.decode(body))
 
-    def latest(self, kind: str) -> dict[int, dict[str, Any]]:
-        """The last record of a kind for every key, ordered by key."""
+    def latest(self, kind: str, first: int = FIRST_KEY) -> dict[int, dict[str, Any]]:
+        """The last record of a kind for every key from ``first`` on, ordered by key."""
         rows = self._connection.execute(
             "SELECT key, body FROM records WHERE id IN "
-            "(SELECT max(id) FROM records WHERE kind = ? GROUP BY key) ORDER BY key",
-            (kind,),
+            "(SELECT max(id) FROM records WHERE kind = ? AND key >= ? GROUP BY key) ORDER BY key",
+            (kind, first),
         )
         return {key: msgspec.msgpack.decode(body) for key, body in rows}
 

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 
 from daemon.journal import FileVersion, Record
 from daemon.messages import Message
-from daemon.outputs import write_tables
 from daemon.records import as_record
 from daemon.station import Station
 
@@ -54,7 +53,6 @@ class Outbox:
                 journal.append_file(version)
             for name, state in (states or {}).items():
                 journal.save_checkpoint(name, state)
-        if any(record.kind == "slice" for record in records):
-            write_tables(self._station.outputs, journal, self._station.configuration.channel_names)
+        self._station.tables.project(journal, records)
         for message in pending:
             self._station.publisher.publish(message)

@@ -13,11 +13,6 @@ from numpy.typing import NDArray
 
 from daemon.errors import ConfigurationError, StoreError
 from daemon.growing_array import GrowingArray, open_growing_array
-from daemon.journal import Journal
-from daemon.parquet import parquet_table
-from daemon.records import ligament_rows, metric_rows, slice_rows
-from daemon.tables import slice_columns, write_ligaments, write_metrics, write_slices
-from daemon.volume_store import replace_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,21 +132,6 @@ def open_faces(outputs: Outputs, shape_yx: tuple[int, int]) -> GrowingArray:
         It cannot be written or belongs to another run.
     """
     return open_growing_array(outputs.faces, shape_yx)
-
-
-def write_tables(outputs: Outputs, journal: Journal, channels: tuple[str, ...]) -> None:
-    """Project the journal onto ``slices.csv`` and ``slices.parquet``, ``metrics.csv`` and ``ligaments.csv``.
-
-    Raises
-    ------
-    StoreError
-        The disk is full or read-only.
-    """
-    rows = slice_rows(journal)
-    write_slices(outputs.slices, rows, channels)
-    replace_file(outputs.slices_parquet, parquet_table(slice_columns(channels), rows))
-    write_metrics(outputs.metrics, metric_rows(journal))
-    write_ligaments(outputs.ligaments, ligament_rows(journal))
 
 
 def write_examples(outputs: Outputs, pictures: Mapping[str, NDArray[Any]]) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daemon.items import FinishReason, RegisteredSlice, Status
-from daemon.journal import Journal, Record
+from daemon.journal import FIRST_KEY, Journal, Record
 from daemon.messages import TYPES, AlarmMessage, Message
 
 KEPT: Final = ("slice", "thickness", "drift", "alarm", "planes", "metrics")
@@ -35,17 +35,18 @@ def messages(journal: Journal) -> Iterator[Message]:
             yield msgspec.convert(body, TYPES[topic], strict=False)
 
 
-def slice_rows(journal: Journal) -> list[dict[str, Any]]:
-    """The rows of ``slices.csv``: one per slice index, gaps too, in order."""
-    thicknesses = journal.latest("thickness")
+def slice_rows(journal: Journal, first: int = FIRST_KEY) -> list[dict[str, Any]]:
+    """The rows of ``slices.csv``: one per slice index from ``first`` on, gaps too, in order."""
+    thicknesses = journal.latest("thickness", first)
     return [
-        _slice_row(index, body, thicknesses.get(index, {})) for index, body in journal.latest("slice").items()
+        _slice_row(index, body, thicknesses.get(index, {}))
+        for index, body in journal.latest("slice", first).items()
     ]
 
 
-def metric_rows(journal: Journal) -> list[dict[str, Any]]:
-    """The rows of ``metrics.csv``: one per final plane, in order."""
-    return list(journal.latest("metrics").values())
+def metric_rows(journal: Journal, first: int = FIRST_KEY) -> list[dict[str, Any]]:
+    """The rows of ``metrics.csv``: one per final plane from ``first`` on, in order."""
+    return list(journal.latest("metrics", first).values())
 
 
 def ligaments_record(curves: Mapping[str, NDArray[np.float64]]) -> Record:

@@ -29,10 +29,11 @@ from daemon.keys import DaemonKeys, open_keys
 from daemon.lock import exclusive
 from daemon.messages import HeartbeatMessage
 from daemon.operating_system import notify
-from daemon.outputs import Outputs, prepare, write_tables
+from daemon.outputs import Outputs, prepare
 from daemon.project import read_project
 from daemon.publish import Publisher
 from daemon.records import messages, started_record
+from daemon.run_tables import RunTables
 from daemon.stages.filling import Filling, open_filling
 from daemon.stages.segmenting import open_model
 from daemon.station import Station
@@ -115,6 +116,7 @@ def _run(
             inbox=Inbox(),
             volume=StoredVolume(),
             faces=SeenFaces(configuration, outputs, open_shelf(configuration)),
+            tables=RunTables(outputs, configuration.channel_names),
             vitals=Vitals(started_at=_now()),
             expected_slices=configuration.run.expected_slices or project.expected_slices,
             follow=follow,
@@ -214,7 +216,7 @@ def _finished_before(
     reason: FinishReason, outputs: Outputs, journal: Journal, configuration: Configuration
 ) -> int:
     """A run that is over is not begun again: its tables and report are written anew from the journal."""
-    write_tables(outputs, journal, configuration.channel_names)
+    RunTables(outputs, configuration.channel_names).finish(journal)
     _write_report(outputs)
     _log.info("run.was_finished", reason=str(reason), output=str(outputs.folder))
     return EXIT_CODES[reason]

@@ -12,6 +12,7 @@ from daemon.inbox import Inbox
 from daemon.journal import Journal
 from daemon.outputs import Outputs
 from daemon.publish import Publisher
+from daemon.run_tables import RunTables
 from daemon.stages.filling import Filling
 from daemon.vitals import Vitals
 from daemon.volume_reader import StoredVolume
@@ -35,6 +36,7 @@ class Station:
     inbox: Inbox
     volume: StoredVolume
     faces: SeenFaces
+    tables: RunTables
     vitals: Vitals
     expected_slices: int
     follow: bool

@@ -1,17 +1,15 @@
 """The tables of a run (**contract**, DESIGN §4): ``slices.csv``, ``metrics.csv``, ``ligaments.csv``,
 ``summary.json``.
 
-They are projections of the journal, rewritten whole and atomically: a reader never sees half a table, and a
-restart writes the same bytes again. An unknown number is an empty field, never 0.
+An unknown number is an empty field, never 0. ``daemon.run_tables`` writes them.
 """
 
 from __future__ import annotations
 
 import csv
-import io
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -84,39 +82,6 @@ def slice_columns(channels: Sequence[str]) -> tuple[str, ...]:
     return (*SLICE_COLUMNS, *per_channel, *EXTRA_COLUMNS)
 
 
-def write_slices(path: Path, rows: Iterable[Mapping[str, Any]], channels: Sequence[str]) -> None:
-    """Write ``slices.csv``, a row per slice index, gaps too.
-
-    Raises
-    ------
-    StoreError
-        The disk is full or read-only.
-    """
-    write_atomically(path, _csv(slice_columns(channels), rows))
-
-
-def write_metrics(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write ``metrics.csv``, a row per final plane.
-
-    Raises
-    ------
-    StoreError
-        The disk is full or read-only.
-    """
-    write_atomically(path, _csv(METRIC_COLUMNS, rows))
-
-
-def write_ligaments(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Write ``ligaments.csv``, the distribution of local thickness.
-
-    Raises
-    ------
-    StoreError
-        The disk is full or read-only.
-    """
-    write_atomically(path, _csv(LIGAMENT_COLUMNS, rows))
-
-
 def write_summary(path: Path, summary: Mapping[str, Any]) -> None:
     """Write ``summary.json``; unknown numbers become null.
 
@@ -143,18 +108,3 @@ def known(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [known(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_field(row.get(column)) for column in columns] for row in rows)
-    return text.getvalue()
-
-
-def _field(value: Any) -> str:
-    """Floats with six decimals: 10⁻⁶ nm and px are far below what any microscope resolves."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    return f"{value:.6f}" if isinstance(value, float) else str(value)

@@ -21,8 +21,10 @@ from daemon.messages import (
     SliceMessage,
     ThicknessMessage,
 )
-from daemon.records import as_record, messages, metric_rows, slice_rows
-from daemon.tables import read_table, slice_columns, write_metrics, write_slices
+from daemon.outputs import Outputs
+from daemon.records import as_record, messages, slice_rows
+from daemon.run_tables import RunTables
+from daemon.tables import read_table, slice_columns
 
 PLACED = {
     "2kV": ChannelPlacement(0.25, -1.5, 0.02, 0.9, "fiducial"),
@@ -106,8 +108,7 @@ def test_rows_of_slices_join_what_was_said_of_them(journal):
 def test_tables_keep_order_columns_and_emptiness(journal, tmp_path):
     """The contract's columns first; a number that is not known is an empty field."""
     tell(journal, *TOLD)
-    write_slices(tmp_path / "slices.csv", slice_rows(journal), ("2kV", "4kV"))
-    write_metrics(tmp_path / "metrics.csv", metric_rows(journal))
+    RunTables(Outputs(tmp_path), ("2kV", "4kV")).project(journal)
     gap, row = read_table(tmp_path / "slices.csv")
     assert tuple(row) == slice_columns(("2kV", "4kV"))
     assert gap["depth_nm"] == gap["quality_4kV"] == ""

@@ -39,13 +39,14 @@ from daemon.messages import (
     SliceMessage,
     ThicknessMessage,
 )
-from daemon.outputs import Outputs, write_examples, write_tables
+from daemon.outputs import Outputs, write_examples
 from daemon.records import as_record, faces_record
 from daemon.report import write_report
 from daemon.report.contents import read_contents
 from daemon.report.facts import gap_list
 from daemon.report.pdf import wrapped
 from daemon.report.story import CAPTIONS
+from daemon.run_tables import RunTables
 from daemon.summary import run_summary
 from daemon.tables import write_summary
 from daemon.volume_store import open_volume
@@ -196,7 +197,7 @@ def finished(tmp_path_factory) -> Path:
     configuration = parse(CONFIGURATION, where=Path("/nowhere/config.toml"))
     with closing(open_journal(outputs.journal, as_toml_table(configuration), now)) as journal:
         fill(journal)
-        write_tables(outputs, journal, configuration.channel_names)
+        RunTables(outputs, configuration.channel_names).finish(journal)
     rng = np.random.default_rng(0)
     store = open_volume(outputs.volume, (50, 80), GRID_NM, 2, {})
     store.append(0, (rng.random((60, 50, 80)) < 0.3).astype(np.uint8))
@@ -417,7 +418,7 @@ def test_a_run_of_gaps_only_has_a_report(tmp_path):
             for index in (1, 2, 3):
                 gap = SliceMessage(index=index, status=Status.GAP, reason="unreadable: no strip")
                 journal.append(as_record(gap))
-        write_tables(outputs, journal, configuration.channel_names)
+        RunTables(outputs, configuration.channel_names).finish(journal)
     text = seen(write_report(tmp_path).read_text(encoding="utf-8")).text
     assert text.count("unreadable: no strip") == 3
     assert "without a ruler nothing measures the thickness" in text
