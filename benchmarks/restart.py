@@ -41,6 +41,8 @@ FAULTS: Final = ("corrupt@2", "duplicate@3", "torn@5", "missing@6")
 REGION_PX: Final = 96
 """Side of the region of interest: kills are aimed at the journal and the stores, not at the network."""
 WORKERS: Final = 2
+KILLS_PER_RUN: Final = 5
+"""Then a run may go to its end, so that as many kills fall late in a run as early."""
 LONGEST_S: Final = 300.0
 _FORKS: Final = multiprocessing.get_context("forkserver")
 """Daemons are forked from a server that has imported them: a kill costs the run's time, not the imports'."""
@@ -142,7 +144,7 @@ def _killed(bench: Bench, number: int, wanted: int) -> Count:
     while count.kills < wanted:
         before = count.kills
         config = _configured(bench.root / f"worker{number}", bench.settings, bench.project)
-        _one_run(config, rng, wanted, count, bench.kill_s)
+        _one_run(config, rng, min(wanted, before + KILLS_PER_RUN), count, bench.kill_s)
         told = evidence(config)
         differing = {
             name for name in bench.whole.keys() | told.keys() if bench.whole.get(name) != told.get(name)

@@ -11,6 +11,9 @@ import sys
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from daemon.errors import SlicewatchError
+from daemon.operating_system import share_one_heap
+
+share_one_heap()
 
 
 def main() -> None:

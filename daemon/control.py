@@ -200,9 +200,8 @@ class ControlServer:
         return answered(request, self._publisher.envelope(seq), {"messages": len(messages)}, body)
 
     def _latest(self, request: Latest) -> Multipart:
-        seq, messages = self._publisher.snapshot()
-        topic = request.topic.encode()
-        return self._stream(request, seq, [m for m in messages if m[0] == topic][-1:])
+        seq, message = self._publisher.latest(request.topic)
+        return self._stream(request, seq, [] if message is None else [message])
 
     def _replay(self, request: Replay) -> Multipart:
         seq, messages = self._publisher.since(request.seq)
@@ -223,20 +222,20 @@ class ControlServer:
             request.level, request.first, request.count, request.y, request.x, height, width
         )
         described, payloads = pack_arrays({"labels": block})
-        seq, _ = self._publisher.snapshot()
-        return answered(request, self._publisher.envelope(seq), {"arrays": described}, *payloads)
+        return answered(
+            request, self._publisher.envelope(self._publisher.seq), {"arrays": described}, *payloads
+        )
 
     def _face(self, request: ReadFace) -> Multipart:
         if self._faces is None:
             raise WireError("there is no face yet", where="face", remedy="Wait for the first slice.")
         block = self._faces.read(request)
         described, payloads = pack_arrays({"face": block.pixels})
-        seq, _ = self._publisher.snapshot()
         told: dict[str, object] = {
             "arrays": described,
             **{name: getattr(block, name) for name in FACE_FIELDS},
         }
-        return answered(request, self._publisher.envelope(seq), told, *payloads)
+        return answered(request, self._publisher.envelope(self._publisher.seq), told, *payloads)
 
 
 def _extent(request: ReadPlanes, shape: tuple[int, int, int]) -> tuple[int, int]:

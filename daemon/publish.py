@@ -12,7 +12,7 @@ demands when a socket passes between threads.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from threading import Lock
 from typing import Any
@@ -26,7 +26,7 @@ from daemon.keys import DaemonKeys
 from daemon.messages import Message, PreviewMessage
 from daemon.wire import SCHEMA, Envelope, Multipart, encode, without_arrays
 
-HISTORY_MESSAGES = 20_000  # some 10 MB, 2000 slices' worth of messages
+HISTORY_MESSAGES = 4_000  # some 3 MB; two hours of heartbeats
 QUEUED_MESSAGES = 10_000  # per subscriber; some 5 MB for one that has stopped reading
 PREVIEWS_IN_FLIGHT = 4
 COPY_BELOW_BYTES = 64 * 1024  # below that a copy costs less than sharing the memory
@@ -40,7 +40,8 @@ _MORE = int(zmq.SNDMORE)
 class Publisher:
     """Publishes messages of one run and epoch; safe to call from several threads.
 
-    With ``keys`` nobody hears anything without an allowed one.
+    With ``keys`` nobody hears anything without an allowed one. ``recorded`` fetches the last words on the
+    topics ``on_record``, earlier epochs' too, from where they are kept, on the thread of who asks.
 
     Raises
     ------
@@ -59,6 +60,8 @@ class Publisher:
         now: Callable[[], datetime],
         history_messages: int = HISTORY_MESSAGES,
         keys: DaemonKeys | None = None,
+        on_record: Collection[str] = (),
+        recorded: Callable[[], Iterable[Message]] = tuple,
     ) -> None:
         self.run = run
         self.epoch = epoch
@@ -66,7 +69,8 @@ class Publisher:
         self._lock = Lock()
         self._seq = 0
         self._withheld = 0
-        self._history = History(history_messages)
+        self._history = History(history_messages, frozenset(on_record))
+        self._recorded = recorded
         self._in_flight: deque[zmq.MessageTracker] = deque()
         self._context = zmq.Context()
         self._doorkeeper = Doorkeeper(self._context, keys) if keys else None
@@ -90,16 +94,30 @@ class Publisher:
                 self._send(message, parts)
             return self._seq
 
-    def restore(self, messages: Iterable[Message]) -> None:
-        """Before the first message of an epoch: what earlier epochs said, for clients that come new."""
+    @property
+    def seq(self) -> int:
+        """The number of the last message."""
         with self._lock:
-            for message in messages:
-                self._history.restore(message, encode(message, self.envelope(0)))
+            return self._seq
 
     def snapshot(self) -> tuple[int, list[Multipart]]:
-        """The last number, and the last message on every subject."""
+        """The last number, and the last message on every subject, those on record before all others.
+
+        What is recorded may be newer than the number: then it is about to be told again.
+        """
         with self._lock:
-            return self._seq, self._history.latest()
+            seq, recent = self._seq, self._history.latest()
+        recorded = (message for message in self._recorded() if (message.topic, message.key) not in recent)
+        return seq, [*(encode(message, self.envelope(0)) for message in recorded), *recent.values()]
+
+    def latest(self, topic: str) -> tuple[int, Multipart | None]:
+        """The last number, and the last message of a topic."""
+        with self._lock:
+            seq, recent = self._seq, self._history.latest()
+        told = [parts for (about, _), parts in recent.items() if about == topic]
+        if not told and topic in self._history.on_record:
+            told = [encode(m, self.envelope(0)) for m in self._recorded() if m.topic == topic]
+        return seq, told[-1] if told else None
 
     def since(self, seq: int) -> tuple[int, list[Multipart] | None]:
         """The last number, and the messages from ``seq`` on; None when they are no longer kept."""

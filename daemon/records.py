@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -15,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daemon.items import FinishReason, RegisteredSlice, Status
-from daemon.journal import FIRST_KEY, Journal, Record
+from daemon.journal import FIRST_KEY, Journal, Record, read_records
 from daemon.messages import TYPES, AlarmMessage, Message
 
 KEPT: Final = ("slice", "thickness", "drift", "alarm", "planes", "metrics")
@@ -28,10 +29,18 @@ def as_record(message: Message) -> Record:
     return Record(message.topic, _key(message), msgspec.to_builtins(fields))
 
 
-def messages(journal: Journal) -> Iterator[Message]:
-    """The last word on every subject, topic by topic, as a late client is told it."""
+def messages(journal: Path) -> Iterator[Message]:
+    """The last word on every subject, topic by topic, as a late client is told it.
+
+    Read beside the run, over a connection of its own: what is not committed is not told.
+
+    Raises
+    ------
+    JournalError
+        The file is damaged.
+    """
     for topic in KEPT:
-        for body in journal.latest(topic).values():
+        for body in read_records(journal, topic)[1]:
             yield msgspec.convert(body, TYPES[topic], strict=False)
 
 

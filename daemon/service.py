@@ -6,6 +6,7 @@ import os
 import time
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -32,7 +33,7 @@ from daemon.operating_system import notify
 from daemon.outputs import Outputs, prepare
 from daemon.project import read_project
 from daemon.publish import Publisher
-from daemon.records import messages, started_record
+from daemon.records import KEPT, messages, started_record
 from daemon.run_tables import RunTables
 from daemon.stages.filling import Filling, open_filling
 from daemon.stages.segmenting import open_model
@@ -105,7 +106,7 @@ def _run(
     project = read_project(configuration.run.folder)
     keys = open_keys(configuration.publish.curve_keys)
     with ExitStack() as stack:
-        publisher = stack.enter_context(closing(_publisher(configuration, journal, keys)))
+        publisher = stack.enter_context(closing(_publisher(configuration, outputs, journal, keys)))
         station = Station(
             configuration,
             outputs,
@@ -140,17 +141,19 @@ def _run(
     return reason
 
 
-def _publisher(configuration: Configuration, journal: Journal, keys: DaemonKeys | None) -> Publisher:
-    """The event stream; whoever comes new is told what earlier starts of this run said."""
-    publisher = Publisher(
+def _publisher(
+    configuration: Configuration, outputs: Outputs, journal: Journal, keys: DaemonKeys | None
+) -> Publisher:
+    """The event stream; whoever comes new is told from the journal what this run has said."""
+    return Publisher(
         run=str(journal.run_id),
         epoch=journal.epoch,
         endpoint=configuration.publish.events,
         now=_now,
         keys=keys,
+        on_record=KEPT,
+        recorded=partial(messages, outputs.journal),
     )
-    publisher.restore(messages(journal))
-    return publisher
 
 
 def _control(station: Station, keys: DaemonKeys | None) -> ControlServer:

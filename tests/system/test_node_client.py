@@ -16,8 +16,9 @@ from daemon.control import ControlServer
 from daemon.inbox import Inbox
 from daemon.items import FinishReason, RunState, ThicknessSource
 from daemon.keys import Role, make_key, open_keys
-from daemon.messages import PreviewMessage, RunMessage, ThicknessMessage
+from daemon.messages import Message, PreviewMessage, RunMessage, ThicknessMessage
 from daemon.publish import Publisher
+from daemon.records import KEPT
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "node"
 DONE = RunMessage(state=RunState.FINISHED, finish_reason=FinishReason.COMPLETED)
@@ -43,11 +44,19 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def daemon(folder: Path | None, endpoints: tuple[str, str], epoch: int) -> Iterator[Publisher]:
-    """A daemon's sockets, behind the keys in ``folder`` if there is one."""
+def daemon(
+    folder: Path | None, endpoints: tuple[str, str], epoch: int, *recorded: Message
+) -> Iterator[Publisher]:
+    """A daemon's sockets, behind the keys in ``folder`` if there is one; ``recorded`` before it started."""
     keys = open_keys(str(folder) if folder else "")
     publisher = Publisher(
-        run="node", epoch=epoch, endpoint=endpoints[0], now=lambda: datetime.now(UTC), keys=keys
+        run="node",
+        epoch=epoch,
+        endpoint=endpoints[0],
+        now=lambda: datetime.now(UTC),
+        keys=keys,
+        on_record=KEPT,
+        recorded=lambda: recorded,
     )
     server = ControlServer(endpoint=endpoints[1], publisher=publisher, inbox=Inbox(), keys=keys)
     with closing(publisher), closing(server):
@@ -74,7 +83,7 @@ def test_node_is_told_every_slice_once_and_in_order(
     )
     try:
         assert process.stdout is not None
-        with daemon(folder, (events, control), epoch=1) as publisher:
+        with daemon(folder, (events, control), 1) as publisher:
             for index in range(300):
                 publisher.publish(thickness(index))
             publisher.publish(PreviewMessage(index=299))
@@ -82,8 +91,7 @@ def test_node_is_told_every_slice_once_and_in_order(
             for index in range(300, 600):
                 publisher.publish(thickness(index))
             first += [json.loads(process.stdout.readline()) for _ in range(300)]
-        with daemon(folder, (events, control), epoch=2) as publisher:
-            publisher.restore([thickness(599)])
+        with daemon(folder, (events, control), 2, thickness(599)) as publisher:
             publisher.publish(thickness(600))
             publisher.publish(DONE)
             rest, _ = process.communicate(timeout=120)

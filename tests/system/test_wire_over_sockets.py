@@ -9,7 +9,7 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ from daemon.errors import UnreachableError, WireError
 from daemon.heartbeat import Heartbeat
 from daemon.inbox import Inbox
 from daemon.items import FinishReason, RunState, ThicknessSource
-from daemon.messages import HeartbeatMessage, PreviewMessage, RunMessage, ThicknessMessage
+from daemon.messages import HeartbeatMessage, Message, PreviewMessage, RunMessage, ThicknessMessage
 from daemon.publish import PREVIEWS_IN_FLIGHT, Publisher
 from daemon.requests import Abort, Acknowledge, Arm, Disarm, Stop
 from daemon.wire import Event
@@ -74,10 +74,16 @@ def listening(
     events: str = "tcp://127.0.0.1:0",
     control: str = "tcp://127.0.0.1:0",
     history: int = 20_000,
+    recorded: Sequence[Message] = (),
 ) -> Iterator[Sockets]:
-    """Sockets that are closed afterwards."""
+    """Sockets that are closed afterwards; ``recorded`` is what earlier epochs have told."""
     publisher = Publisher(
-        run=run, epoch=epoch, endpoint=events, now=lambda: datetime.now(UTC), history_messages=history
+        run=run,
+        epoch=epoch,
+        endpoint=events,
+        now=lambda: datetime.now(UTC),
+        history_messages=history,
+        recorded=lambda: recorded,
     )
     inbox = Inbox()
     with (
@@ -160,8 +166,7 @@ def test_a_restarted_daemon_is_followed_into_its_new_epoch() -> None:
     silence = next(u for u in updates if isinstance(u, Silence))
     while silence.reachable:
         silence = next(u for u in updates if isinstance(u, Silence))
-    with client, listening(epoch=2, events=events, control=control) as daemon:
-        daemon.publisher.restore([thickness(0)])
+    with client, listening(2, events=events, control=control, recorded=[thickness(0)]) as daemon:
         daemon.publisher.publish(thickness(1))
         again = next(u for u in updates if isinstance(u, Answer))
         assert again.envelope.epoch == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import numpy as np
@@ -34,7 +35,7 @@ def _told(history: History, *messages: Message) -> None:
         history.remember(message, seq, wire.encode(message, wire.Envelope(wire.SCHEMA, "r", 1, seq, NOW)))
 
 
-def _heard(parts: list[wire.Multipart]) -> list[Message]:
+def _heard(parts: Iterable[wire.Multipart]) -> list[Message]:
     return [wire.decode(p).message for p in parts]
 
 
@@ -42,7 +43,7 @@ def test_the_last_word_on_a_slice_replaces_the_earlier_ones() -> None:
     """A snapshot holds one thickness per slice, in the order in which they were last told."""
     history = History(capacity=10)
     _told(history, _thickness(0, 9.0), _thickness(1, 8.0), _thickness(0, 9.5))
-    assert _heard(history.latest()) == [_thickness(1, 8.0), _thickness(0, 9.5)]
+    assert _heard(history.latest().values()) == [_thickness(1, 8.0), _thickness(0, 9.5)]
 
 
 def test_replay_is_every_message_from_a_number_on() -> None:
@@ -58,7 +59,7 @@ def test_forgotten_messages_are_said_to_be_forgotten() -> None:
     _told(history, *(_thickness(i, 1.0) for i in range(8)))
     assert history.since(5) is None
     assert len(history.since(6) or []) == 3
-    assert len(history.latest()) == 8
+    assert len(history.latest().values()) == 8
     assert History(capacity=3).since(1) is None
 
 
@@ -72,15 +73,35 @@ def test_only_the_newest_pictures_and_curves_are_kept() -> None:
     kept = [wire.decode(parts).message for parts in history.since(1) or []]
     assert [bool(m.arrays) for m in kept] == [False] * 38 + [True, True]
     assert [m.index for m in kept if isinstance(m, PreviewMessage)] == list(range(20))
-    latest = [m for m in _heard(history.latest()) if isinstance(m, MetricsMessage)]
+    latest = [m for m in _heard(history.latest().values()) if isinstance(m, MetricsMessage)]
     assert [bool(m.arrays) for m in latest] == [False] * 19 + [True]
 
 
-def test_what_was_known_before_a_restart_is_in_the_snapshot_only() -> None:
-    """Restored rows come first and are not replayed: they carry no number of this epoch."""
-    history = History(capacity=10)
-    old = _thickness(0, 9.0)
-    history.restore(old, wire.encode(old, wire.Envelope(wire.SCHEMA, "r", 2, 0, NOW)))
-    _told(history, _thickness(1, 8.0))
-    assert _heard(history.latest()) == [old, _thickness(1, 8.0)]
-    assert _heard(history.since(1) or []) == [_thickness(1, 8.0)]
+def test_what_is_on_record_is_not_kept_for_ever() -> None:
+    """Memory does not grow with the run: last words that the journal has leave with the recent messages."""
+    history = History(capacity=5, on_record={"thickness"})
+    _told(history, PreviewMessage(index=0), *(_thickness(i, 1.0) for i in range(1000)))
+    picture, *kept = _heard(history.latest().values())
+    assert isinstance(picture, PreviewMessage)
+    assert kept == [_thickness(i, 1.0) for i in range(995, 1000)]
+
+
+def test_a_newer_word_outlives_the_older_one_that_leaves() -> None:
+    """What was told again stays until its last telling is no longer recent."""
+    history = History(capacity=3, on_record={"thickness"})
+    _told(history, _thickness(0, 9.0), _thickness(1, 1.0), _thickness(0, 9.5), _thickness(2, 1.0))
+    assert _heard(history.latest().values()) == [_thickness(1, 1.0), _thickness(0, 9.5), _thickness(2, 1.0)]
+
+
+def test_the_newest_curves_stay_although_their_figures_are_on_record() -> None:
+    """The journal has no arrays: a client that comes during a long pause still gets the last curves."""
+    history = History(capacity=2, on_record={"thickness", "metrics"})
+    curves = MetricsMessage(plane=7, arrays={"tpcf_x": np.ones(90, np.float32)})
+    _told(history, curves, *(_thickness(i, 1.0) for i in range(9)))
+    newest, *_ = _heard(history.latest().values())
+    assert isinstance(newest, MetricsMessage)
+    assert newest.arrays["tpcf_x"].shape == (90,)
+    again = MetricsMessage(plane=8, arrays={"tpcf_x": np.ones(90, np.float32)})
+    history.remember(again, 11, wire.encode(again, wire.Envelope(wire.SCHEMA, "r", 1, 11, NOW)))
+    planes = [m.plane for m in _heard(history.latest().values()) if isinstance(m, MetricsMessage)]
+    assert planes == [8]

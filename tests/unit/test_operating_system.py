@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import platform
 import socket
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -89,3 +92,30 @@ def test_only_progress_feeds_the_watchdog(systemd):
     threading.Thread(target=lambda: None).start()
     with pytest.raises(BlockingIOError):
         systemd.recv(100)
+
+
+HEAPS = """
+import daemon.__main__, ctypes, threading, sys
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.fopen.restype = ctypes.c_void_p, ctypes.c_void_p
+together = threading.Barrier(8)
+def allocate():
+    together.wait()
+    for _ in range(1000):
+        libc.malloc(5000)
+    together.wait()
+threads = [threading.Thread(target=allocate) for _ in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+report = libc.fopen(sys.argv[1].encode(), b"w")
+libc.malloc_info(0, ctypes.c_void_p(report))
+libc.fclose(ctypes.c_void_p(report))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc gives each thread a heap")
+def test_all_threads_share_one_heap(tmp_path):
+    """Memory that one thread frees is there for all: else a run of days grows with the number of threads."""
+    report = tmp_path / "heaps.xml"
+    subprocess.run([sys.executable, "-c", HEAPS, str(report)], check=True)
+    assert report.read_text().count("<heap nr=") == 1

@@ -70,10 +70,10 @@ def tell(journal: Journal, *told: Message) -> None:
             journal.append(as_record(message))
 
 
-def test_a_late_client_is_told_the_last_word_on_every_subject(journal):
+def test_a_late_client_is_told_the_last_word_on_every_subject(journal, tmp_path):
     """Equal to what was said, without pictures and curves, which are not kept."""
     tell(journal, *TOLD)
-    again = list(messages(journal))
+    again = list(messages(tmp_path / "journal.sqlite"))
     assert [message.topic for message in again] == [
         "slice", "slice", "thickness", "drift", "alarm", "planes", "metrics", "metrics",
     ]  # fmt: skip
@@ -84,10 +84,10 @@ def test_a_late_client_is_told_the_last_word_on_every_subject(journal):
     assert all(message.arrays == {} for message in again)
 
 
-def test_unknown_numbers_stay_unknown(journal):
+def test_unknown_numbers_stay_unknown(journal, tmp_path):
     """NaN goes into the journal and comes out as NaN, not as 0."""
     tell(journal, ThicknessMessage(index=1, depth_nm=0.0, source=ThicknessSource.RULER))
-    (told,) = messages(journal)
+    (told,) = messages(tmp_path / "journal.sqlite")
     assert isinstance(told, ThicknessMessage)
     assert math.isnan(told.thickness_nm)
 
