@@ -2,20 +2,19 @@
 
 A slice here is 0.1 s of computation and all that a slice says, previews included; a real one computes for
 seconds. Quiet and attacked slices alternate in groups. The peers are a process of their own
-(``python -m benchmarks.protocol_hostile EVENTS CONTROL``): a subscriber that does not read, a thousand
-connects and disconnects a minute, garbage and oversized frames, the same request again and again.
+(``python -m benchmarks.protocol_hostile EVENTS CONTROL``): a subscriber that does not read, others that come
+and go at once, a thousand connects and disconnects in all, garbage and oversized frames, the same request
+again and again.
 """
 
 from __future__ import annotations
 
-import itertools
 import os
-import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
@@ -32,26 +31,28 @@ from daemon.messages import DriftMessage, MetricsMessage, PreviewMessage, Thickn
 from daemon.publish import Publisher
 
 GROUP = 4
-CONNECTS_PER_S = 20
+ROUNDS = 5  # of everything hostile in an attacked slice; each connects three times
+PERIOD_S = 0.02  # of the rounds, so that they fill the slice
 _EDGE = 640
-_ROUND_S = 1.0 / CONNECTS_PER_S
+_GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(16 + 1 + 31)  # ZMTP 3.0, no encryption
+_READY = b"\x04\x19\x05READY\x0bSocket-Type\x00\x00\x00\x03SUB"
 
 
 def hostile_figures(*, slices: int) -> dict[str, float]:
-    """Seconds of a slice with hostile peers over those without (median), and MiB that memory grew by."""
+    """Seconds of a slice with hostile peers over those without, and MiB that memory grew by.
+
+    ``slices`` of each kind are timed, a multiple of ``GROUP``.
+    """
     anywhere = "tcp://127.0.0.1:*"
     publisher = Publisher(run="r", epoch=1, endpoint=anywhere, now=lambda: datetime.now(UTC))
     with (
         closing(publisher),
         closing(ControlServer(endpoint=anywhere, publisher=publisher, inbox=Inbox())) as control,
     ):
-        peers = _Peers(publisher.endpoint, control.endpoint)
-        try:
-            quiet, attacked, memory_mib = _slices(publisher, peers, slices)
-        finally:
-            peers.end()
+        with closing(_Peers(publisher.endpoint, control.endpoint)) as peers:
+            seconds, memory_mib = _slices(publisher, peers, slices)
         return {
-            "hostile_slice_ratio": float(np.median(attacked) / np.median(quiet)),
+            "hostile_slice_ratio": _ratio(seconds),
             "hostile_memory_growth_mib": memory_mib[-1] - memory_mib[len(memory_mib) // 3],
             "hostile_connects": float(peers.connects),
             "hostile_frames_refused": float(control.garbage),
@@ -60,40 +61,54 @@ def hostile_figures(*, slices: int) -> dict[str, float]:
 
 
 class _Peers:
-    """The other process, which is stopped while quiet slices are measured."""
+    """The other process, which attacks when it is told to and says how often it has connected."""
 
     def __init__(self, events: str, control: str) -> None:
         command = [sys.executable, "-m", "benchmarks.protocol_hostile", events, control]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        self.connects = 0
-        if self._process.stdout is None or not self._process.stdout.readline():
-            raise RuntimeError("the hostile peers have not come up")
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.connects = self._answer()
 
-    def attack(self, *, on: bool) -> None:
-        """Let them go on, or hold them."""
-        os.kill(self._process.pid, signal.SIGCONT if on else signal.SIGSTOP)
+    def begin(self, *, attack: bool) -> None:
+        """Begin the rounds of a slice; without ``attack`` they do nothing but take their time."""
+        if self._process.stdin is None:
+            raise RuntimeError("the hostile peers do not listen")
+        self._process.stdin.write(f"{int(attack)}\n")
+        self._process.stdin.flush()
 
-    def end(self) -> None:
-        """Have them say how often they connected, and end."""
-        self.attack(on=True)
-        self._process.terminate()
-        told, _ = self._process.communicate(timeout=30)
-        self.connects = int(told.split()[-1])
+    def rest(self) -> None:
+        """Wait for the end of the rounds."""
+        self.connects = self._answer()
+
+    def close(self) -> None:
+        """End them."""
+        self._process.kill()
+        self._process.communicate()
+
+    def _answer(self) -> int:
+        line = self._process.stdout.readline() if self._process.stdout else ""
+        if not line:
+            raise RuntimeError("the hostile peers have died")
+        return int(line)
 
 
-def _slices(publisher: Publisher, peers: _Peers, count: int) -> tuple[list[float], list[float], list[float]]:
-    """Seconds of quiet and of attacked slices, and the memory after each group, MiB."""
-    times: dict[bool, list[float]] = {False: [], True: []}
-    memory_mib: list[float] = []
+def _slices(publisher: Publisher, peers: _Peers, count: int) -> tuple[list[float], list[float]]:
+    """Seconds of each slice, groups of quiet and of attacked ones in turn; and the memory after it, MiB."""
+    seconds, memory_mib = list[float](), list[float]()
     _slice(publisher, 0)
-    for index in range(1, 2 * count + 1):
-        on = bool((index // GROUP) % 2)
-        peers.attack(on=on)
+    for index in range(2 * count):
+        peers.begin(attack=bool((index // GROUP) % 2))
         began = time.perf_counter()
-        _slice(publisher, index)
-        times[on].append(time.perf_counter() - began)
+        _slice(publisher, index + 1)
+        seconds.append(time.perf_counter() - began)
+        peers.rest()
         memory_mib.append(psutil.Process().memory_info().rss / 2**20)
-    return times[False], times[True], memory_mib
+    return seconds, memory_mib
+
+
+def _ratio(seconds: Sequence[float]) -> float:
+    """Median over pairs of neighbouring groups, so that what else the machine does meets both."""
+    groups = np.median(np.reshape(seconds, (-1, 2, GROUP)), axis=2)
+    return float(np.median(groups[:, 1] / groups[:, 0]))
 
 
 def _slice(publisher: Publisher, index: int) -> None:
@@ -110,10 +125,8 @@ def _slice(publisher: Publisher, index: int) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Be hostile until terminated, at a rate that leaves the processor to the daemon."""
+    """For each line on standard input the rounds of a slice, hostile or not; then the connects so far."""
     events, control = arguments
-    ended: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, _frame: ended.append(number))
     context = zmq.Context()
     stuck = context.socket(zmq.SUB)
     stuck.setsockopt(zmq.RCVHWM, 1)
@@ -122,50 +135,55 @@ def main(arguments: Sequence[str]) -> None:
     asker = context.socket(zmq.DEALER)
     asker.setsockopt(zmq.SNDHWM, 10)
     asker.connect(control)
-    print("ready", flush=True)
-    for connects in itertools.count(2):
-        if ended:
-            print(connects, flush=True)
-            context.destroy(linger=0)
-            return
-        for act in _acts(context, asker, events, control):
-            act()
-        time.sleep(_ROUND_S)
+    connects = 2
+    print(connects, flush=True)
+    for line in sys.stdin:
+        began = time.monotonic()
+        for number in range(1, ROUNDS + 1):
+            connects += _round(asker, events, control) if int(line) else 0
+            time.sleep(max(0.0, began + number * PERIOD_S - time.monotonic()))
+        print(connects, flush=True)
 
 
-def _acts(
-    context: zmq.Context[Any], asker: zmq.Socket[Any], events: str, control: str
-) -> list[Callable[[], None]]:
-    """One connect each: a subscriber that leaves at once, raw noise on both, garbage, and an old request."""
+def _round(asker: zmq.Socket[Any], events: str, control: str) -> int:
+    """A subscriber that leaves at once, noise on both, garbage, an old request; how often it connected."""
+    _subscribe_and_leave(events)
+    _noise(events, os.urandom(200))
+    _noise(control, _GREETING[:16] + os.urandom(2000))
     replayed = msgspec.msgpack.encode({"command": "disarm", "id": 1, "schema": 1, "by": "x", "token": "old"})
-
-    def ask(data: bytes) -> None:
+    for data in (os.urandom(300), bytes(20_000), replayed):
         if asker.poll(0, zmq.POLLOUT):
             asker.send(data)
+    return 3
 
-    def leave_at_once() -> None:
-        with context.socket(zmq.SUB) as fleeting:
-            fleeting.setsockopt(zmq.LINGER, 0)
-            fleeting.subscribe(os.urandom(8))
-            fleeting.connect(events)
 
-    return [
-        leave_at_once,
-        lambda: _noise(events, os.urandom(200)),
-        lambda: _noise(
-            control, b"\xff\x00\x00\x00\x00\x00\x00\x00\x01\x7f" + b"\x03\x00NULL" + os.urandom(2000)
-        ),
-        lambda: ask(os.urandom(300)),
-        lambda: ask(b"\x00" * 20_000),
-        lambda: ask(replayed),
-    ]
+def _subscribe_and_leave(endpoint: str) -> None:
+    """By hand, since ZeroMQ's own socket would be closed before it has connected."""
+    with _connected(endpoint) as connection:
+        connection.sendall(_GREETING)
+        _received(connection, len(_GREETING))
+        topic = os.urandom(8)
+        connection.sendall(_READY + bytes([0, 1 + len(topic), 1]) + topic)
+        _received(connection, len(_READY))  # the daemon's, of a PUB socket, is as long
+
+
+def _received(connection: socket.socket, count: int) -> None:
+    while count > 0:
+        data = connection.recv(count)
+        if not data:
+            raise RuntimeError("the daemon hung up on a subscriber")
+        count -= len(data)
 
 
 def _noise(endpoint: str, data: bytes) -> None:
     """Bytes on a bare TCP connection that is then dropped."""
-    host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
-    with socket.create_connection((host, int(port)), timeout=5.0) as connection:
+    with _connected(endpoint) as connection:
         connection.sendall(data)
+
+
+def _connected(endpoint: str) -> socket.socket:
+    host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
+    return socket.create_connection((host, int(port)), timeout=30.0)
 
 
 if __name__ == "__main__":

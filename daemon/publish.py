@@ -24,12 +24,12 @@ from daemon.endpoints import HANDSHAKE_WITHIN_MS, bind
 from daemon.history import History
 from daemon.keys import DaemonKeys
 from daemon.messages import Message, PreviewMessage
-from daemon.wire import SCHEMA, Envelope, Multipart, encode, without_arrays
+from daemon.wire import SCHEMA, Envelope, Multipart, Part, encode, without_arrays
 
 HISTORY_MESSAGES = 4_000  # some 3 MB; two hours of heartbeats
 QUEUED_MESSAGES = 10_000  # per subscriber; some 5 MB for one that has stopped reading
 PREVIEWS_IN_FLIGHT = 4
-COPY_BELOW_BYTES = 64 * 1024  # below that a copy costs less than sharing the memory
+FRAME_FROM_BYTES = 4096  # below that another copy costs less than a frame
 PING_MS, PONG_WITHIN_MS = 5_000, 15_000
 LINGER_MS = 2_000
 SUBSCRIPTION_BYTES = 1024  # subscribers send topics, and CURVE handshakes of 300 bytes; more ends it
@@ -88,7 +88,7 @@ class Publisher:
         """Number, remember and send a message; return its number. After ``close`` it is only remembered."""
         with self._lock:
             self._seq += 1
-            parts = encode(message, self.envelope(self._seq))
+            parts = _owned(message, encode(message, self.envelope(self._seq)))
             self._history.remember(message, self._seq, parts)
             if not self._closed:
                 self._send(message, parts)
@@ -166,11 +166,11 @@ class Publisher:
         self._send_frame(header)
 
     def _send_with_payload(self, parts: Multipart) -> None:
-        """A large payload is sent from the history's own memory."""
-        *leading, last = parts
+        """A frame is sent from the memory that the history keeps, whose users libzmq counts by itself."""
+        *leading, last = (part.obj if isinstance(part, memoryview) else part for part in parts)
         for part in leading:
-            self._socket.send(part, zmq.SNDMORE, copy=len(part) < COPY_BELOW_BYTES)
-        self._socket.send(last, copy=len(last) < COPY_BELOW_BYTES)
+            self._send_frame(part, _MORE)
+        self._send_frame(last)
 
     def _send_tracked(self, parts: Multipart) -> None:
         """Send without copying, so that the tracker tells when every queue has let go of the message."""
@@ -182,6 +182,21 @@ class Publisher:
         while self._in_flight and self._in_flight[0].done:
             self._in_flight.popleft()
         return len(self._in_flight) >= PREVIEWS_IN_FLIGHT
+
+
+def _owned(message: Message, parts: Multipart) -> Multipart:
+    """The same parts in memory that nobody else writes to; this is the only time that a payload is copied.
+
+    Large payloads are copied into frames: libzmq sends and frees them without waking a thread of Python.
+    Those of previews stay with Python, which alone tells when they have been let go.
+    """
+    topic, header, *payloads = parts
+    own = bytes if isinstance(message, PreviewMessage) else _framed
+    return topic, header, *map(own, payloads)
+
+
+def _framed(payload: Part) -> Part:
+    return zmq.Frame(payload, copy=True).buffer if len(payload) >= FRAME_FROM_BYTES else bytes(payload)
 
 
 def publishing_socket(context: zmq.Context[Any]) -> zmq.Socket[Any]:

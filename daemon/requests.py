@@ -13,7 +13,7 @@ from typing import Annotated
 import msgspec
 
 from daemon.errors import SlicewatchError
-from daemon.wire import SCHEMA, Envelope, Multipart, garbage, pack
+from daemon.wire import SCHEMA, Envelope, Multipart, Part, garbage, pack
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
 Text = Annotated[str, msgspec.Meta(max_length=400)]
@@ -162,7 +162,7 @@ def refused(request: Request, error: SlicewatchError) -> Multipart:
     return (pack(Reply(schema=SCHEMA, id=request.id, ok=False, error=failure)),)
 
 
-def answered(request: Request, envelope: Envelope, fields: dict[str, object], *payload: bytes) -> Multipart:
+def answered(request: Request, envelope: Envelope, fields: dict[str, object], *payload: Part) -> Multipart:
     """The reply with an answer: envelope, the answer's fields, payload frames."""
     header = {**msgspec.structs.asdict(envelope), "id": request.id, "ok": True, **fields}
     return (pack(header), *payload)

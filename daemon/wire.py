@@ -25,16 +25,20 @@ from daemon.messages import TYPES, Array, Message
 SCHEMA = 1
 MAX_ARRAY_BYTES = 256 * 2**20
 DTYPES = frozenset({"uint8", "uint16", "int32", "int64", "float32", "float64"})
+_ON_THE_WIRE = {np.dtype(name): (name, np.dtype(name).newbyteorder("<")) for name in DTYPES}
 BLOSC_FROM_BYTES = 4096  # below that the compressed frame's own header eats the gain
 SAMPLE_BYTES = 16 * 1024
 WORTH_SHARE = 0.9  # grey values with noise do not shrink at all, labels and curves to a half and less
 
-Multipart = tuple[bytes, ...]
+Part = bytes | memoryview
+Multipart = tuple[Part, ...]
 T = TypeVar("T")
 
 # blosc2's hints describe its keyword arguments as dictionaries; it takes plain values.
 _compress = cast(Any, blosc2.compress2)
+_compress_sample = cast(Any, blosc2.compress)  # the same bytes; keeps its context, which is most of the time
 _decompress = cast(Any, blosc2.decompress2)
+_raw_fields = msgspec.msgpack.Decoder(dict[str, msgspec.Raw]).decode  # splits a header without reading it
 
 
 class _Described(msgspec.Struct, frozen=True):
@@ -55,7 +59,7 @@ def pack(value: object) -> bytes:
 
 
 def encode(message: Message, envelope: Envelope) -> Multipart:
-    """A message as ``(topic, header, payload…)``."""
+    """A message as ``(topic, header, payload…)``; raw payloads are views of the arrays' own memory."""
     topic = message.topic.encode("ascii")
     if not message.arrays:
         return topic, header(message, envelope, ())
@@ -63,7 +67,7 @@ def encode(message: Message, envelope: Envelope) -> Multipart:
     return topic, header(msgspec.structs.replace(message, arrays={}), envelope, described), *payloads
 
 
-def decode(parts: Sequence[bytes]) -> Event:
+def decode(parts: Sequence[Part]) -> Event:
     """The message in a multipart.
 
     Raises
@@ -73,9 +77,10 @@ def decode(parts: Sequence[bytes]) -> Event:
     """
     if len(parts) < 2:
         raise garbage(f"a message has a topic and a header, not {len(parts)} part(s)")
-    kind = TYPES.get(bytes(parts[0][:32]).decode("ascii", errors="replace"))
+    topic = bytes(parts[0])[:32]
+    kind = TYPES.get(topic.decode("ascii", errors="replace"))
     if kind is None:
-        raise garbage(f"the topic {bytes(parts[0][:32])!r} is unknown")
+        raise garbage(f"the topic {topic!r} is unknown")
     fields = unpack(parts[1])
     envelope = read_fields(fields, Envelope)
     if envelope.schema != SCHEMA:
@@ -86,16 +91,19 @@ def decode(parts: Sequence[bytes]) -> Event:
 
 def without_arrays(parts: Multipart) -> Multipart:
     """The same message with its payload left out, as it is kept when only the figures matter."""
-    return parts if len(parts) == 2 else (parts[0], pack({**unpack(parts[1]), "arrays": []}))
+    if len(parts) == 2:
+        return parts
+    fields = _raw_fields(parts[1])
+    return parts[0], msgspec.msgpack.encode({**fields, "arrays": []})
 
 
-def pack_arrays(arrays: dict[str, Array]) -> tuple[list[ArrayDescription], list[bytes]]:
-    """Descriptions and payload frames of named arrays, in one order."""
+def pack_arrays(arrays: dict[str, Array]) -> tuple[list[ArrayDescription], list[Part]]:
+    """Descriptions and payload frames of named arrays, in one order; raw ones are views of their memory."""
     packed = [_pack_array(name, array) for name, array in arrays.items()]
     return [description for description, _ in packed], [payload for _, payload in packed]
 
 
-def unpack_arrays(header: dict[str, Any], payloads: Sequence[bytes]) -> dict[str, Array]:
+def unpack_arrays(header: dict[str, Any], payloads: Sequence[Part]) -> dict[str, Array]:
     """The named arrays of a header and its payload frames; read-only.
 
     Raises
@@ -109,7 +117,7 @@ def unpack_arrays(header: dict[str, Any], payloads: Sequence[bytes]) -> dict[str
     return {d.name: _unpack_array(d, bytes(p)) for d, p in zip(described, payloads, strict=True)}
 
 
-def unpack(data: bytes) -> dict[str, Any]:
+def unpack(data: Part) -> dict[str, Any]:
     """A MessagePack map with text keys.
 
     Raises
@@ -118,7 +126,7 @@ def unpack(data: bytes) -> dict[str, Any]:
         The bytes are something else.
     """
     try:
-        return msgspec.msgpack.decode(data, type=dict[str, Any])
+        return msgspec.msgpack.decode(bytes(data), type=dict[str, Any])
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         raise garbage(f"the header is no MessagePack map: {error}") from error
 
@@ -144,24 +152,26 @@ def garbage(what: str) -> WireError:
     )
 
 
-def _pack_array(name: str, array: Array) -> tuple[ArrayDescription, bytes]:
-    dtype = str(array.dtype)
-    if dtype not in DTYPES:
-        raise ValueError(f"array {name!r} is {dtype}; the wire knows {sorted(DTYPES)}")
-    raw = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
-    if len(raw) < BLOSC_FROM_BYTES or not _shrinks(raw, array.dtype.itemsize):
+def _pack_array(name: str, array: Array) -> tuple[ArrayDescription, Part]:
+    if array.dtype not in _ON_THE_WIRE:
+        raise ValueError(f"array {name!r} is {array.dtype}; the wire knows {sorted(DTYPES)}")
+    dtype, little = _ON_THE_WIRE[array.dtype]
+    # a copy only of what does not lie in C order, or not in the wire's order of bytes
+    raw = np.ascontiguousarray(array, dtype=little).reshape(-1).view(np.uint8).data
+    if len(raw) < BLOSC_FROM_BYTES or not _shrinks(raw, array.itemsize):
         return ArrayDescription(name, dtype, array.shape, "raw"), raw
-    return ArrayDescription(name, dtype, array.shape, "blosc2"), _compressed(raw, array.dtype.itemsize)
+    return ArrayDescription(name, dtype, array.shape, "blosc2"), _compressed(raw, array.itemsize)
 
 
-def _shrinks(raw: bytes, item_bytes: int) -> bool:
+def _shrinks(raw: memoryview, item_bytes: int) -> bool:
     """Told from the middle: compressing a large picture in vain takes longer than sending it."""
     start = max(0, (len(raw) - SAMPLE_BYTES) // 2) // item_bytes * item_bytes
-    sample = raw[start : start + SAMPLE_BYTES]
-    return len(_compressed(sample, item_bytes)) < WORTH_SHARE * len(sample)
+    sample = bytes(raw[start : start + SAMPLE_BYTES])
+    packed = _compress_sample(sample, typesize=item_bytes, codec=blosc2.Codec.LZ4, clevel=5)
+    return len(packed) < WORTH_SHARE * len(sample)
 
 
-def _compressed(raw: bytes, item_bytes: int) -> bytes:
+def _compressed(raw: memoryview, item_bytes: int) -> bytes:
     return bytes(_compress(raw, typesize=item_bytes, codec=blosc2.Codec.LZ4, clevel=5, nthreads=1))
 
 
