@@ -59,14 +59,17 @@ CLIENTS: Final = 5
 EARLY: Final = 100
 WATCH: Final = """() => {
   window.seen = {};
-  const note = () => {
-    for (const field of document.querySelectorAll('.large .field')) {
-      if (field.querySelector('.key').innerText !== 'Slice') continue;
-      const number = parseInt(field.querySelector('.value').innerText);
-      if (!(number in window.seen)) requestAnimationFrame(() => (window.seen[number] ??= Date.now() / 1000));
-    }
+  window.changed = 0;
+  const onScreen = (keep) => requestAnimationFrame(() => setTimeout(() => keep(Date.now() / 1000)));
+  const note = (records) => {
+    const field = [...document.querySelectorAll('.large .field')].find(
+      (one) => one.querySelector('.key').textContent === 'Slice');
+    const number = parseInt(field?.querySelector('.value').textContent);
+    if (!(number in window.seen)) onScreen((at) => (window.seen[number] ??= at));
+    if (records.some((one) => one.type === 'attributes')) onScreen((at) => (window.changed = at));
   };
-  new MutationObserver(note).observe(document.body, {subtree: true, childList: true, characterData: true});
+  const what = {subtree: true, childList: true, characterData: true, attributeFilter: ['data-drawn', 'href']};
+  new MutationObserver(note).observe(document.body, what);
 }"""
 
 

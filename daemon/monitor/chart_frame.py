@@ -1,7 +1,7 @@
 """What all charts share: axes, legend, tooltip, and the kinds of series they are drawn from.
 
-Points are [x, y] pairs; an unknown value leaves a hole, never a zero. Keys that begin with a colon hold
-JavaScript, which NiceGUI evaluates in the browser; the daemon's numbers never enter it.
+Points are [x, y] pairs; an unknown value leaves a hole, never a zero. What JSON cannot carry, how error
+bars are drawn and how numbers are written (``digits``), ``live_chart.js`` adds in the browser.
 """
 
 from __future__ import annotations
@@ -16,12 +16,6 @@ Options = dict[str, Any]
 T = TypeVar("T")
 MOST_POINTS = 800  # of a curve on a chart that is less than this wide
 
-ERROR_BAR = """(params, api) => {
-  const low = api.coord([api.value(0), api.value(1)]), high = api.coord([api.value(0), api.value(2)]);
-  const style = {stroke: api.visual('color'), lineWidth: 1.5, opacity: 0.75};
-  return {type: 'line', shape: {x1: low[0], y1: low[1], x2: high[0], y2: high[1]}, style: style};
-}"""
-
 
 def frame(palette: Palette, x_name: str, y_name: str, digits: int = 2) -> Options:
     """A chart without series; tooltips show ``digits`` decimals."""
@@ -35,6 +29,7 @@ def frame(palette: Palette, x_name: str, y_name: str, digits: int = 2) -> Option
     y_axis = {"type": "value", "name": y_name, "nameLocation": "middle", "nameGap": 34, "nameRotate": 90}
     return {
         "animation": False,
+        "digits": digits,
         "textStyle": {"fontFamily": "inherit"},
         "grid": {"left": 50, "right": 16, "top": 30, "bottom": 36},
         "legend": {
@@ -52,7 +47,6 @@ def frame(palette: Palette, x_name: str, y_name: str, digits: int = 2) -> Option
             "backgroundColor": palette.panel,
             "borderColor": palette.grid,
             "textStyle": {"color": palette.text, "fontSize": 12},
-            ":valueFormatter": f"v => v == null || isNaN(v) ? '–' : (+v).toFixed({digits})",
         },
         "xAxis": {**axis, **x_axis, "min": "dataMin", "max": "dataMax", "splitLine": {"show": False}},
         "yAxis": {**axis, **y_axis},
@@ -94,7 +88,6 @@ def error_bars(rows: Iterable[tuple[float, float, float]], colour: str) -> Optio
     return {
         "name": "±1 σ",
         "type": "custom",
-        ":renderItem": ERROR_BAR,
         "encode": {"x": 0, "y": [1, 2]},
         "itemStyle": {"color": colour},
         "tooltip": {"show": False},
@@ -103,13 +96,16 @@ def error_bars(rows: Iterable[tuple[float, float, float]], colour: str) -> Optio
     }
 
 
-def band(name: str, rows: Sequence[tuple[float, float, float]], colour: str) -> list[Options]:
-    """A shaded band of (x, middle, half width): a curve nobody sees, and what is stacked on it."""
+def band(
+    name: str, rows: Iterable[tuple[float, float, float]], colour: str, opacity: float = 0.2
+) -> list[Options]:
+    """A shaded band of (x, low, high): a curve nobody sees, and what is stacked on it."""
     known = [row for row in rows if math.isfinite(row[1]) and math.isfinite(row[2])]
-    hidden = {"tooltip": {"show": False}, "lineStyle": {"opacity": 0}, "stack": name, "silent": True}
-    low = line(f"{name} low", ((x, y - half) for x, y, half in known), colour) | hidden
-    high = line(f"{name} ±1 σ", ((x, 2.0 * half) for x, _, half in known), colour) | hidden
-    return [low, high | {"areaStyle": {"color": colour, "opacity": 0.2}}] if known else []
+    hidden = {"tooltip": {"show": False}, "lineStyle": {"opacity": 0}, "silent": True}
+    stacked = hidden | {"stack": name, "stackStrategy": "all"}
+    low = line(f"{name} low", ((x, low) for x, low, _ in known), colour) | stacked
+    high = line(name, ((x, high - low) for x, low, high in known), colour) | stacked
+    return [low, high | {"areaStyle": {"color": colour, "opacity": opacity}}] if known else []
 
 
 def levels(*marks: tuple[float, str, str, str]) -> Options:

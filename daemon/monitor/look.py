@@ -19,6 +19,7 @@ from daemon.view import RunView
 
 ALL, BLINK = "side by side", "blink"
 NOTHING, SEGMENTATION, UNCERTAINTY = "images", "segmentation", "uncertainty"
+LAYERS = {SEGMENTATION: "labels", UNCERTAINTY: "solid"}  # of a final face, by the overlay that shows it
 LONGEST_PX = 1024
 
 
@@ -98,10 +99,10 @@ def _again(microscope: Microscope, frame: FrameGeometry, index: int, name: str, 
     box = _scaled((x, y, width // step * step, height // step * step), frame)
     block = f"?y={y}&x={x}&height={height}&width={width}&step={step}"
     layers = [Layer("image", _face(microscope, index, f"image/{name}") + block, box)]
-    if look.overlay == SEGMENTATION and _is_final(view, index):
+    if look.overlay in LAYERS and _is_final(view, index):
         kept = (*region[:2], region[2] // step * step, region[3] // step * step)
-        href = _face(microscope, index, "labels") + f"?step={step}"
-        layers.append(Layer("overlay", href, _scaled(kept, frame)))
+        href = _face(microscope, index, LAYERS[look.overlay]) + f"?step={step}"
+        layers.append(Layer("overlay", href, _scaled(kept, frame), f"no {look.overlay} was kept"))
     marks = tuple(_marks(view, index, name, frame)) if look.marks else ()
     sharp = _sharp(microscope, index, name, look, frame.pixel_nm, step * frame.pixel_nm[1])
     return Pane(name, _placement(view, index, name), box, tuple(layers), marks, sharp)
@@ -121,10 +122,10 @@ def _sharp(
     x, y, width, height = region_px(microscope.feed.view, frame)
     image = _face(microscope, index, f"image/{name}")
     found = [Sharp("image", image, (0.0, 0.0), pixel_nm, frame.shape, shown_nm)]
-    if look.overlay == SEGMENTATION and _is_final(microscope.feed.view, index):
+    if look.overlay in LAYERS and _is_final(microscope.feed.view, index):
         origin = (x * pixel_nm[1], y * pixel_nm[0])
-        labels = _face(microscope, index, "labels")
-        found.append(Sharp("overlay", labels, origin, pixel_nm, (height, width), shown_nm))
+        overlay = _face(microscope, index, LAYERS[look.overlay])
+        found.append(Sharp("overlay", overlay, origin, pixel_nm, (height, width), shown_nm))
     return tuple(found)
 
 
