@@ -1,10 +1,10 @@
 """How quickly the dashboard shows what is said, and what it costs on a long run with several browsers open.
 
 A publisher says over real sockets what a run of 2000 slices says; the real monitor follows it and five real
-browsers look at it, on the same machine, whose processors all of them share. Latency is from the moment the last
-of a slice is published to the moment its number stands on a screen; ``complete_…`` is until the last of its
-charts and pictures does. Both are seen from inside the page, in the frame after. Memory is the server's resident
-set and the pages' JavaScript heap after a forced collection, each against what it was after 100 slices.
+browsers look at it, on the same machine, whose processors all of them share. Latency is from the moment the
+last of a slice is published to the moment its number stands on a screen; ``complete_…`` is until the last of
+its charts and pictures does. Both are seen from inside the page, in the frame after. Memory is the server's
+resident set and the pages' JavaScript heap after a forced collection, each against that after 100 slices.
 """
 
 from __future__ import annotations
