@@ -14,9 +14,12 @@ const errorBar = (_params, api) => {
 };
 const fixed = (digits) => (value) => (value == null || isNaN(value) ? "–" : (+value).toFixed(digits));
 
-/** What JSON cannot carry: how error bars are drawn and numbers are written. */
+/** What JSON cannot carry: how error bars are drawn, how numbers are written, and which series is which. */
 function completed(options) {
-  for (const series of options.series) if (series.type === "custom") series.renderItem = errorBar;
+  for (const series of options.series) {
+    series.id = series.name; // one without a name of its own would be another at every drawing
+    if (series.type === "custom") series.renderItem = errorBar;
+  }
   options.tooltip.valueFormatter = fixed(options.digits);
   const label = options.xAxis.axisLabel;
   if ("digits" in label) label.formatter = fixed(label.digits);
@@ -61,7 +64,7 @@ export default {
           this.later = setTimeout(this.draw, AGAIN_MS);
           break;
         }
-        this.chart.setOption(completed(options), { replaceMerge: ["series", "yAxis"] });
+        this.chart.setOption(completed(options), { replaceMerge: ["series"] });
         this.$el.dataset.drawn = address;
       }
       this.drawing = false;

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import selectors
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from threading import Lock, Thread
-from typing import Final
+from typing import Final, cast
 
 PIECE: Final = 65536
 
@@ -54,15 +55,20 @@ class Line:
                 return
             far = socket.create_connection(self._to)
             self._open |= {near, far}
-        for source, sink in ((near, far), (far, near)):
-            Thread(target=_pass_on, args=(source, sink), daemon=True).start()
+        Thread(target=_carry, args=(near, far), daemon=True).start()
 
 
-def _pass_on(source: socket.socket, sink: socket.socket) -> None:
-    with suppress(OSError):
-        while piece := source.recv(PIECE):
-            sink.sendall(piece)
-        sink.shutdown(socket.SHUT_WR)
+def _carry(near: socket.socket, far: socket.socket) -> None:
+    """Both ways, until one end hangs up."""
+    with suppress(OSError), near, far, selectors.DefaultSelector() as ready:
+        ready.register(near, selectors.EVENT_READ, far)
+        ready.register(far, selectors.EVENT_READ, near)
+        while True:
+            for key, _ in ready.select():
+                piece = cast("socket.socket", key.fileobj).recv(PIECE)
+                if not piece:
+                    return
+                key.data.sendall(piece)
 
 
 @contextmanager
