@@ -10,6 +10,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
+import numpy as np
+
 from daemon.monitor.palette import Palette
 
 Options = dict[str, Any]
@@ -57,14 +59,14 @@ def frame(palette: Palette, x_name: str, y_name: str, digits: int = 2) -> Option
 def line(
     name: str, points: Iterable[tuple[float, float]], colour: str, dash: str = "solid", width: float = 2.0
 ) -> Options:
-    """A curve; ``dash`` is solid, dashed or dotted."""
+    """A curve, of a long run its peaks; ``dash`` is solid, dashed or dotted."""
     return {
         "name": name,
         "type": "line",
         "symbol": "none",
         "itemStyle": {"color": colour},
         "lineStyle": {"width": width, "type": dash},
-        "data": [[x, short(y)] for x, y in points],
+        "data": [[x, short(y)] for x, y in peaks(list(points))],
     }
 
 
@@ -131,6 +133,23 @@ def thinned(rows: Sequence[T], most: int = MOST_POINTS) -> list[T]:
     """Evenly spaced rows, the newest among them, no more than a screen can show."""
     step = max(1, math.ceil(len(rows) / most))
     return list(rows[::-1][::step][::-1])
+
+
+def peaks(points: Sequence[tuple[float, float]], most: int = MOST_POINTS) -> list[tuple[float, float]]:
+    """About ``most`` points at most: of every stretch the lowest and the highest, so that nothing is lost.
+
+    A stretch in which nothing is known stays a hole, and the newest point stays.
+    """
+    if len(points) <= most:
+        return list(points)
+    values = np.array([y for _, y in points], dtype=float)
+    stretch = math.ceil(2 * len(points) / most)
+    kept = {len(points) - 1}
+    for first in range(0, len(points), stretch):
+        known = np.flatnonzero(np.isfinite(values[first : first + stretch])) + first
+        ends = (known[values[known].argmin()], known[values[known].argmax()]) if len(known) else (first,)
+        kept.update(int(end) for end in ends)
+    return [points[k] for k in sorted(kept)]
 
 
 def legend(options: Options, names: Iterable[str]) -> None:

@@ -27,7 +27,7 @@ from daemon.messages import (
     SliceMessage,
     ThicknessMessage,
 )
-from daemon.monitor.chart_frame import MOST_POINTS, thinned
+from daemon.monitor.chart_frame import MOST_POINTS, peaks, thinned
 from daemon.monitor.metrics_charts import (
     anisotropy_chart,
     ligament_chart,
@@ -144,6 +144,20 @@ def test_patches_have_their_own_band_against_the_slice() -> None:
     assert series(options, "e_D") == [[1.0, 0.04], [2.0, 0.03], [2.5, 0.03]]
     assert series(options, "e_LPF patches 95 %") == []
     assert options["xAxis"]["name"] == "slice"
+
+
+@given(st.lists(st.one_of(st.floats(-50, 50), st.just(math.nan)), min_size=1, max_size=900))
+def test_a_long_curve_keeps_what_sticks_out(values: list[float]) -> None:
+    """However few points are drawn: the highest, the lowest and the newest are among them, in order."""
+    points = [(float(k), value) for k, value in enumerate(values)]
+    kept = peaks(points, most=40)
+    assert len(kept) <= 41
+    assert kept[-1] is points[-1]
+    assert kept == sorted(kept, key=lambda point: point[0])
+    known = [value for value in values if math.isfinite(value)]
+    if known:
+        drawn = [value for _, value in kept if math.isfinite(value)]
+        assert (min(drawn), max(drawn)) == (min(known), max(known))
 
 
 def test_the_software_s_own_estimate_is_shown_for_comparison_only() -> None:
