@@ -68,6 +68,12 @@ BARS: Final[dict[str, tuple[Bar, ...]]] = {
             "cost per plane at height 1024 over that 64 planes after the lags are full",
         ),
     ),
+    "monitor": (
+        Bar("latency_p95_s", "<=", 0.5, "s from a slice published to its number on every screen, p95"),
+        Bar("update_cost_s", "<=", 0.1, "s to take in slice 2000 and draw all charts"),
+        Bar("memory_growth_ratio", "<=", 1.2, "server after 2000 slices, 5 browsers, over that after 100"),
+        Bar("heap_growth_ratio", "<=", 1.2, "browser heap after 2000 slices over that after 100"),
+    ),
     "protocol": (
         Bar("ratio_to_pyzmq", ">=", 0.8, "messages/s over bare pyzmq's, worst case of all"),
         Bar("lost", "==", 0.0, "messages lost, storm of reconnects included"),

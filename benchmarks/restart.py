@@ -202,7 +202,7 @@ def evidence(config: Path) -> Evidence:
     """A hash of everything that has to be the same after any number of restarts."""
     configuration = load(config)
     outputs = Outputs(configuration.run.output)
-    stores = (outputs.volume, outputs.faces)
+    stores = (outputs.volume, outputs.faces, outputs.certainty)
     # The root's metadata carry the run's random identity; the chunks and shapes are below it.
     inner = (path for store in stores for path in store.rglob("*") if path.parent != store or path.is_dir())
     files = [path for path in chain((outputs.slices, outputs.metrics), inner) if path.is_file()]

@@ -35,7 +35,7 @@ class ArrayOutputs:
         open_faces(self._station.outputs, shape).write(order, face.labels[None])
 
     def images(self, order: int, geometry: FaceGeometry, face: FaceStack, segmented: SegmentedSlice) -> None:
-        """What was seen of the ``order``-th final face, if it is configured or an example for the report."""
+        """What was seen of the ``order``-th final face: its certainty, what is configured, an example."""
         station = self._station
         keep_face_images(
             station.outputs, station.configuration, geometry, order, (face, segmented), self._made_by()

@@ -148,7 +148,7 @@ class Client:
         width: int = 0,
         step: int = 1,
     ) -> FaceBlock:
-        """A block of a face's layer, ``image/NAME`` or ``labels``, in the layer's px; 0 is to the edge."""
+        """A block of a face's layer (``ReadFace``: an image, labels, solid) in its px; 0 is to the edge."""
         block = {"y": y, "x": x, "height": height, "width": width, "step": step}
         header, payload = self._asker.ask(ReadFace(id=self._next_id(), slice=slice_, layer=layer, **block))
         arrays = unpack_arrays(header, payload)

@@ -1,4 +1,6 @@
-"""What was seen of every face, kept on request as OME-Zarr: solid probabilities and registered images.
+"""What was seen of every face, as OME-Zarr: how sure the network was, coarse; on request more.
+
+On request that is the solid's probability of every pixel, and the registered images.
 
 Native pixels of the region of interest in the reference frame; the n-th plane is the n-th slice of
 ``slices.csv`` that is no gap. Their z scale is the *target* thickness, because an image has one: true depths
@@ -15,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from daemon.certainty import STEPS, coarse_certainty, coarseness
 from daemon.config import Configuration
 from daemon.geometry import FaceGeometry
 from daemon.growing_array import Plane, open_growing_array
@@ -33,7 +36,9 @@ def keep_face_images(
     seen: tuple[FaceStack, SegmentedSlice],
     provenance: Mapping[str, Any],
 ) -> None:
-    """Write what is configured of the ``order``-th final face; written again it changes nothing.
+    """Write how sure the network was of the ``order``-th final face, and what else is configured.
+
+    Written again it changes nothing.
 
     Raises
     ------
@@ -42,6 +47,7 @@ def keep_face_images(
     """
     face, segmented = seen
     voxel = Voxel((configuration.geometry.target_thickness_nm, geometry.pixel_y_nm, geometry.pixel_x_nm))
+    _keep_certainty(outputs, voxel, order, segmented.solid_probability, provenance)
     if configuration.volume.store_probabilities:
         grey = np.rint(segmented.solid_probability * 255.0).astype(np.uint8)
         told = {**provenance, "values": "probability of the solid, 255 = 1"}
@@ -50,6 +56,16 @@ def keep_face_images(
         for name, image in zip(configuration.channel_names, face.images, strict=True):
             told = {**provenance, "values": f"registered images of channel {name}"}
             _write(outputs.registered(name), voxel, order, image, told)
+
+
+def _keep_certainty(
+    outputs: Outputs, voxel: Voxel, order: int, solid: NDArray[np.float32], provenance: Mapping[str, Any]
+) -> None:
+    step = coarseness(solid.shape)
+    depth_nm, height_nm, width_nm = voxel.size_nm
+    told = {**provenance, "values": f"probability of the solid, 1 = 0 … {STEPS + 1} = 1; 0: not kept"}
+    coarse = Voxel((depth_nm, step * height_nm, step * width_nm))
+    _write(outputs.certainty, coarse, order, coarse_certainty(solid), told)
 
 
 def _write(

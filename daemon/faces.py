@@ -1,7 +1,8 @@
 """Every face of the run again, as it was seen and as it was segmented, at any size a screen asks for.
 
-Nothing is stored for this: images are read from the acquisition once more and moved as the journal says, the
-final labels come from ``faces.zarr``. It happens on the thread that answers requests, beside the run.
+Images are not stored for this: they are read from the acquisition once more and moved as the journal says.
+The final labels come from ``faces.zarr``, how sure the network was from ``certainty.ome.zarr``. It happens on
+the thread that answers requests, beside the run.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from daemon.certainty import read_certainty
 from daemon.config import Configuration
 from daemon.errors import WireError
 from daemon.face_block import FaceBlock
@@ -88,27 +90,42 @@ class SeenFaces:
             raise WireError("there is no face yet", where="face", remedy="Wait for the first slice.")
         pixel_nm = (self.geometry.pixel_y_nm, self.geometry.pixel_x_nm)
         kind, _, channel = request.layer.partition("/")
-        if kind == "labels":
+        if kind in ("labels", "solid"):
+            layer = self._labels(request.slice) if kind == "labels" else self._solid(request.slice)
             roi = self._configuration.geometry.roi
-            labels = self._labels(request.slice)
-            pixels = block_centre(_cut(labels, request), request.step)
-            return FaceBlock(pixels, _shape(labels), (roi.y, roi.x), pixel_nm, request.step)
+            pixels = block_centre(_cut(layer, request), request.step)
+            return FaceBlock(pixels, _shape(layer), (roi.y, roi.x), pixel_nm, request.step)
         image = self._image(request.slice, channel, self.geometry)
         pixels = grey_block(_cut(image, request), request.step)
         return FaceBlock(pixels, _shape(image), (0, 0), pixel_nm, request.step)
 
     def _labels(self, index: int) -> NDArray[np.uint8]:
+        order = self._final(index, "labels")
+        return open_faces(self._outputs, self._region(index)).read(order, order + 1)[0]
+
+    def _solid(self, index: int) -> NDArray[np.uint8]:
+        order = self._final(index, "solid")
+        solid = read_certainty(self._outputs.certainty, order, self._region(index))
+        if solid is None:
+            raise _absent(index, "solid")
+        return solid
+
+    def _final(self, index: int, layer: str) -> int:
+        """Which of the final faces a slice is."""
         with self._lock:
             order = self._order.get(index)
         if order is None:
-            raise _absent(index, "labels")
+            raise _absent(index, layer)
+        return order
+
+    def _region(self, index: int) -> tuple[int, int]:
+        """Height and width of the region of interest, px."""
         roi = self._configuration.geometry.roi
-        height, width = roi.height, roi.width
-        if not (height and width):
-            name = self._configuration.reference_channel
-            whole = self._image(index, name, self.geometry)  # type: ignore[arg-type]
-            height, width = height or whole.shape[0] - roi.y, width or whole.shape[1] - roi.x
-        return open_faces(self._outputs, (height, width)).read(order, order + 1)[0]
+        if roi.height and roi.width:
+            return roi.height, roi.width
+        name = self._configuration.reference_channel
+        whole = self._image(index, name, self.geometry)  # type: ignore[arg-type]
+        return roi.height or whole.shape[0] - roi.y, roi.width or whole.shape[1] - roi.x
 
     def _image(self, index: int, channel: str, geometry: FaceGeometry) -> Image:
         """A whole image in the frame; the last few are kept."""

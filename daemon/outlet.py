@@ -115,7 +115,7 @@ class Outlet:
     def face_images(
         self, order: int, geometry: FaceGeometry, face: FaceStack, segmented: SegmentedSlice
     ) -> None:
-        """What was seen of the ``order``-th final face: kept if it is asked for, or as an example."""
+        """What was seen of the ``order``-th final face: coarsely, and in full if it is asked for."""
         self._arrays.images(order, geometry, face, segmented)
 
     def gap(self, gap: SliceGap) -> None:

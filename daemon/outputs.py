@@ -46,6 +46,11 @@ class Outputs:
         """Solid probability of every face, OME-Zarr; there if ``volume.store_probabilities``."""
         return self.folder / "probabilities.ome.zarr"
 
+    @property
+    def certainty(self) -> Path:
+        """The same of every face, coarse, OME-Zarr: ``daemon.certainty``."""
+        return self.folder / "certainty.ome.zarr"
+
     def registered(self, channel: str) -> Path:
         """Registered images of a channel, OME-Zarr; there if ``volume.store_images``."""
         return self.folder / f"registered-{channel}.ome.zarr"

@@ -61,8 +61,8 @@ class ReadPlanes(Request, frozen=True, kw_only=True, tag="planes"):
 class ReadFace(Request, frozen=True, kw_only=True, tag="face"):
     """A block of a face's layer in the layer's own px, every ``step``-th pixel's worth of it.
 
-    ``layer`` is ``image/NAME``, a channel's whole image moved into the frame, or ``labels``, the final
-    segmentation of the region of interest.
+    ``layer`` is ``image/NAME``, a channel's whole image moved into the frame; ``labels``, the final
+    segmentation of the region of interest; or ``solid``, the coarse probability of the solid there, 255 = 1.
     """
 
     slice: Count

@@ -1,7 +1,7 @@
 """What all charts share: axes, legend, tooltip, and the kinds of series they are drawn from.
 
-Points are [x, y] pairs; an unknown value leaves a hole, never a zero. Keys that begin with a colon hold
-JavaScript, which NiceGUI evaluates in the browser; the daemon's numbers never enter it.
+Points are [x, y] pairs; an unknown value leaves a hole, never a zero. What JSON cannot carry, how error
+bars are drawn and how numbers are written (``digits``), ``live_chart.js`` adds in the browser.
 """
 
 from __future__ import annotations
@@ -10,17 +10,13 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
+import numpy as np
+
 from daemon.monitor.palette import Palette
 
 Options = dict[str, Any]
 T = TypeVar("T")
 MOST_POINTS = 800  # of a curve on a chart that is less than this wide
-
-ERROR_BAR = """(params, api) => {
-  const low = api.coord([api.value(0), api.value(1)]), high = api.coord([api.value(0), api.value(2)]);
-  const style = {stroke: api.visual('color'), lineWidth: 1.5, opacity: 0.75};
-  return {type: 'line', shape: {x1: low[0], y1: low[1], x2: high[0], y2: high[1]}, style: style};
-}"""
 
 
 def frame(palette: Palette, x_name: str, y_name: str, digits: int = 2) -> Options:
@@ -35,6 +31,7 @@ def frame(palette: Palette, x_name: str, y_name: str, digits: int = 2) -> Option
     y_axis = {"type": "value", "name": y_name, "nameLocation": "middle", "nameGap": 34, "nameRotate": 90}
     return {
         "animation": False,
+        "digits": digits,
         "textStyle": {"fontFamily": "inherit"},
         "grid": {"left": 50, "right": 16, "top": 30, "bottom": 36},
         "legend": {
@@ -52,7 +49,6 @@ def frame(palette: Palette, x_name: str, y_name: str, digits: int = 2) -> Option
             "backgroundColor": palette.panel,
             "borderColor": palette.grid,
             "textStyle": {"color": palette.text, "fontSize": 12},
-            ":valueFormatter": f"v => v == null || isNaN(v) ? '–' : (+v).toFixed({digits})",
         },
         "xAxis": {**axis, **x_axis, "min": "dataMin", "max": "dataMax", "splitLine": {"show": False}},
         "yAxis": {**axis, **y_axis},
@@ -63,14 +59,14 @@ def frame(palette: Palette, x_name: str, y_name: str, digits: int = 2) -> Option
 def line(
     name: str, points: Iterable[tuple[float, float]], colour: str, dash: str = "solid", width: float = 2.0
 ) -> Options:
-    """A curve; ``dash`` is solid, dashed or dotted."""
+    """A curve, of a long run its peaks; ``dash`` is solid, dashed or dotted."""
     return {
         "name": name,
         "type": "line",
         "symbol": "none",
         "itemStyle": {"color": colour},
         "lineStyle": {"width": width, "type": dash},
-        "data": [[x, short(y)] for x, y in points],
+        "data": [[x, short(y)] for x, y in peaks(list(points))],
     }
 
 
@@ -94,7 +90,6 @@ def error_bars(rows: Iterable[tuple[float, float, float]], colour: str) -> Optio
     return {
         "name": "±1 σ",
         "type": "custom",
-        ":renderItem": ERROR_BAR,
         "encode": {"x": 0, "y": [1, 2]},
         "itemStyle": {"color": colour},
         "tooltip": {"show": False},
@@ -103,13 +98,16 @@ def error_bars(rows: Iterable[tuple[float, float, float]], colour: str) -> Optio
     }
 
 
-def band(name: str, rows: Sequence[tuple[float, float, float]], colour: str) -> list[Options]:
-    """A shaded band of (x, middle, half width): a curve nobody sees, and what is stacked on it."""
+def band(
+    name: str, rows: Iterable[tuple[float, float, float]], colour: str, opacity: float = 0.2
+) -> list[Options]:
+    """A shaded band of (x, low, high): a curve nobody sees, and what is stacked on it."""
     known = [row for row in rows if math.isfinite(row[1]) and math.isfinite(row[2])]
-    hidden = {"tooltip": {"show": False}, "lineStyle": {"opacity": 0}, "stack": name, "silent": True}
-    low = line(f"{name} low", ((x, y - half) for x, y, half in known), colour) | hidden
-    high = line(f"{name} ±1 σ", ((x, 2.0 * half) for x, _, half in known), colour) | hidden
-    return [low, high | {"areaStyle": {"color": colour, "opacity": 0.2}}] if known else []
+    hidden = {"tooltip": {"show": False}, "lineStyle": {"opacity": 0}, "silent": True}
+    stacked = hidden | {"stack": name, "stackStrategy": "all"}
+    low = line(f"{name} low", ((x, low) for x, low, _ in known), colour) | stacked
+    high = line(name, ((x, high - low) for x, low, high in known), colour) | stacked
+    return [low, high | {"areaStyle": {"color": colour, "opacity": opacity}}] if known else []
 
 
 def levels(*marks: tuple[float, str, str, str]) -> Options:
@@ -135,6 +133,23 @@ def thinned(rows: Sequence[T], most: int = MOST_POINTS) -> list[T]:
     """Evenly spaced rows, the newest among them, no more than a screen can show."""
     step = max(1, math.ceil(len(rows) / most))
     return list(rows[::-1][::step][::-1])
+
+
+def peaks(points: Sequence[tuple[float, float]], most: int = MOST_POINTS) -> list[tuple[float, float]]:
+    """About ``most`` points at most: of every stretch the lowest and the highest, so that nothing is lost.
+
+    A stretch in which nothing is known stays a hole, and the newest point stays.
+    """
+    if len(points) <= most:
+        return list(points)
+    values = np.array([y for _, y in points], dtype=float)
+    stretch = math.ceil(2 * len(points) / most)
+    kept = {len(points) - 1}
+    for first in range(0, len(points), stretch):
+        known = np.flatnonzero(np.isfinite(values[first : first + stretch])) + first
+        ends = (known[values[known].argmin()], known[values[known].argmax()]) if len(known) else (first,)
+        kept.update(int(end) for end in ends)
+    return [points[k] for k in sorted(kept)]
 
 
 def legend(options: Options, names: Iterable[str]) -> None:

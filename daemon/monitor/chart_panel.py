@@ -6,40 +6,34 @@ from collections.abc import Callable
 
 from nicegui import ui
 
-from daemon.monitor.chart_frame import Options
+from daemon.monitor.charts import CHARTS
+from daemon.monitor.live_chart import LiveChart
 from daemon.monitor.microscope import Microscope
 from daemon.monitor.palette import Palette
 from daemon.view import RunView
 
-Chart = Callable[[RunView, Palette], Options]
-
 
 class ChartPanel:
-    """Drawn again whenever one of its topics has news."""
+    """The chart of that name among ``CHARTS``, drawn again whenever one of its topics has news."""
 
     def __init__(
         self,
         name: str,
         area: str,
-        chart: Chart,
-        topics: tuple[str, ...],
+        chart: str,
         readout: Callable[[RunView], str] = lambda _view: "",
     ) -> None:
-        self.topics = topics
+        self.topics = CHARTS[chart].topics
         self._chart_of = chart
         self._readout_of = readout
         with ui.element("section").classes(f"panel {area}").props(f'aria-label="{name}"'):
             self._readout = title(name)
-            self._chart = ui.echart({}).classes("chart")
+            self._chart = LiveChart()
 
     def show(self, microscope: Microscope, palette: Palette) -> None:
         """Draw what the run has come to."""
-        view = microscope.feed.view
-        self._readout.text = self._readout_of(view)
-        revision = tuple(view.revisions[topic] for topic in self.topics)
-        self._chart.options.clear()
-        self._chart.options.update(microscope.chart(self._chart_of, palette, revision))
-        self._chart.update()
+        self._readout.text = self._readout_of(microscope.feed.view)
+        self._chart.show(microscope.chart_address(self._chart_of, palette))
 
 
 def title(name: str) -> ui.label:

@@ -27,7 +27,7 @@ ANSWER_WITHIN_S = 2.0
 
 
 class Feed:
-    """Follows one daemon. ``clock`` is monotonic, in seconds."""
+    """Follows one daemon once it is started. ``clock`` is monotonic, in seconds."""
 
     def __init__(
         self,
@@ -45,13 +45,18 @@ class Feed:
         self._heard_at = clock()
         self._arrived: SimpleQueue[tuple[float, Update | WireError]] = SimpleQueue()
         self._stopping = Flag()
-        self._thread = Thread(target=self._follow, name="feed", daemon=True)
+        self._thread: Thread | None = None
+
+    def start(self, arrived: Callable[[], None]) -> None:
+        """Follow from now on; ``arrived`` is called on the feed's own thread when something has come."""
+        self._thread = Thread(target=self._follow, args=(arrived,), name="feed", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
         """Stop following."""
         self._stopping.set()
-        self._thread.join()
+        if self._thread is not None:
+            self._thread.join()
 
     def catch_up(self) -> None:
         """Take what has arrived into the picture."""
@@ -95,15 +100,17 @@ class Feed:
                 return
         self._heard_at, self.trouble = at, ""
 
-    def _follow(self) -> None:
+    def _follow(self, arrived: Callable[[], None]) -> None:
         """Follow until closed; a daemon that speaks nonsense is shown as trouble and tried again."""
         while not self._stopping.is_set():
             with Client(self.events, self.control, timeout_s=ANSWER_WITHIN_S, key=self._key) as client:
                 try:
                     for update in client.follow(patience_s=PATIENCE_S, until=self._stopping.is_set):
                         self._arrived.put((self._clock(), _with_pictures(client, update)))
+                        arrived()
                 except WireError as error:
                     self._arrived.put((self._clock(), error))
+                    arrived()
             self._stopping.wait(PATIENCE_S)
 
 

@@ -19,6 +19,7 @@ from daemon.view import RunView
 
 ALL, BLINK = "side by side", "blink"
 NOTHING, SEGMENTATION, UNCERTAINTY = "images", "segmentation", "uncertainty"
+LAYERS = {SEGMENTATION: "labels", UNCERTAINTY: "solid"}  # of a final face, by the overlay that shows it
 LONGEST_PX = 1024
 
 
@@ -73,20 +74,29 @@ def region_px(view: RunView, frame: FrameGeometry) -> tuple[int, int, int, int]:
 def _newest(microscope: Microscope, preview: PreviewMessage, name: str, look: Look) -> Pane:
     """From the preview: at once, whether or not the daemon answers."""
     view = microscope.feed.view
+    box, pixel_nm = _preview_box(view, preview)
+    layers = [Layer("image", preview_picture(microscope, f"image/{name}"), box)]
+    layers += _preview_overlay(microscope, preview, look)
+    sharp = _sharp(microscope, preview.index, name, look, pixel_nm, preview.image_pixel_nm[1])
+    return Pane(name, _placement(view, preview.index, name), box, tuple(layers), (), sharp)
+
+
+def _preview_box(view: RunView, preview: PreviewMessage) -> tuple[Box, tuple[float, float]]:
+    """Where the preview's pictures lie, and the size (y, x) of an unreduced pixel, nm."""
     run = view.run
-    height, width = preview.arrays[f"image/{name}"].shape
+    height, width = next(a for name, a in preview.arrays.items() if name.startswith("image/")).shape
     py, px = preview.image_pixel_nm
     step = max(1, round(px / run.pixel_size_nm)) if run and run.pixel_size_nm > 0 else 1
     x, y = (run.roi[0], run.roi[1]) if run else (0, 0)
-    box = (x * px / step, y * py / step, width * px, height * py)
-    layers = [Layer("image", preview_picture(microscope, f"image/{name}"), box)]
-    if look.overlay == SEGMENTATION and "labels" in preview.arrays:
-        layers.append(Layer("overlay", preview_picture(microscope, "overlay"), box))
-    if look.overlay == UNCERTAINTY and "solid" in preview.arrays:
-        layers.append(Layer("overlay", preview_picture(microscope, "uncertainty"), box))
-    pixel_nm = (py / step, px / step)
-    sharp = _sharp(microscope, preview.index, name, look, pixel_nm, px)
-    return Pane(name, _placement(view, preview.index, name), box, tuple(layers), (), sharp)
+    return (x * px / step, y * py / step, width * px, height * py), (py / step, px / step)
+
+
+def _preview_overlay(microscope: Microscope, preview: PreviewMessage, look: Look) -> list[Layer]:
+    picture = {SEGMENTATION: "overlay", UNCERTAINTY: "uncertainty"}.get(look.overlay)
+    if picture is None or LAYERS[look.overlay] not in preview.arrays:
+        return []
+    box, _ = _preview_box(microscope.feed.view, preview)
+    return [Layer("overlay", preview_picture(microscope, picture), box)]
 
 
 def _again(microscope: Microscope, frame: FrameGeometry, index: int, name: str, look: Look) -> Pane:
@@ -98,13 +108,32 @@ def _again(microscope: Microscope, frame: FrameGeometry, index: int, name: str, 
     box = _scaled((x, y, width // step * step, height // step * step), frame)
     block = f"?y={y}&x={x}&height={height}&width={width}&step={step}"
     layers = [Layer("image", _face(microscope, index, f"image/{name}") + block, box)]
-    if look.overlay == SEGMENTATION and _is_final(view, index):
-        kept = (*region[:2], region[2] // step * step, region[3] // step * step)
-        href = _face(microscope, index, "labels") + f"?step={step}"
-        layers.append(Layer("overlay", href, _scaled(kept, frame)))
+    layers += _overlay(microscope, frame, index, look, step)
     marks = tuple(_marks(view, index, name, frame)) if look.marks else ()
     sharp = _sharp(microscope, index, name, look, frame.pixel_nm, step * frame.pixel_nm[1])
-    return Pane(name, _placement(view, index, name), box, tuple(layers), marks, sharp)
+    return Pane(name, _caption(view, index, name, look), box, tuple(layers), marks, sharp)
+
+
+def _overlay(microscope: Microscope, frame: FrameGeometry, index: int, look: Look, step: int) -> list[Layer]:
+    """Of a final face as it was kept; of the newest as its preview brought it; of those between none yet."""
+    view = microscope.feed.view
+    if look.overlay not in LAYERS:
+        return []
+    if _is_final(view, index):
+        x, y, width, height = region_px(view, frame)
+        box = _scaled((x, y, width // step * step, height // step * step), frame)
+        href = _face(microscope, index, LAYERS[look.overlay]) + f"?step={step}"
+        return [Layer("overlay", href, box, f"no {look.overlay} was kept")]
+    is_newest = view.preview is not None and view.preview.index == index
+    return _preview_overlay(microscope, view.preview, look) if view.preview and is_newest else []
+
+
+def _caption(view: RunView, index: int, name: str, look: Look) -> str:
+    """How the image was registered, or that its overlay is still to come."""
+    is_newest = view.preview is not None and view.preview.index == index
+    if look.overlay in LAYERS and not is_newest and not _is_final(view, index):
+        return f"{look.overlay} follows when it is final"
+    return _placement(view, index, name)
 
 
 def _sharp(
@@ -121,10 +150,10 @@ def _sharp(
     x, y, width, height = region_px(microscope.feed.view, frame)
     image = _face(microscope, index, f"image/{name}")
     found = [Sharp("image", image, (0.0, 0.0), pixel_nm, frame.shape, shown_nm)]
-    if look.overlay == SEGMENTATION and _is_final(microscope.feed.view, index):
+    if look.overlay in LAYERS and _is_final(microscope.feed.view, index):
         origin = (x * pixel_nm[1], y * pixel_nm[0])
-        labels = _face(microscope, index, "labels")
-        found.append(Sharp("overlay", labels, origin, pixel_nm, (height, width), shown_nm))
+        overlay = _face(microscope, index, LAYERS[look.overlay])
+        found.append(Sharp("overlay", overlay, origin, pixel_nm, (height, width), shown_nm))
     return tuple(found)
 
 

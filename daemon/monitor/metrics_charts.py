@@ -1,9 +1,12 @@
-"""Charts of the material: anisotropies and solid fraction against depth, and the curves behind them.
+"""Charts of the material: anisotropies and solid fraction against the slice, and the curves behind them.
 
-``e`` is 0 for an isotropic material (Sardhara et al.): figures of the volume so far, with ±1 σ.
+``e`` is 0 for an isotropic material (Sardhara et al.): figures of the volume so far, with ±1 σ, and with the
+95 % confidence band of the mean over its patches where there are two or more of them.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -16,45 +19,79 @@ ANISOTROPIES = (("e_TPCF", "e_tpcf"), ("e_LPF", "e_lpf"), ("e_D", "e_d"))
 AXES = ("x", "y", "z")
 DASHES = ("solid", "dashed", "dotted")
 CURVE_POINTS = 200
+PALE = 0.1  # opacity of the patches' bands, which lie below the others
 FEWER_POINTS = 200  # of a curve on a part of the overview
 
 
 def anisotropy_chart(view: RunView, palette: Palette) -> Options:
-    """e_TPCF, e_LPF and e_D of the volume so far, with bands of ±1 σ."""
-    return _anisotropies(palette, _told(view, MOST_POINTS))
+    """e_TPCF, e_LPF and e_D of the volume so far, with their bands."""
+    return _anisotropies(view, palette, _told(view, MOST_POINTS))
 
 
-def _anisotropies(palette: Palette, told: list[MetricsMessage]) -> Options:
-    options = frame(palette, "plane", "anisotropy e", digits=3)
+def _anisotropies(view: RunView, palette: Palette, told: list[MetricsMessage]) -> Options:
+    options = frame(palette, *_axis(view), digits=3)
     for k, (name, field) in enumerate(ANISOTROPIES):
-        colour = palette.series[k]
-        rows = [(m.plane, getattr(m, field), getattr(m, f"{field}_sigma")) for m in told]
-        options["series"] += band(name, rows, colour)
-        options["series"].append(line(name, [(x, y) for x, y, _ in rows], colour, DASHES[k]))
+        options["series"] += _with_bands(view, told, name, field, palette.series[k], DASHES[k])
     legend(options, (name for name, _ in ANISOTROPIES))
     options["yAxis"]["min"] = 0
     return options
 
 
 def solid_chart(view: RunView, palette: Palette) -> Options:
-    """Solid fraction of the volume so far, with its band of ±1 σ."""
+    """Solid fraction of the volume so far, with its bands."""
+    options = frame(palette, _axis(view)[0], "solid fraction", digits=4)
     told = _told(view, MOST_POINTS)
-    options = frame(palette, "plane", "solid fraction", digits=4)
-    rows = [(m.plane, m.solid_fraction, m.solid_fraction_sigma) for m in told]
-    options["series"] = [
-        *band("solid fraction", rows, palette.series[2]),
-        line("solid fraction", [(x, y) for x, y, _ in rows], palette.series[2]),
-    ]
+    options["series"] = _with_bands(
+        view, told, "solid fraction", "solid_fraction", palette.series[2], "solid"
+    )
     options["legend"]["show"] = False
     options["yAxis"]["scale"] = True
     return options
 
 
+def _with_bands(
+    view: RunView, told: list[MetricsMessage], name: str, field: str, colour: str, dash: str
+) -> list[Options]:
+    """A figure of the whole region with ±1 σ, on the paler 95 % band of the mean over its patches."""
+    at = slices_of(view, [m.plane for m in told])
+    values = [(getattr(m, field), getattr(m, f"{field}_sigma")) for m in told]
+    patches = [(getattr(m, f"patch_{field}_low"), getattr(m, f"patch_{field}_high")) for m in told]
+    errors = [(x, value - sigma, value + sigma) for x, (value, sigma) in zip(at, values, strict=True)]
+    ends = [(x, low, high) for x, (low, high) in zip(at, patches, strict=True)]
+    return [
+        *band(f"{name} patches 95 %", ends, colour, PALE),
+        *band(f"{name} ±1 σ", errors, colour),
+        line(name, [(x, value) for x, (value, _) in zip(at, values, strict=True)], colour, dash),
+    ]
+
+
+def slices_of(view: RunView, planes: Sequence[int]) -> list[float]:
+    """The slice at which each plane lies, in proportion between final ones; planes while there is none."""
+    placed = _placed(view)
+    if not placed:
+        return [float(plane) for plane in planes]
+    slices, at = zip(*placed, strict=True)
+    return [round(float(one), 2) for one in np.interp(planes, at, slices)]
+
+
+def _placed(view: RunView) -> list[tuple[int, int]]:
+    """Slices and the planes at which their faces lie, in order."""
+    told = (view.slices[index] for index in sorted(view.slices))
+    return [(message.index, message.z_plane) for message in told if message.z_plane is not None]
+
+
+def _axis(view: RunView) -> tuple[str, str]:
+    """Names of the axes to the right and up."""
+    return "slice" if _placed(view) else "plane", "anisotropy e"
+
+
 def metrics_chart(view: RunView, palette: Palette) -> Options:
     """Anisotropies (left axis) and solid fraction (right axis) in one chart, for the overview."""
     told = _told(view, FEWER_POINTS)
-    options = _anisotropies(palette, told)
-    fraction = line("solid", [(m.plane, m.solid_fraction) for m in told], palette.series[3], "dashed")
+    options = _anisotropies(view, palette, told)
+    at = slices_of(view, [m.plane for m in told])
+    points = [(x, m.solid_fraction) for x, m in zip(at, told, strict=True)]
+    fraction = line("solid", points, palette.series[3], "dashed")
     options["series"].append(fraction | {"yAxisIndex": 1})
     right = {**options["yAxis"], "name": "solid fraction", "splitLine": {"show": False}, "min": 0}
     options["yAxis"] = [options["yAxis"], right]

@@ -8,21 +8,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import PureWindowsPath
 from typing import TypeVar
 from urllib.parse import quote
 
+import msgspec
+from nicegui import Event
+
 from daemon.client import Client
 from daemon.face_block import FaceBlock
-from daemon.monitor.chart_frame import Options
+from daemon.monitor.charts import CHARTS
 from daemon.monitor.feed import Feed
+from daemon.monitor.news import News
 from daemon.monitor.palette import Palette
 from daemon.monitor.pictures import PictureStore
 from daemon.monitor.surface import Mesh
-from daemon.view import RunView
 
 T = TypeVar("T")
+_askers = ThreadPoolExecutor(4, "asker")
 COARSE = 64  # step with which a layer is asked for when only its geometry matters
 
 
@@ -36,17 +41,21 @@ class FrameGeometry:
 
 @dataclass(slots=True)
 class Microscope:
-    """The ``number``-th microscope of this server; ``connect`` opens a connection to its daemon."""
+    """The ``number``-th microscope of this server; ``connect`` opens a connection to its daemon.
+
+    ``changed`` is emitted on the web server's loop when something was told.
+    """
 
     number: int
     feed: Feed
     connect: Callable[[], Client]
+    changed: Event[[]] = field(default_factory=Event[[]])
     pictures: PictureStore = field(default_factory=PictureStore)
     frame: FrameGeometry | None = None
     surface: Mesh | None = None
     _meshing: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _charts: dict[tuple[str, int], tuple[object, Options]] = field(
-        default_factory=dict[tuple[str, int], tuple[object, Options]]
+    _charts: dict[tuple[str, str], tuple[str, bytes]] = field(
+        default_factory=dict[tuple[str, str], tuple[str, bytes]]
     )
 
     @property
@@ -60,21 +69,33 @@ class Microscope:
         """The path of one of this microscope's resources."""
         return f"/m/{self.number}/{rest}"
 
-    def catch_up(self) -> None:
-        """Take in what has arrived; on the web server's thread."""
+    def start(self) -> None:
+        """Follow the daemon from now on; on the web server's loop."""
+        self.feed.start(News(self._catch_up, asyncio.get_running_loop()).arrived)
+
+    def close(self) -> None:
+        """Follow it no longer."""
+        self.feed.close()
+
+    def _catch_up(self) -> None:
+        """Take in what has arrived, and tell the pages."""
         self.feed.catch_up()
         self.pictures.show(self.feed.view.preview, self.feed.view.preview_seq)
+        self.changed.emit()
 
-    def chart(
-        self, chart: Callable[[RunView, Palette], Options], palette: Palette, revision: object
-    ) -> Options:
-        """A chart's options, made once for all browsers that show this ``revision``."""
-        key = (chart.__name__, id(palette))
-        made = self._charts.get(key)
-        if made is None or made[0] != revision:
-            made = (revision, chart(self.feed.view, palette))
-            self._charts[key] = made
-        return made[1]
+    def chart_address(self, name: str, palette: Palette) -> str:
+        """Where the chart ``name`` lies as it is now; what changes it changes the address."""
+        revisions = self.feed.view.revisions
+        state = "-".join(str(revisions[topic]) for topic in CHARTS[name].topics)
+        return self.address(f"chart/{name}/{palette.name}/{state}")
+
+    def chart(self, name: str, palette: Palette) -> bytes:
+        """A chart as JSON, encoded once for all browsers; on the web server's thread."""
+        key, address = (name, palette.name), self.chart_address(name, palette)
+        if self._charts.get(key, ("", b""))[0] != address:
+            options = CHARTS[name].draw(self.feed.view, palette)
+            self._charts[key] = (address, msgspec.json.encode(options))
+        return self._charts[key][1]
 
     async def ask(self, question: Callable[[Client], T]) -> T:
         """The daemon's answer.
@@ -84,7 +105,7 @@ class Microscope:
         WireError
             It cannot be reached, or refuses.
         """
-        return await asyncio.to_thread(self._asked, question)
+        return await asyncio.get_running_loop().run_in_executor(_askers, self._asked, question)
 
     async def learn_frame(self, index: int, channel: str) -> None:
         """Find out how large the images are, from an image that exists."""

@@ -18,7 +18,7 @@ from daemon.monitor.status_bar import StatusBar
 from daemon.monitor.verdict import SHAPES, judge
 from daemon.monitor.views import VIEWS, Panel, view_named
 
-REFRESH_S = 0.05
+AGE_S = 1.0  # with which times since something are counted up
 HERE = Path(__file__).parent
 SHORTCUTS = (
     ("1 … 6", "overview, thickness, slice, volume, metrics, alarms and control"),
@@ -65,7 +65,8 @@ class Page:
         self._panels: list[Panel] = []
         ui.keyboard(self._key, ignore=["input", "select", "textarea"])
         self.open(view)
-        ui.timer(REFRESH_S, self._tick)
+        microscope.changed.subscribe(self._tick)
+        ui.timer(AGE_S, self._tick)
 
     def open(self, name: str) -> None:
         """Show another view."""

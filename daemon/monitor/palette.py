@@ -25,6 +25,7 @@ DOUBT = (213, 94, 0)  # vermillion, as far from the solid's yellow as the palett
 class Palette:
     """What a chart is drawn with; ``series`` are for lines in a fixed order."""
 
+    name: str
     text: str
     muted: str
     grid: str
@@ -37,6 +38,7 @@ class Palette:
 
 
 DARK = Palette(
+    name="dark",
     text="#e6edf3",
     muted="#9aa7b4",
     grid="#26303b",
@@ -48,6 +50,7 @@ DARK = Palette(
     series=(SKY, ORANGE, "#35c99b", PURPLE),
 )
 LIGHT = Palette(
+    name="light",
     text="#1b2530",
     muted="#52606d",
     grid="#dfe4ea",
@@ -58,6 +61,7 @@ LIGHT = Palette(
     target="#3d4a57",
     series=(BLUE, "#b87700", "#00795a", "#a8487e"),
 )
+PALETTES = {palette.name: palette for palette in (DARK, LIGHT)}
 
 SOURCE_NAMES = {
     ThicknessSource.RULER: "ruler",

@@ -10,7 +10,8 @@ const named = (nm) => (nm < 1000 ? `${+nm.toPrecision(3)} nm` : `${+(nm / 1000).
 const loaded = (href) =>
   new Promise((done) => {
     const image = new Image();
-    image.onload = image.onerror = done;
+    image.onload = () => done(true);
+    image.onerror = () => done(false);
     image.src = href;
   });
 
@@ -39,7 +40,7 @@ export default {
     </svg>
     <figcaption><b>{{ pane.name }}</b>
       <span class="scale"><i :style="{width: bars[k] ? bars[k].px + 'px' : 0}"></i>{{ barName(k) }}</span>
-      <span class="caption">{{ pane.caption }}</span></figcaption>
+      <span class="caption">{{ missing[pane.name] || pane.caption }}</span></figcaption>
   </figure>
   <div class="zoom" v-if="current.length && zoomable">
     <button @click="zoomBy(1.5)" title="Zoom in (+)" aria-label="Zoom in">+</button>
@@ -48,7 +49,7 @@ export default {
   </div>
 </div>`,
   props: { panes: Array, blink: Boolean, label: String, pointing: Boolean, zoomable: Boolean, period: Number },
-  data: () => ({ current: [], zoom: 1, centre: null, bars: [], drag: null, lit: 0, sharp: {}, turn: 0 }),
+  data: () => ({ current: [], zoom: 1, centre: null, bars: [], drag: null, lit: 0, sharp: {}, missing: {}, turn: 0 }),
   mounted() {
     this.observer = new ResizeObserver(() => this.measure());
     this.observer.observe(this.$el);
@@ -71,8 +72,13 @@ export default {
   methods: {
     async take(next) {
       const turn = ++this.turn;
-      await Promise.all((next || []).flatMap((pane) => pane.layers.map((layer) => loaded(layer.href))));
+      const missing = {};
+      const fetched = async (pane, layer) => {
+        if (!(await loaded(layer.href)) && layer.absent) missing[pane.name] = layer.absent;
+      };
+      await Promise.all((next || []).flatMap((pane) => pane.layers.map((layer) => fetched(pane, layer))));
       if (turn !== this.turn) return; // a newer one has come meanwhile
+      this.missing = missing;
       const before = this.current[0]?.box.join();
       this.current = next || [];
       if (this.current[0]?.box.join() !== before && this.zoom === 1) this.centre = null;

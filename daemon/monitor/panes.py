@@ -18,11 +18,15 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A picture at ``href`` that fills ``box``; ``kind`` is its CSS class."""
+    """A picture at ``href`` that fills ``box``; ``kind`` is its CSS class.
+
+    ``absent`` is what the caption says when there is no such picture.
+    """
 
     kind: str
     href: str
     box: Box
+    absent: str = ""
 
 
 @dataclass(frozen=True, slots=True)

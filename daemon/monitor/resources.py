@@ -1,29 +1,51 @@
-"""What the pages load from the server: pictures, cuts, faces and meshes of each microscope."""
+"""What the pages load from the server: charts, pictures, cuts, faces and meshes of each microscope.
+
+Pictures are encoded beside the web server's thread, by one other thread, so that five browsers which ask for
+the same one at once get it from one encoding.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 from fastapi import Request, Response
-from nicegui import app, run
+from nicegui import app
 from numpy.typing import NDArray
 
 from daemon.client import Client
 from daemon.errors import WireError
+from daemon.monitor.charts import CHARTS
 from daemon.monitor.microscope import Microscope
-from daemon.monitor.pictures import coloured, encoded, outlined
+from daemon.monitor.palette import PALETTES
+from daemon.monitor.pictures import coloured, doubtful, outlined
+from daemon.monitor.png import grey_png
 
+T = TypeVar("T")
+FRESH = {"Cache-Control": "no-store"}  # what lies there is always the newest
 KEPT = {"Cache-Control": "private, max-age=600"}  # what an address names never changes
 NUMBERS = ("y", "x", "height", "width", "step")
+_encoder = ThreadPoolExecutor(1, "encoder")
 
 
 def serve_resources(microscopes: Sequence[Microscope]) -> None:
     """Add the routes below ``/m/NUMBER/``."""
 
+    @app.get("/m/{number}/chart/{name}/{theme}/{state}")
+    async def chart(number: int, name: str, theme: str, state: str) -> Response:
+        if number >= len(microscopes) or name not in CHARTS or theme not in PALETTES:
+            return _missing()
+        told = microscopes[number].chart(name, PALETTES[theme])
+        return Response(told, media_type="application/json", headers=FRESH)
+
     @app.get("/m/{number}/picture/{tag}/{name:path}")
-    def picture(number: int, tag: str, name: str) -> Response:
-        png = microscopes[number].pictures.png(name) if number < len(microscopes) else None
+    async def picture(number: int, tag: str, name: str) -> Response:
+        if number >= len(microscopes):
+            return _missing()
+        png = await _encoding(lambda: microscopes[number].pictures.png(name))
         return _missing() if png is None else Response(png, media_type="image/png", headers=KEPT)
 
     @app.get("/m/{number}/face/{index}/{layer:path}")
@@ -67,7 +89,7 @@ async def _picture(
     microscopes: Sequence[Microscope],
     number: int,
     question: Callable[[Client], NDArray[np.uint8]],
-    drawn: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
+    drawn: Callable[[NDArray[np.uint8]], bytes],
 ) -> Response:
     """What the daemon answers, as PNG."""
     if number >= len(microscopes):
@@ -76,12 +98,16 @@ async def _picture(
         pixels = await microscopes[number].ask(question)
     except WireError as error:
         return Response(str(error), status_code=404, media_type="text/plain")
-    png = await run.io_bound(lambda: encoded(drawn(pixels)))
+    png = await _encoding(lambda: drawn(pixels))
     return Response(png, media_type="image/png", headers=KEPT)
 
 
-def _of_layer(layer: str) -> Callable[[NDArray[np.uint8]], NDArray[np.uint8]]:
-    return outlined if layer == "labels" else np.ascontiguousarray
+async def _encoding(make: Callable[[], T]) -> T:
+    return await asyncio.get_running_loop().run_in_executor(_encoder, make)
+
+
+def _of_layer(layer: str) -> Callable[[NDArray[np.uint8]], bytes]:
+    return {"labels": outlined, "solid": doubtful}.get(layer, grey_png)
 
 
 def _missing() -> Response:

@@ -27,7 +27,6 @@ from daemon.monitor.resources import serve_resources
 from daemon.monitor.tiles import tiles_page
 from daemon.passwords import PasswordHash
 
-CATCH_UP_S = 0.05
 REPLAYED_MESSAGES = 20  # a browser that missed more reloads; a history of charts would fill the memory
 RECONNECT_WITHIN_S = 30.0
 _log = structlog.get_logger("slicewatch")
@@ -98,9 +97,9 @@ def run_monitor(
     app.add_middleware(Gate, guard=guard)
     serve_resources(microscopes)
     _serve_pages(microscopes, guard)
-    app.timer(CATCH_UP_S, lambda: [microscope.catch_up() for microscope in microscopes])
     for microscope in microscopes:
-        app.on_shutdown(microscope.feed.close)
+        app.on_startup(microscope.start)
+        app.on_shutdown(microscope.close)
     _say_where(guard, host, port, tls)
     ui.run(
         host=host,

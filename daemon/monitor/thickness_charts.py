@@ -84,7 +84,7 @@ def histogram_chart(view: RunView, palette: Palette) -> Options:
     }
     options["series"] = [bars, *_gamma_curve(values, edges, palette)]
     options["xAxis"] |= {"min": round(float(edges[0]), 2), "max": round(float(edges[-1]), 2)}
-    options["xAxis"]["axisLabel"] = {**options["xAxis"]["axisLabel"], ":formatter": "v => (+v).toFixed(1)"}
+    options["xAxis"]["axisLabel"] = {**options["xAxis"]["axisLabel"], "digits": 1}
     options["yAxis"] |= {"min": 0, "minInterval": 1}
     return options
 

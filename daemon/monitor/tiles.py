@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 
 from nicegui import ui
 
+from daemon.monitor.live_chart import LiveChart
 from daemon.monitor.microscope import Microscope
 from daemon.monitor.page import add_style
 from daemon.monitor.palette import DARK, LIGHT
 from daemon.monitor.status import Tone, statuses
-from daemon.monitor.thickness_charts import recent_thickness_chart
 from daemon.monitor.verdict import SHAPES, Verdict, judge
 
-REFRESH_S = 0.5
+AGE_S = 1.0  # with which times since something are counted up
 FIELDS = ("State", "Slice", "Time left", "Last image", "Abort")
 ORDER = (Verdict.ACT, Verdict.LOOK, Verdict.GOOD)
 
@@ -23,7 +23,6 @@ class Tile:
 
     def __init__(self, microscope: Microscope) -> None:
         self._microscope = microscope
-        self._drawn: object = None
         with ui.link(target=microscope.address("")).classes("tile"):
             with ui.element("div").classes("verdict") as self._verdict:
                 self._shape = ui.label().classes("shape").props('aria-hidden="true"')
@@ -31,7 +30,7 @@ class Tile:
                 self._name = ui.label().classes("name").props('role="heading" aria-level="2"')
             self._reason = ui.label().classes("reason")
             self._fields = ui.element("div").classes("fields")
-            self._chart = ui.echart({}).classes("chart")
+            self._chart = LiveChart()
 
     def show(self, *, dark: bool) -> Verdict:
         """Show what the run has come to."""
@@ -41,13 +40,7 @@ class Tile:
         self._name.text, self._reason.text = self._microscope.name, judgement.reason
         self._verdict.classes(replace=f"verdict {judgement.verdict.lower()}")
         self._show_fields()
-        palette = DARK if dark else LIGHT
-        revision = tuple(feed.view.revisions[topic] for topic in ("thickness", "slice", "run"))
-        if self._drawn != (dark, revision):
-            self._drawn = (dark, revision)
-            self._chart.options.clear()
-            self._chart.options.update(self._microscope.chart(recent_thickness_chart, palette, revision))
-            self._chart.update()
+        self._chart.show(self._microscope.chart_address("recent-thickness", DARK if dark else LIGHT))
         return judgement.verdict
 
     def _show_fields(self) -> None:
@@ -79,4 +72,6 @@ def tiles_page(microscopes: Sequence[Microscope], settings: Mapping[str, str]) -
         ui.page_title(f"{SHAPES[gravest]} {gravest} · slicewatch")
 
     refresh()
-    ui.timer(REFRESH_S, refresh)
+    for microscope in microscopes:
+        microscope.changed.subscribe(refresh)
+    ui.timer(AGE_S, refresh)

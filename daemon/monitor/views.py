@@ -10,17 +10,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from daemon.monitor.alarms import AlarmPanel
-from daemon.monitor.chart_panel import Chart, ChartPanel
+from daemon.monitor.chart_panel import ChartPanel
 from daemon.monitor.commands import Commands
 from daemon.monitor.controls import ControlPanel
-from daemon.monitor.metrics_charts import (
-    anisotropy_chart,
-    ligament_chart,
-    lineal_path_chart,
-    metrics_chart,
-    solid_chart,
-    two_point_chart,
-)
 from daemon.monitor.microscope import Microscope
 from daemon.monitor.palette import Palette
 from daemon.monitor.readouts import (
@@ -31,16 +23,8 @@ from daemon.monitor.readouts import (
     solid_readout,
     thickness_readout,
 )
-from daemon.monitor.registration_charts import quality_chart, shifts_chart
 from daemon.monitor.slice_panel import SlicePanel
 from daemon.monitor.surface_panel import SurfacePanel
-from daemon.monitor.thickness_charts import (
-    drift_chart,
-    histogram_chart,
-    recent_drift_chart,
-    recent_thickness_chart,
-    thickness_chart,
-)
 from daemon.monitor.volume_panel import VolumePanel
 
 
@@ -64,13 +48,12 @@ class View:
     panels: Callable[[Microscope, Commands | None], Sequence[Panel]]
 
 
-def _thickness(chart: Chart) -> ChartPanel:
-    topics = ("thickness", "slice", "run")
-    return ChartPanel("Thickness", "thickness", chart, topics, thickness_readout)
+def _thickness(chart: str) -> ChartPanel:
+    return ChartPanel("Thickness", "thickness", chart, thickness_readout)
 
 
-def _drift(chart: Chart) -> ChartPanel:
-    return ChartPanel("Drift", "drift", chart, ("drift",), drift_readout)
+def _drift(chart: str) -> ChartPanel:
+    return ChartPanel("Drift", "drift", chart, drift_readout)
 
 
 def _alarms(commands: Commands | None) -> AlarmPanel:
@@ -79,22 +62,22 @@ def _alarms(commands: Commands | None) -> AlarmPanel:
 
 def _overview(microscope: Microscope, commands: Commands | None) -> Sequence[Panel]:
     return (
-        _thickness(recent_thickness_chart),
+        _thickness("recent-thickness"),
         SlicePanel(microscope, large=False),
         VolumePanel(microscope, linked=False),
-        ChartPanel("Metrics", "metrics", metrics_chart, ("metrics",), metrics_readout),
-        _drift(recent_drift_chart),
+        ChartPanel("Metrics", "metrics", "metrics", metrics_readout),
+        _drift("recent-drift"),
         _alarms(commands),
     )
 
 
 def _milling(microscope: Microscope, commands: Commands | None) -> Sequence[Panel]:
     return (
-        _thickness(thickness_chart),
-        ChartPanel("Distribution", "histogram", histogram_chart, ("thickness",), histogram_readout),
-        _drift(drift_chart),
-        ChartPanel("Registration", "shifts", shifts_chart, ("slice",), registration_readout),
-        ChartPanel("Quality of registration", "quality", quality_chart, ("slice",)),
+        _thickness("thickness"),
+        ChartPanel("Distribution", "histogram", "histogram", histogram_readout),
+        _drift("drift"),
+        ChartPanel("Registration", "shifts", "shifts", registration_readout),
+        ChartPanel("Quality of registration", "quality", "quality"),
     )
 
 
@@ -107,13 +90,12 @@ def _volume(microscope: Microscope, commands: Commands | None) -> Sequence[Panel
 
 
 def _metrics(microscope: Microscope, commands: Commands | None) -> Sequence[Panel]:
-    news = ("metrics",)
     return (
-        ChartPanel("Anisotropy", "anisotropy", anisotropy_chart, news, metrics_readout),
-        ChartPanel("Solid fraction", "solid", solid_chart, news, solid_readout),
-        ChartPanel("Two-point correlation", "tpcf", two_point_chart, news),
-        ChartPanel("Lineal path", "lpf", lineal_path_chart, news),
-        ChartPanel("Ligaments", "ligaments", ligament_chart, news),
+        ChartPanel("Anisotropy", "anisotropy", "anisotropy", metrics_readout),
+        ChartPanel("Solid fraction", "solid", "solid", solid_readout),
+        ChartPanel("Two-point correlation", "tpcf", "two-point"),
+        ChartPanel("Lineal path", "lpf", "lineal-path"),
+        ChartPanel("Ligaments", "ligaments", "ligaments"),
     )
 
 

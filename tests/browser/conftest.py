@@ -235,9 +235,9 @@ def fed_daemon(
 
 
 @contextlib.contextmanager
-def monitor_of(*daemons: tuple[str, str]) -> Generator[str]:
+def monitor_of(*daemons: tuple[str, str], port: int = 0) -> Generator[str]:
     """The real monitor of these (events, control) in its own process; yields the address that logs in."""
-    port = free_port()
+    port = port or free_port()
     arguments = ["monitor", "--host", "127.0.0.1", "--port", str(port)]
     for events, control in daemons:
         arguments += ["--connect", control, "--events", events]

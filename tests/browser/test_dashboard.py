@@ -5,17 +5,19 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 
 pytest.importorskip("playwright.sync_api")
 
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Locator, expect
 
 from daemon.items import ThicknessSource
 from daemon.requests import Abort, Acknowledge, AnyCommand, Arm, Disarm
 
-from .conftest import FedDaemon, Served, fed_daemon, monitor_of
+from .conftest import FedDaemon, Served, fed_daemon, free_port, monitor_of
+from .line import line_to
 from .visit import CHROMIUM, SOON_MS, Visit, chromium
 
 pytestmark = [
@@ -54,6 +56,47 @@ def test_the_page_follows_and_keys_open_its_views(
     visit.page.keyboard.press("?")
     expect(visit.page.get_by_role("dialog", name="Keys")).to_contain_text("blink the voltages")
     visit.end()
+
+
+def test_the_keys_step_blink_and_silence(browser: Browser, daemon: FedDaemon, served: Served) -> None:
+    """Arrows go to earlier and later slices and back to following; B blinks; M silences, beyond a reload."""
+    visit = Visit(browser, served.address, "slice")
+    readout = visit.panel("slice").locator(".readout")
+    expect(readout).to_contain_text("newest, slice 39")
+    visit.page.keyboard.press("ArrowLeft")
+    expect(readout).to_have_text(re.compile("^slice 38"))
+    visit.page.keyboard.press("ArrowRight")
+    expect(readout).to_contain_text("newest, slice 39")
+    visit.page.keyboard.press("b")
+    expect(visit.page.locator(".panes.blinking")).to_be_visible()
+    visit.page.keyboard.press("b")
+    expect(visit.page.locator(".panes.blinking")).to_have_count(0)
+    visit.page.keyboard.press("m")
+    expect(visit.page.get_by_role("button", name="Sound off")).to_be_visible()
+    visit.page.reload()
+    expect(visit.page.get_by_role("button", name="Sound off")).to_be_visible()
+    visit.end()
+
+
+def test_by_tab_and_enter_alone_a_view_is_opened(browser: Browser, daemon: FedDaemon, served: Served) -> None:
+    """Whoever cannot hold a mouse walks to a tab, sees where the focus is, and presses it."""
+    visit = Visit(browser, served.address)
+    visit.drawn("thickness")
+    focused = visit.page.locator(":focus")
+    walked: list[str] = []
+    while "Metrics (5)" not in walked and len(walked) < 20:
+        visit.page.keyboard.press("Tab")
+        assert focused.evaluate(FOCUS_SHOWN)
+        walked.append(str(focused.get_attribute("title")))
+    visit.page.keyboard.press("Enter")
+    expect(visit.page.locator('.tabs [aria-current="page"]')).to_have_attribute("title", "Metrics (5)")
+    visit.end()
+
+
+FOCUS_SHOWN = """e => {
+  const style = getComputedStyle(e);
+  return style.outlineStyle === 'solid' || style.boxShadow.includes('inset');
+}"""
 
 
 def test_an_alarm_reaches_whoever_looks_elsewhere_and_is_acknowledged_by_name(
@@ -142,17 +185,49 @@ def test_a_page_without_a_daemon_says_so_and_recovers_when_one_is_back(
 
 
 def test_a_browser_that_was_away_catches_up(browser: Browser, daemon: FedDaemon, served: Served) -> None:
-    """Network gone, slices and an alarm told meanwhile: once it is back nothing is missing."""
-    visit = Visit(browser, served.address, "thickness")
-    visit.field("Slice", "40 of 316, 1 gap")
-    visit.page.context.set_offline(True)
-    daemon.tell_slices(30)
-    daemon.tell_alarm("while-away")
-    visit.page.context.set_offline(False)
-    visit.field("Slice", "70 of 316, 1 gap")
-    visit.verdict("ACT")
-    expect(visit.panel("histogram")).to_be_visible()
-    visit.page.close()
+    """The lid is shut while slices and an alarm are told: open again, it shows all of them, charts too."""
+    server = urlsplit(served.address)
+    assert server.port
+    with line_to(server.port) as line:
+        address = server._replace(netloc=f"127.0.0.1:{line.port}").geturl()
+        visit = Visit(browser, address, "thickness")
+        visit.field("Slice", "40 of 316, 1 gap")
+        drawn = _drawn(visit)
+        line.cut()
+        expect(visit.page.locator("#popup")).to_be_visible(timeout=SOON_MS)
+        daemon.tell_slices(30)
+        daemon.tell_alarm("while-away")
+        line.mend()
+        visit.field("Slice", "70 of 316, 1 gap")
+        visit.verdict("ACT")
+        expect(visit.page.locator("#popup")).to_be_hidden(timeout=SOON_MS)
+        expect(_chart(visit)).not_to_have_attribute("data-drawn", drawn, timeout=SOON_MS)
+        visit.page.close()
+
+
+def _chart(visit: Visit) -> Locator:
+    return visit.panel("thickness").locator(".chart")
+
+
+def _drawn(visit: Visit) -> str:
+    """Which state of the run the thickness chart shows."""
+    expect(_chart(visit)).to_have_attribute("data-drawn", re.compile("/chart/thickness/"), timeout=SOON_MS)
+    return str(_chart(visit).get_attribute("data-drawn"))
+
+
+def test_a_page_survives_its_monitor(browser: Browser) -> None:
+    """The monitor is started again on its port: the page that was open finds it by itself."""
+    with fed_daemon() as daemon:
+        daemon.tell_slices(3)
+        pair, port = (daemon.publisher.endpoint, daemon.control.endpoint), free_port()
+        with monitor_of(pair, port=port) as address:
+            visit = Visit(browser, address)
+            visit.field("Slice", "3 of 316")
+        expect(visit.page.locator("#popup")).to_be_visible(timeout=SOON_MS)
+        daemon.tell_slices(2)
+        with monitor_of(pair, port=port):
+            visit.field("Slice", "5 of 316")
+            visit.page.close()
 
 
 def test_assumptions_and_fallbacks_are_loud(browser: Browser, daemon: FedDaemon, served: Served) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import imagecodecs
 import pytest
 
 pytest.importorskip("playwright.sync_api")
@@ -112,6 +113,7 @@ def test_any_slice_can_be_looked_at_with_its_marks(browser: Browser, address: st
     expect(visit.panel("slice").locator(".readout")).to_contain_text("slice 4  ·  segmentation final")
     expect(page.locator(".panel.slice image.overlay")).to_have_count(3, timeout=SOON_MS)
     visit.pictured("slice", 3)
+    _uncertain(visit)
     _zoom_until_sharp(visit)
     visit.keep("slice-sharp")
     page.get_by_role("button", name="blink").click()
@@ -119,6 +121,21 @@ def test_any_slice_can_be_looked_at_with_its_marks(browser: Browser, address: st
     first = page.locator(".panel.slice figure:visible figcaption b").inner_text()
     expect(page.locator(".panel.slice figure:visible figcaption b")).not_to_have_text(first, timeout=SOON_MS)
     visit.end()
+
+
+def _uncertain(visit: Visit) -> None:
+    """How sure the network was of an earlier slice: kept, not empty, not opaque, and back to the labels."""
+    page = visit.page
+    page.get_by_role("button", name="uncertainty").click()
+    overlay = page.locator(".panel.slice image.overlay").first
+    expect(overlay).to_have_attribute("href", re.compile("face/4/solid"), timeout=SOON_MS)
+    answer = page.request.get(visit.home + str(overlay.get_attribute("href")))
+    doubt = imagecodecs.png_decode(answer.body())[..., 3]
+    assert (doubt == 0).mean() > 0.5
+    assert (doubt > 100).any()
+    visit.keep("slice-uncertainty")
+    page.get_by_role("button", name="segmentation").click()
+    expect(overlay).to_have_attribute("href", re.compile("face/4/labels"), timeout=SOON_MS)
 
 
 def _zoom_until_sharp(visit: Visit) -> None:

@@ -122,6 +122,9 @@ def check_kept_images(acquisition) -> None:
     assert chance.shape == faces.shape
     assert faces[chance > 128].all()
     assert not faces[chance < 127].any()
+    coarse = zarr.open_array(str(outputs.certainty / "0"), mode="r")[:]
+    assert coarse.shape == faces.shape
+    assert np.abs((coarse - 1.0) / 14 - chance / 255).max() <= 0.5 / 14 + 0.5 / 255 + 1e-6
     configuration = load(acquisition.config)
     assert {row["status"] for row in read_table(outputs.slices)} == {"final"}
     reference = zarr.open_array(str(outputs.registered(configuration.reference_channel) / "0"), mode="r")

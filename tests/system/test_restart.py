@@ -28,9 +28,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def digest(output: Path) -> dict[str, str]:
-    """Hashes of everything that must be reproducible: tables, volume and faces."""
+    """Hashes of everything that must be reproducible: tables, volume, faces and how sure they are."""
     files = [output / "slices.csv", output / "metrics.csv"]
-    for store in ("volume.ome.zarr", "faces.zarr"):
+    for store in ("volume.ome.zarr", "faces.zarr", "certainty.ome.zarr"):
         root = output / store
         files += [path for path in root.rglob("*") if path.is_file() and path != root / "zarr.json"]
     return {str(path.relative_to(output)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}

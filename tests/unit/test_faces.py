@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import tifffile
 
+from daemon.certainty import coarse_certainty, read_certainty
 from daemon.config import Configuration, parse
 from daemon.emulator import EmulatorSettings, configuration_table, emulate
 from daemon.errors import JournalError, WireError
 from daemon.faces import SeenFaces, SeenImage
 from daemon.frame_shelf import open_shelf
 from daemon.geometry import FaceGeometry
+from daemon.growing_array import open_growing_array
 from daemon.items import ChannelShift, FileReady
 from daemon.outputs import Outputs, open_faces
 from daemon.reader import read_frame
@@ -90,7 +92,40 @@ def test_final_labels_come_from_the_store(faces: SeenFaces, configuration: Confi
     assert block.origin_px == (roi.y, roi.x)
 
 
-@pytest.mark.parametrize("layer", ["image/1kV", "image/9kV", "labels", "nonsense"])
+def test_how_sure_the_network_was_comes_back_of_any_final_face(
+    faces: SeenFaces, configuration: Configuration
+) -> None:
+    """To one part in 28, at full size and in a part of the face; what was not kept is refused."""
+    roi = configuration.geometry.roi
+    solid = np.random.default_rng(1).random((roi.height, roi.width), dtype=np.float32)
+    outputs = Outputs(configuration.run.output)
+    kept = coarse_certainty(solid)
+    open_growing_array(outputs.certainty / "0", kept.shape).write(1, kept[None])
+    for order, index in enumerate((7, 8, 9)):
+        faces.settle(index, order)
+    block = faces.read(ReadFace(slice=8, layer="solid", y=4, x=6, height=20, width=30))
+    assert block.layer_shape == solid.shape
+    assert block.origin_px == (roi.y, roi.x)
+    assert np.abs(block.pixels / 255.0 - solid[4:24, 6:36]).max() <= 0.5 / 14 + 1 / 255
+    for index in (7, 9):
+        with pytest.raises(WireError, match="has no 'solid'"):
+            faces.read(ReadFace(slice=index, layer="solid"))
+
+
+def test_a_large_face_is_kept_no_larger_than_a_screen(tmp_path: Path) -> None:
+    """Blocks are averaged, the right block comes back to every pixel, and a margin takes its neighbour's."""
+    solid = np.zeros((1000, 1601), np.float32)
+    solid[:, 900:] = 1.0
+    kept = coarse_certainty(solid)
+    assert kept.shape == (333, 533)
+    assert set(np.unique(kept)) == {1, 15}
+    open_growing_array(tmp_path / "0", kept.shape).write(0, kept[None])
+    back = read_certainty(tmp_path, 0, solid.shape)
+    assert back is not None
+    np.testing.assert_array_equal(back, 255 * solid)
+
+
+@pytest.mark.parametrize("layer", ["image/1kV", "image/9kV", "labels", "solid", "nonsense"])
 def test_what_was_never_seen_is_refused(faces: SeenFaces, layer: str) -> None:
     """A slice or layer that is not there is an error that says so, not a black picture."""
     with pytest.raises(WireError, match="slice 99 has no"):

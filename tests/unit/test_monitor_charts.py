@@ -27,7 +27,7 @@ from daemon.messages import (
     SliceMessage,
     ThicknessMessage,
 )
-from daemon.monitor.chart_frame import MOST_POINTS, thinned
+from daemon.monitor.chart_frame import MOST_POINTS, peaks, thinned
 from daemon.monitor.metrics_charts import (
     anisotropy_chart,
     ligament_chart,
@@ -120,9 +120,44 @@ def test_a_band_is_as_wide_as_its_error() -> None:
         MetricsMessage(plane=1, solid_fraction=0.12, solid_fraction_sigma=0.01),
     )
     options = solid_chart(view_of(*told), DARK)
-    low, width = (series(options, f"solid fraction {edge}") for edge in ("low", "±1 σ"))
+    low, width = (series(options, f"solid fraction ±1 σ{edge}") for edge in (" low", ""))
     assert low == [[1, pytest.approx(0.11)]]
     assert width == [[1, pytest.approx(0.02)]]
+
+
+def test_patches_have_their_own_band_against_the_slice() -> None:
+    """From low to high, nothing where there is none; planes stand where their slices are, in between too."""
+    ends = {"patch_e_d_low": 0.02, "patch_e_d_high": 0.05}
+    told = (
+        MetricsMessage(plane=0, e_d=0.04),
+        MetricsMessage(plane=4, e_d=0.03, **ends),
+        MetricsMessage(plane=6, e_d=0.03, **ends),
+        SliceMessage(index=1, status=Status.FINAL, z_plane=0),
+        SliceMessage(index=2, status=Status.FINAL, z_plane=4),
+        SliceMessage(index=3, status=Status.FINAL, z_plane=8),
+        SliceMessage(index=4, status=Status.PROVISIONAL),
+    )
+    options = anisotropy_chart(view_of(*told), DARK)
+    low, width = (series(options, f"e_D patches 95 %{edge}") for edge in (" low", ""))
+    assert low == [[2.0, 0.02], [2.5, 0.02]]
+    assert width == [[2.0, pytest.approx(0.03)], [2.5, pytest.approx(0.03)]]
+    assert series(options, "e_D") == [[1.0, 0.04], [2.0, 0.03], [2.5, 0.03]]
+    assert series(options, "e_LPF patches 95 %") == []
+    assert options["xAxis"]["name"] == "slice"
+
+
+@given(st.lists(st.one_of(st.floats(-50, 50), st.just(math.nan)), min_size=1, max_size=900))
+def test_a_long_curve_keeps_what_sticks_out(values: list[float]) -> None:
+    """However few points are drawn: the highest, the lowest and the newest are among them, in order."""
+    points = [(float(k), value) for k, value in enumerate(values)]
+    kept = peaks(points, most=40)
+    assert len(kept) <= 41
+    assert kept[-1] is points[-1]
+    assert kept == sorted(kept, key=lambda point: point[0])
+    known = [value for value in values if math.isfinite(value)]
+    if known:
+        drawn = [value for _, value in kept if math.isfinite(value)]
+        assert (min(drawn), max(drawn)) == (min(known), max(known))
 
 
 def test_the_software_s_own_estimate_is_shown_for_comparison_only() -> None:

@@ -28,7 +28,8 @@ def test_a_cut_shows_each_phase_in_its_colour() -> None:
     store = PictureStore()
     store.show(PreviewMessage(index=0, arrays={"cut/xy": labels}), 1)
     shown = imagecodecs.png_decode(store.png("cut/xy"))
-    assert shown.reshape(-1, 3).tolist() == [list(PHASES[k]) for k in (0, 1, 2, len(PHASES) - 1)]
+    expected = [[*PHASES[k], 255] for k in (0, 1, 2, len(PHASES) - 1)]
+    assert shown.reshape(-1, 4).tolist() == expected
 
 
 def test_the_overlay_hides_no_pore_and_outlines_every_ligament() -> None:

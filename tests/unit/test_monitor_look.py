@@ -1,0 +1,77 @@
+"""Any slice can be looked at with its overlay: the newest at once, a final one as kept, others soon."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from daemon.client import Client
+from daemon.descriptions import ChannelDescription
+from daemon.items import RunState, Status
+from daemon.messages import Message, PreviewMessage, RunMessage, SliceMessage
+from daemon.monitor.feed import Feed
+from daemon.monitor.look import NOTHING, SEGMENTATION, UNCERTAINTY, Look, slice_panes
+from daemon.monitor.microscope import FrameGeometry, Microscope
+from daemon.wire import SCHEMA, Envelope, Event
+
+FRAME = FrameGeometry((400, 600), (4.0, 3.0))
+GREY = np.zeros((100, 150), np.uint8)
+ARRAYS = {"image/1kV": GREY, "labels": GREY, "solid": GREY, "cut/xy": np.zeros((9, 9), np.uint8)}
+RUN = RunMessage(
+    state=RunState.WORKING,
+    channels=(ChannelDescription("1kV", 1.0, True),),
+    pixel_size_nm=3.0,
+    roi=(60, 40, 300, 200),
+)
+TOLD: tuple[Message, ...] = (
+    RUN,
+    SliceMessage(index=1, status=Status.FINAL),
+    SliceMessage(index=2, status=Status.PROVISIONAL),
+    SliceMessage(index=3, status=Status.PROVISIONAL),
+    PreviewMessage(index=3, status=Status.PROVISIONAL, image_pixel_nm=(8.0, 6.0), arrays=ARRAYS),
+)
+
+
+@pytest.fixture
+def microscope() -> Microscope:
+    """One that was told of three slices, the first of them final."""
+    feed = Feed("ipc:///nobody/events", "ipc:///nobody/control")
+    for seq, message in enumerate(TOLD, start=1):
+        feed.view.apply(Event(Envelope(SCHEMA, "r", 4, seq, datetime(2026, 3, 1, tzinfo=UTC)), message))
+    return Microscope(0, feed, Client, frame=FRAME)
+
+
+REGION = (180.0, 160.0, 900.0, 800.0)  # of interest, nm
+FINAL = {SEGMENTATION: "/m/0/face/1/labels?step=1", UNCERTAINTY: "/m/0/face/1/solid?step=1"}
+NEWEST = {SEGMENTATION: "/m/0/picture/4-5/overlay", UNCERTAINTY: "/m/0/picture/4-5/uncertainty"}
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("overlay", [SEGMENTATION, UNCERTAINTY])
+@pytest.mark.parametrize(("index", "address"), [(1, FINAL), (3, NEWEST), (None, NEWEST)])
+def test_the_overlay_lies_on_the_region_of_interest(
+    microscope: Microscope, index: int | None, address: dict[str, str], overlay: str, whole: bool
+) -> None:
+    """Of a final slice as it was kept, of the newest as it came; on the whole image, on the region alone."""
+    (pane,) = slice_panes(microscope, Look(index, whole, overlay=overlay))
+    image, over = pane.layers
+    assert over.href == address[overlay]
+    assert over.box == pytest.approx(REGION)
+    assert image.box == pytest.approx((0.0, 0.0, 1800.0, 1600.0) if whole else REGION)
+
+
+def test_a_slice_between_says_that_its_overlay_is_still_to_come(microscope: Microscope) -> None:
+    """Provisional and no longer the newest: nothing was kept of it yet, and the caption says so."""
+    (pane,) = slice_panes(microscope, Look(2, overlay=UNCERTAINTY))
+    assert [layer.kind for layer in pane.layers] == ["image"]
+    assert pane.caption == "uncertainty follows when it is final"
+
+
+def test_who_wants_images_alone_gets_no_overlay(microscope: Microscope) -> None:
+    """Neither of the newest nor of a final slice, near or far."""
+    for index in (1, 2, 3):
+        (pane,) = slice_panes(microscope, Look(index, overlay=NOTHING))
+        assert [layer.kind for layer in pane.layers] == ["image"]
+        assert [sharp.kind for sharp in pane.sharp] == ["image"]
