@@ -36,6 +36,7 @@ EXTRA_COLUMNS: Final = (
     "taper_sigma_nm",
     "shift_source",
     "notes",
+    "displacement_nm",
 )
 METRIC_COLUMNS: Final = (
     "plane",
