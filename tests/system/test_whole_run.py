@@ -75,13 +75,13 @@ def test_another_microscope_needs_only_another_configuration(acquire):
 
 
 def test_a_grid_as_coarse_as_the_slices_keeps_the_solid_and_is_told(acquire):
-    """10 nm voxels: the solid fraction stays that of the true structure, and slices whose place was taken are
+    """12.5 nm voxels: the solid fraction stays that of the true structure, and slices whose place was taken are
     told by an alarm with measurement, limit and remedy, in the table, the summary and the report."""
-    acquisition = acquire(volume={"grid_nm": 10.0})
+    acquisition = acquire(volume={"grid_nm": 12.5})
     assert run_daemon(acquisition.config, follow=True) == 0
     outputs = acquisition.outputs
     summary = evaluate(outputs, acquisition.truth, load(acquisition.config))
-    assert summary["solid_fraction"] == pytest.approx(summary["true_solid_fraction"], rel=0.08)
+    assert summary["solid_fraction"] == pytest.approx(summary["true_solid_fraction"], rel=0.1)
     _, alarms = read_records(outputs.journal, "alarm")
     told = [alarm for alarm in alarms if alarm["kind"] == "slice displaced"]
     apart = [abs(float(row["displacement_nm"])) for row in read_table(outputs.slices)]
