@@ -4,6 +4,11 @@ A native pixel is ``pixel_y_nm`` x ``pixel_x_nm``; the two differ when the face 
 without tilt correction (a row then covers ``pixel_size / sin(tilt)`` on the face). Registration's sub-pixel
 shift is applied in the same step, so that a face is interpolated once and not twice. Sample k of the grid
 lies at ``origin_nm + k * grid_nm`` and native pixel i at ``(i + shift) * pixel_nm``.
+
+A voxel is what is at its centre, on a coarse grid too, as a slice is the plane at its depth and not a mean
+over its thickness. Averaging over the pixels that a coarse voxel stands for, and only along x and y, loses
+the thin ligaments to the phase around them and makes an isotropic structure look anisotropic
+(docs/decisions/repositioning.md).
 """
 
 from dataclasses import dataclass
@@ -58,32 +63,24 @@ def covering_grid(height_px: int, width_px: int, pixels: NativePixels, grid_nm: 
     )
 
 
-def axis_weights(samples_px: NDArray[np.float64], length: int, reach_px: float) -> sparse.csr_array:
+def axis_weights(samples_px: NDArray[np.float64], length: int) -> sparse.csr_array:
     """Linear interpolation at real coordinates as a sparse ``(samples, length)`` matrix whose rows sum to 1.
 
-    The kernel is a triangle of half-width ``max(1, reach_px)``: plain bilinear interpolation where the grid
-    is finer than the pixels, and a mean over the pixels a sample stands for where it is coarser (otherwise
-    fine ligaments alias). Beyond the first and last pixel the edge value continues.
+    Beyond the first and last pixel the edge value continues.
     """
-    half = max(1.0, reach_px)
-    taps = 2 * int(np.ceil(half)) + 1
-    nearest = np.rint(samples_px).astype(np.int64)
-    columns = nearest[:, None] + np.arange(taps) - taps // 2
-    weights = np.clip(1.0 - np.abs(columns - samples_px[:, None]) / half, 0.0, None)
-    weights /= weights.sum(axis=1, keepdims=True)
-    rows = np.repeat(np.arange(samples_px.size), taps)
-    inside = np.clip(columns, 0, length - 1).ravel()
-    return sparse.csr_array(
-        (weights.ravel().astype(np.float32), (rows, inside)), shape=(samples_px.size, length)
-    )
+    upper = np.floor(samples_px).astype(np.int64)
+    beyond = (samples_px - upper).astype(np.float32)
+    columns = np.clip(np.stack((upper, upper + 1), axis=1), 0, length - 1).ravel()
+    weights = np.stack((1.0 - beyond, beyond), axis=1).ravel()
+    rows = np.repeat(np.arange(samples_px.size), 2)
+    return sparse.csr_array((weights, (rows, columns)), shape=(samples_px.size, length))
 
 
 def _axis(
     count: int, origin_nm: float, grid_nm: float, pixel_nm: float, shift_px: float, length: int
 ) -> sparse.csr_array:
     steps = np.arange(count, dtype=np.float64)
-    samples_px = (origin_nm + steps * grid_nm) / pixel_nm - shift_px
-    return axis_weights(samples_px, length, grid_nm / pixel_nm)
+    return axis_weights((origin_nm + steps * grid_nm) / pixel_nm - shift_px, length)
 
 
 def resample_probabilities(probabilities: Floats, pixels: NativePixels, grid: InPlaneGrid) -> Floats:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from daemon.abort.orders import ActionResult, Order
 from daemon.assembly import ClockSetBack, OtherProject, Outcome, Quarantined, Renumbered
 from daemon.errors import SlicewatchError
-from daemon.items import Alarm, SliceGap
+from daemon.items import Alarm, PlacedSlice, SliceGap
 from daemon.ledger import Ledger
 
 
@@ -68,6 +68,21 @@ def other_project(outcome: OtherProject) -> Alarm:
         f"{outcome.folder} holds images of another project, for slices that are there already",
         remedy="The run keeps to the project that it began with. Give each project a folder of its own, and "
         "start another run on the other one's.",
+    )
+
+
+def displaced(placed: PlacedSlice, count: int, limit_nm: float, grid_nm: float) -> Alarm:
+    """Slices that are not shown where they lie, because their places in the volume were taken."""
+    return Alarm(
+        "slice displaced",
+        placed.index,
+        f"slice {placed.index} lies {placed.displacement_nm:+.1f} nm from its depth in the volume, for its "
+        f"place was taken; {count} slice{'s are' if count > 1 else ' is'} off by more than {limit_nm:g} nm",
+        measurement=abs(placed.displacement_nm),
+        limit=limit_nm,
+        remedy=f"Depth and thickness in slices.csv are right. If more follow, {grid_nm:g} nm voxels are too "
+        "coarse for these slices: reprocess the run into a new output, with a volume.grid_nm of at most half "
+        "the thickness.",
     )
 
 

@@ -12,7 +12,9 @@ from daemon.errors import JournalError, StoreError
 from daemon.items import FinishReason
 from daemon.outputs import write_examples
 from daemon.pipeline_state import Counts
+from daemon.placement_figures import placement_figures
 from daemon.records import metric_rows, slice_rows
+from daemon.stages.growing import longest_displacement
 from daemon.station import Station
 from daemon.summary import provenance, run_summary
 from daemon.tables import write_summary
@@ -49,7 +51,8 @@ def write_failure(station: Station, counts: Counts, seconds: float, why: str) ->
 
 def _summary(station: Station, reason: FinishReason, counts: Counts, seconds: float) -> dict[str, Any]:
     journal = station.journal
-    rows = metric_rows(journal)
+    rows, slices = metric_rows(journal), slice_rows(journal)
+    limit_nm = longest_displacement(station.configuration.geometry.target_thickness_nm)
     return run_summary(
         slices=counts.slices,
         gaps=counts.gaps,
@@ -58,6 +61,7 @@ def _summary(station: Station, reason: FinishReason, counts: Counts, seconds: fl
         last_metrics=rows[-1] if rows else {},
         seconds=seconds,
         output=str(station.outputs.folder),
-        thickness=thickness_figures(slice_rows(journal)),
+        thickness=thickness_figures(slices),
+        placement=placement_figures(slices, limit_nm),
         provenance=provenance(journal.run_id, station.segmenter, station.filling),
     )

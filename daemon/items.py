@@ -253,10 +253,14 @@ class SegmentedSlice:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlacedSlice:
-    """A final segmentation on the isotropic grid: ``labels`` (y, x) uint8 at plane ``z_plane``."""
+    """A final segmentation on the isotropic grid: ``labels`` (y, x) uint8 at plane ``z_plane``.
+
+    ``displacement_nm``: the plane's depth less the face's own; beyond half a voxel its place was taken.
+    """
 
     index: int
     z_plane: int
+    displacement_nm: float
     labels: NDArray[np.uint8]
 
 

@@ -67,6 +67,7 @@ class SliceMessage(Message, frozen=True, kw_only=True):
     reason: str = ""
     channels: dict[str, ChannelPlacement] = msgspec.field(default_factory=dict)
     z_plane: int | None = None
+    displacement_nm: float = NAN
 
     @property
     def key(self) -> Hashable:
@@ -219,12 +220,21 @@ def thickness_message(thickness: items.Thickness) -> ThicknessMessage:
     )
 
 
-def placements(shifts: Mapping[str, items.ChannelShift]) -> dict[str, ChannelPlacement]:
-    """The ``channels`` field of a slice message."""
-    return {
+def slice_message(
+    index: int,
+    status: Status,
+    shifts: Mapping[str, items.ChannelShift],
+    placed: items.PlacedSlice | None = None,
+) -> SliceMessage:
+    """The message that tells how far a slice has come, and where it was ``placed`` if it was."""
+    channels = {
         name: ChannelPlacement(s.dy_px, s.dx_px, s.sigma_px, s.quality, s.source, s.notes, s.fiducials)
         for name, s in shifts.items()
     }
+    told = SliceMessage(index=index, status=status, channels=channels)
+    if placed is None:
+        return told
+    return msgspec.structs.replace(told, z_plane=placed.z_plane, displacement_nm=placed.displacement_nm)
 
 
 def metrics_message(metrics: items.Metrics, curves: Mapping[str, Array] | None = None) -> MetricsMessage:

@@ -102,7 +102,7 @@ class Outlet:
         """A face that was registered and segmented provisionally."""
         self._outbox.keep(faces_record(registered))
         self._station.faces.add(registered.index, as_seen(registered))
-        self._say_slice(registered.index, Status.PROVISIONAL, registered.shifts)
+        self._outbox.say(say.slice_message(registered.index, Status.PROVISIONAL, registered.shifts))
 
     def final_face(
         self, order: int, face: SegmentedSlice, placed: PlacedSlice, shifts: Mapping[str, ChannelShift]
@@ -110,7 +110,7 @@ class Outlet:
         """A final face, the ``order``-th of the run: its labels in native pixels go to disk."""
         self._arrays.labels(order, face)
         self._station.faces.settle(face.index, order)
-        self._say_slice(face.index, face.status, shifts, placed.z_plane)
+        self._outbox.say(say.slice_message(face.index, face.status, shifts, placed))
 
     def face_images(
         self, order: int, geometry: FaceGeometry, face: FaceStack, segmented: SegmentedSlice
@@ -276,12 +276,6 @@ class Outlet:
         about = {"what": type(outcome).__name__, **msgspec.to_builtins(asdict(outcome), enc_hook=str)}
         self._outbox.keep(Record("outcome", 0, about))
         _log.debug("file.decided", **about)
-
-    def _say_slice(
-        self, index: int, status: Status, shifts: Mapping[str, ChannelShift], z_plane: int | None = None
-    ) -> None:
-        channels = say.placements(shifts)
-        self._outbox.say(say.SliceMessage(index=index, status=status, channels=channels, z_plane=z_plane))
 
     def _tell_run(self) -> None:
         station = self._station

@@ -127,10 +127,9 @@ class Runner:
     def _look_around(self, *, arrived: bool) -> None:
         """Publish the ledger; an alarm, once, when files are unaccounted for or the surroundings fail."""
         books = self._arrivals.books(self._assembly.tally)
-        health, rhythm_s = self._parts.watcher.health, self._assembly.intervals_s
+        health, rhythm_s, slices = self._parts.watcher.health, self._assembly.intervals_s, self._counts.slices
         self._outlet.count(books, arrived=arrived, rhythm_s=rhythm_s)
-        look = self._parts.surroundings.look
-        for alarm in look(health, books, self._counts.slices, rhythm_s, arrived=arrived):
+        for alarm in self._parts.surroundings.look(health, books, slices, rhythm_s, arrived=arrived):
             self._alarm(alarm)
 
     def _follow(self, outcome: Outcome) -> None:
@@ -248,9 +247,10 @@ class Runner:
         self._outlet.beat()
         probabilities = segmenting.classify(self._parts.segmenter, list(self._faces.values()), face.index)
         segmented = segmenting.segmented(face.index, probabilities, Status.FINAL)
-        growth, placed, planes = growing.grow(
-            state.growth, self._parts.filling, face.index, face.depth_nm, probabilities
-        )
+        growth, filling = state.growth, self._parts.filling
+        growth, placed, planes = growing.grow(growth, filling, face.index, face.depth_nm, probabilities)
+        for alarm in growing.judge_place(growth, placed):
+            self._alarm(alarm)
         self._outlet.final_face(state.faces_done, segmented, placed, face.shifts)
         self._outlet.face_images(state.faces_done, state.geometry, self._faces[face.index], segmented)
         growth = self._grown(growth, planes)

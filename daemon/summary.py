@@ -57,6 +57,7 @@ def run_summary(
     seconds: float,
     output: str,
     thickness: Mapping[str, Any],
+    placement: Mapping[str, Any],
     provenance: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The summary of a finished run; keys that need a truth are None until one is compared with."""
@@ -72,6 +73,7 @@ def run_summary(
         "alarms": alarms,
         **{key: last_metrics.get(key) for key in MATERIAL_KEYS},
         **thickness,
+        **placement,
         **provenance,
     }
 

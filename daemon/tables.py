@@ -34,6 +34,7 @@ EXTRA_COLUMNS: Final = (
     "taper_sigma_nm",
     "shift_source",
     "notes",
+    "displacement_nm",
 )
 METRIC_COLUMNS: Final = (
     "plane",

@@ -59,6 +59,7 @@ def _acquisition(configuration: Configuration, first: images.FirstImages) -> Ite
     yield attempt("region", lambda: places.check_region(configuration, first))
     yield attempt("fiducials", lambda: places.check_fiducials(configuration, first))
     yield attempt("ruler", lambda: places.check_ruler(configuration, first, slices))
+    yield attempt("grid", lambda: places.check_grid(configuration))
 
 
 def _network(configuration: Configuration, first: images.FirstImages) -> Iterator[Finding]:

@@ -1,18 +1,27 @@
-"""What was placed on the first image: region of interest, fiducials, ruler marks."""
+"""What was placed on the first image: region of interest, fiducials, ruler marks; and the voxels' size."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
 
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms.reposition import place_all
 from daemon.checks.finding import Finding, fail, ok, warn
 from daemon.checks.images import FirstImages
 from daemon.config import Configuration, FiducialSection, MarkSection, RulerSection
 from daemon.geometry import face_geometry
 from daemon.items import Frame
+from daemon.stages.growing import longest_displacement
 
 _SMALLEST_REGION_PX = 128
 """A side below this holds fewer than four of the coarse ligaments at usual pixel sizes."""
+_SCATTER = 3.12 / 10.16
+"""Of the thickness of slices, standard deviation over mean: the published run's (SCIENCE §1)."""
+_SLICES, _RUNS = 300, 20
+_DISPLACED_SHARE = 0.01
 _UNSEEN = "Check again when there is a first image."
 
 
@@ -73,6 +82,31 @@ def check_ruler(configuration: Configuration, images: FirstImages, slices: int) 
         return warn("ruler", text, "Thickness is assumed from then on; use a smaller angle or other marks.")
     end = f", readable for about {reach} slices" if reach < 1_000_000 else ""
     return ok("ruler", f"{len(ruler.marks)} marks of {ruler.mark_width_nm:g} nm at {ruler.angle_deg:g}°{end}")
+
+
+def check_grid(configuration: Configuration) -> Finding:
+    """Slices of the target thickness, scattered as in real milling, find their places in the volume free."""
+    grid_nm, target_nm = configuration.volume.grid_nm, configuration.geometry.target_thickness_nm
+    limit_nm, apart_nm = longest_displacement(target_nm), _foreseen_displacements(grid_nm, target_nm)
+    share = float(np.mean(apart_nm > limit_nm))
+    about = f"{grid_nm:g} nm voxels for slices of {target_nm:g} nm"
+    if share <= _DISPLACED_SHARE:
+        return ok("grid", f"{about}: slices stay within {limit_nm:g} nm of their depth")
+    text = (
+        f"{about}: {share:.0%} of {_SLICES} slices would stand more than {limit_nm:g} nm from their depth, "
+        f"for their places would be taken; on average a slice {apart_nm.mean():.1f} nm"
+    )
+    remedy = f"Set volume.grid_nm to at most {limit_nm:g}, half of geometry.target_thickness_nm."
+    return warn("grid", text, remedy)
+
+
+def _foreseen_displacements(grid_nm: float, target_nm: float) -> NDArray[np.float64]:
+    """Distances in nm of ``_RUNS`` × ``_SLICES`` slices from their depth; drawn alike every time."""
+    shape = _SCATTER**-2
+    draws = np.random.default_rng(0).gamma(shape, target_nm / shape, (_RUNS, _SLICES))
+    depths_nm = np.cumsum(draws, axis=1)
+    planes = np.asarray([place_all(run.tolist(), grid_nm) for run in depths_nm])
+    return np.abs(planes * grid_nm - depths_nm)
 
 
 def _readable_slices(configuration: Configuration, ruler: RulerSection, frame: Frame) -> int:

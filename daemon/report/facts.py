@@ -9,6 +9,7 @@ import numpy as np
 
 from daemon.items import FinishReason, PlaneKind, ThicknessSource
 from daemon.report.contents import Contents, Row, column
+from daemon.report.placement import placement_cautions, placement_facts
 from daemon.report.style import SOURCES
 from daemon.thickness_figures import OUTLIER_Z, sources_against_ruler, thickness_figures
 
@@ -100,7 +101,7 @@ def _losses(contents: Contents) -> list[str]:
 
 def _limits(contents: Contents) -> list[str]:
     """What the volume cannot tell: planes nobody has seen, and figures that are still too uncertain."""
-    found: list[str] = []
+    found = placement_cautions(contents)
     bridged = sum(row.get("kind") == PlaneKind.BRIDGED for row in contents.metrics)
     if bridged:
         found.append(f"{bridged} of {len(contents.metrics)} planes are bridged: shown, but not counted.")
@@ -188,6 +189,7 @@ def volume_facts(contents: Contents) -> Facts:
         "Voxel": f"{grid:g} nm, isotropic",
         "Extent (z, y, x)": f"{z * grid / 1e3:.3f} × {y * grid / 1e3:.3f} × {x * grid / 1e3:.3f} µm",
         "Interpolation between slices": contents.configuration["volume"]["interpolation"],
+        **placement_facts(contents),
     }
     if contents.face_pixel_nm:
         facts["Pixel on the face (y, x)"] = (

@@ -23,8 +23,9 @@ from algorithms.resampling import (
     resample_probabilities,
 )
 from algorithms.slice_filling import Interpolation
+from daemon import alarms
 from daemon.config import VolumeSection
-from daemon.items import Metrics, PlacedSlice, PlaneKind, Planes
+from daemon.items import Alarm, Metrics, PlacedSlice, PlaneKind, Planes
 from daemon.stages.quantifying import (
     MaterialState,
     add_to_material,
@@ -40,17 +41,24 @@ _BRIDGE_IN_TARGETS = 3.0
 
 10 ± 3.12 nm milling crosses 30 nm in one of 10⁴ slices; beyond it ligaments of 15 nm are guessed, not seen.
 """
+_DISPLACED_IN_TARGETS = 0.5
+"""A slice further than this many target thicknesses from its depth stands where its neighbour belongs."""
 
 
 @dataclass(frozen=True, slots=True)
 class GrowthState:
-    """The volume so far, without its voxels: those are in the store."""
+    """The volume so far, without its voxels: those are in the store.
+
+    ``displaced`` counts the slices further than ``longest_displacement_nm`` from their depth.
+    """
 
     grid: InPlaneGrid
     pixels: NativePixels
     reposition: RepositionState
     interpolation: InterpolationState
     material: MaterialState
+    longest_displacement_nm: float = float("inf")
+    displaced: int = 0
 
 
 def start_growth(
@@ -65,7 +73,13 @@ def start_growth(
         start_reposition(section.grid_nm),
         start_interpolation(longest),
         start_material(grid.height, grid.width, section.metric_lags, section.metric_patch_px),
+        longest_displacement(target_nm),
     )
+
+
+def longest_displacement(target_nm: float) -> float:
+    """How far from its depth a slice may lie before a person is told, nm."""
+    return _DISPLACED_IN_TARGETS * target_nm
 
 
 def grow(
@@ -79,8 +93,19 @@ def grow(
     labels = most_probable(resample_probabilities(probabilities, state.pixels, state.grid))
     reposition, z_plane = place(state.reposition, depth_nm)
     interpolation, planes = add_slice(filling, state.interpolation, z_plane, labels)
-    state = replace(state, reposition=reposition, interpolation=interpolation)
-    return state, PlacedSlice(index, z_plane, labels), _item(planes)
+    displacement_nm = z_plane * state.grid.grid_nm - depth_nm
+    is_displaced = abs(displacement_nm) > state.longest_displacement_nm
+    displaced = state.displaced + is_displaced
+    state = replace(state, reposition=reposition, interpolation=interpolation, displaced=displaced)
+    return state, PlacedSlice(index, z_plane, displacement_nm, labels), _item(planes)
+
+
+def judge_place(state: GrowthState, placed: PlacedSlice) -> tuple[Alarm, ...]:
+    """An alarm when the slice just placed is the 1st, 2nd, 4th, 8th … that is too far from its depth."""
+    count, limit_nm = state.displaced, state.longest_displacement_nm
+    if abs(placed.displacement_nm) <= limit_nm or count & (count - 1):
+        return ()
+    return (alarms.displaced(placed, count, limit_nm, state.grid.grid_nm),)
 
 
 def close_growth(state: GrowthState, filling: Interpolation) -> tuple[GrowthState, Planes]:

@@ -13,6 +13,7 @@ from daemon.abort.orders import ActionResult, Order, Outcome, Request
 from daemon.assembly import OtherProject, Quarantined, Refusal, Renumbered
 from daemon.config import Configuration, parse
 from daemon.items import Alarm, FinishReason, GapReason, PlaneKind, SliceGap, Status, ThicknessSource
+from daemon.placement_figures import placement_figures
 from daemon.stages.judging import SUSTAINED
 from daemon.summary import run_summary
 from daemon.tables import LIGAMENT_COLUMNS, METRIC_COLUMNS, slice_columns
@@ -59,6 +60,7 @@ def test_every_key_of_the_summary_is_described():
         seconds=1.0,
         output="",
         thickness=thickness_figures([]),
+        placement=placement_figures([], 5.0),
         provenance={
             "run": "",
             "version": "",

@@ -27,7 +27,8 @@ from daemon.toml_text import toml_text
 
 SETTINGS = EmulatorSettings(slices=2, height=256, width=320, seed=11)
 NAMES = (
-    *("configuration", "folder", "images", "channels", "pixel size", "region", "fiducials", "ruler", "model"),
+    *("configuration", "folder", "images", "channels", "pixel size", "region", "fiducials", "ruler"),
+    *("grid", "model"),
     *(
         "provider",
         "output",
@@ -116,6 +117,7 @@ WRONG: dict[str, tuple[Change, str, Level, str]] = {
     "edge": (set_item("fiducials", 0, x=0, search_px=40), "fiducials", Level.WARN, "carry it out"),
     "no ruler": (lambda t: t.pop("ruler"), "ruler", Level.WARN, "ASSUMED"),
     "mark": (lambda t: t["ruler"]["marks"][0].update(x=321.0), "ruler", Level.FAIL, "mark 1 leaves"),
+    "coarse grid": (set_key("volume", grid_nm=10.0), "grid", Level.WARN, "places would be taken"),
     "short ruler": (set_key("run", expected_slices=2000), "ruler", Level.WARN, "after about"),
     "voltage": (set_item("channels", 2, voltage_kv=5.0), "channels", Level.FAIL, "no image of 4kV"),
     "no model": (set_item("channels", 2, voltage_kv=5.0), "model", Level.FAIL, "no shipped network"),

@@ -53,6 +53,12 @@ def test_a_run_recovers_the_truth(acquire):
     planes = [int(row["z_plane"]) for row in read_table(outputs.slices)]
     volume = zarr.open_array(str(outputs.volume / "0"), mode="r")
     assert planes == sorted(set(planes))
+    apart = [
+        float(row["z_plane"]) * 2.5 - float(row["depth_nm"]) - float(row["displacement_nm"])
+        for row in read_table(outputs.slices)
+    ]
+    assert np.abs(apart).max() < 1e-4
+    assert summary["displacement_largest_nm"] <= 1.25 + 1e-9
     assert volume.shape[0] == planes[-1] + 1 == len(read_table(outputs.metrics))
     assert outputs.report.stat().st_size > 50_000
     assert json.loads(outputs.summary.read_text())["provider"] == "CPUExecutionProvider"
@@ -66,6 +72,25 @@ def test_another_microscope_needs_only_another_configuration(acquire):
     assert summary["thickness_rmse_nm"] <= 0.5
     assert summary["registration_rmse_px"] <= 0.1
     assert summary["mean_dice"] >= 0.9
+
+
+def test_a_grid_as_coarse_as_the_slices_keeps_the_solid_and_is_told(acquire):
+    """12.5 nm voxels: the solid fraction stays that of the true structure, and slices whose place was taken are
+    told by an alarm with measurement, limit and remedy, in the table, the summary and the report."""
+    acquisition = acquire(volume={"grid_nm": 12.5})
+    assert run_daemon(acquisition.config, follow=True) == 0
+    outputs = acquisition.outputs
+    summary = evaluate(outputs, acquisition.truth, load(acquisition.config))
+    assert summary["solid_fraction"] == pytest.approx(summary["true_solid_fraction"], rel=0.1)
+    _, alarms = read_records(outputs.journal, "alarm")
+    told = [alarm for alarm in alarms if alarm["kind"] == "slice displaced"]
+    apart = [abs(float(row["displacement_nm"])) for row in read_table(outputs.slices)]
+    displaced = [distance for distance in apart if distance > 5.0]
+    assert summary["slices_displaced"] == len(displaced) > 0
+    assert told[0]["measurement"] == pytest.approx(displaced[0], abs=1e-5)
+    assert told[0]["limit"] == 5.0
+    assert "volume.grid_nm" in told[0]["remedy"]
+    assert "stand more than 5 nm from their depth" in outputs.report.read_text(encoding="utf-8")
 
 
 def test_one_channel_is_enough(acquire):

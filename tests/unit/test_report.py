@@ -53,6 +53,7 @@ from daemon.volume_store import open_volume
 
 GAPS = (9, 10, 11, 30)
 ASSUMED = range(36, 41)
+DISPLACED = 20
 SLICES = 40
 GRID_NM = 2.5
 VERDICT = "not yet: e_d 3.0 times too uncertain"
@@ -99,7 +100,16 @@ def slice_messages() -> list[Message]:
             continue
         shifts = {"1kV": placement(index, 2.0), "2kV": placement(index, 0.0)}
         z_plane = round(depth / GRID_NM)
-        told.append(SliceMessage(index=index, status=Status.FINAL, channels=shifts, z_plane=z_plane))
+        apart_nm = 7.5 if index == DISPLACED else z_plane * GRID_NM - depth
+        told.append(
+            SliceMessage(
+                index=index,
+                status=Status.FINAL,
+                channels=shifts,
+                z_plane=z_plane,
+                displacement_nm=apart_nm,
+            )
+        )
         assumed = index in ASSUMED
         told.append(
             ThicknessMessage(
@@ -215,6 +225,7 @@ def finished(tmp_path_factory) -> Path:
         seconds=72.0,
         output=str(outputs.folder),
         thickness={},
+        placement={},
         provenance={
             "version": "0.1.0",
             "model": "unet",
@@ -293,6 +304,7 @@ def test_what_must_not_be_overlooked_is_said_first(page):
     assert "4 slice indices have no slice: 9–11 (missing), 30 (missing)" in verdict
     assert "3 of 36 slices were registered on the face itself" in verdict
     assert "3 of 60 planes are bridged" in verdict
+    assert f"1 of {SLICES - len(GAPS)} slices stand more than 5 nm from their depth" in verdict
     assert "too small to stand for the material: e_d 3.0 times too uncertain" in verdict
 
 

@@ -1,0 +1,59 @@
+"""A slice that is not shown where it lies is told, with how far and what to do."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from algorithms.resampling import NativePixels
+from algorithms.slice_filling import INTERPOLATIONS
+from daemon.config import VolumeSection
+from daemon.items import Alarm
+from daemon.placement_figures import placement_figures
+from daemon.stages.growing import grow, judge_place, start_growth
+
+EVERY_10_NM = [0.0, 9.0, 21.0, 33.0, 41.0, 52.0, 60.0, 73.0]
+THIN_IN_A_ROW = [0.0, 4.0, 8.0, 12.0, 16.0, 20.0, 24.0, 28.0]
+
+
+def placed(depths_nm: list[float], grid_nm: float) -> tuple[list[float], list[Alarm]]:
+    """Displacements and alarms of slices at these depths whose target is 10 nm."""
+    face = np.zeros((2, 8, 8), np.float32)
+    section = VolumeSection(grid_nm=grid_nm, metric_patch_px=0)
+    state = start_growth((8, 8), NativePixels(2.5, 2.5), section, 10.0)
+    apart, raised = list[float](), list[Alarm]()
+    for index, depth_nm in enumerate(depths_nm):
+        state, one, _ = grow(state, INTERPOLATIONS["nearest"], index, depth_nm, face)
+        apart.append(one.displacement_nm)
+        raised += judge_place(state, one)
+    return apart, raised
+
+
+@pytest.mark.parametrize("depths_nm", [EVERY_10_NM, THIN_IN_A_ROW], ids=["usual", "thin"])
+def test_on_a_fine_grid_slices_stand_at_their_depth(depths_nm: list[float]) -> None:
+    """Within half a voxel, and nothing is said."""
+    apart, raised = placed(depths_nm, 2.5)
+    assert np.abs(apart).max() <= 1.25
+    assert raised == []
+
+
+def test_a_queue_on_a_coarse_grid_is_told_at_1_2_4_slices() -> None:
+    """Slices of 4 nm on a 10 nm grid: each is pushed 6 nm further than the last one, and the alarms carry the
+    measurement, the limit and the remedy."""
+    apart, raised = placed(THIN_IN_A_ROW, 10.0)
+    np.testing.assert_allclose(apart, 6.0 * np.arange(8))
+    assert [alarm.slice_index for alarm in raised] == [1, 2, 4]
+    assert [alarm.measurement for alarm in raised] == pytest.approx([6.0, 12.0, 24.0])
+    assert {alarm.limit for alarm in raised} == {5.0}
+    assert "volume.grid_nm of at most half" in raised[0].remedy
+
+
+@pytest.mark.parametrize("kind", [float, str], ids=["values", "text"])
+def test_places_of_a_run_in_numbers(kind: type) -> None:
+    """From rows of the table, as values or as its text; gaps and provisional slices have no place."""
+    apart: NDArray[np.float64] = np.asarray([0.5, -1.5, 7.0])
+    rows = [{"displacement_nm": kind(value)} for value in apart] + [{"displacement_nm": ""}, {}]
+    figures = placement_figures(rows, 5.0)
+    assert figures["displacement_mean_nm"] == pytest.approx(3.0)
+    assert figures["displacement_largest_nm"] == 7.0
+    assert figures["slices_displaced"] == 1
+    assert np.isnan(placement_figures([], 5.0)["displacement_mean_nm"])
