@@ -26,7 +26,7 @@ from daemon.keys import DaemonKeys
 from daemon.messages import Message, PreviewMessage
 from daemon.wire import SCHEMA, Envelope, Multipart, Part, encode, without_arrays
 
-HISTORY_MESSAGES = 4_000  # some 3 MB; two hours of heartbeats
+HISTORY_MESSAGES = 2_000  # some 2 MB; an hour of heartbeats
 QUEUED_MESSAGES = 10_000  # per subscriber; some 5 MB for one that has stopped reading
 PREVIEWS_IN_FLIGHT = 4
 FRAME_FROM_BYTES = 4096  # below that another copy costs less than a frame
