@@ -205,7 +205,8 @@ def evidence(config: Path) -> Evidence:
     stores = (outputs.volume, outputs.faces, outputs.certainty)
     # The root's metadata carry the run's random identity; the chunks and shapes are below it.
     inner = (path for store in stores for path in store.rglob("*") if path.parent != store or path.is_dir())
-    files = [path for path in chain((outputs.slices, outputs.metrics), inner) if path.is_file()]
+    tables = (outputs.slices, outputs.slices_parquet, outputs.metrics, outputs.ligaments)
+    files = [path for path in chain(tables, inner) if path.is_file()]
     found = {str(path.relative_to(outputs.folder)): _hash(path.read_bytes()) for path in files}
     with closing(open_journal(outputs.journal, as_toml_table(configuration), _now)) as journal:
         for topic in KEPT:

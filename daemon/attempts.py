@@ -20,7 +20,7 @@ from daemon.resume import Progress, load_progress, with_images
 from daemon.runner import Runner
 from daemon.signals import stopping_on_signals
 from daemon.station import Station
-from daemon.volume_store import VolumeStore, reopen_volume
+from daemon.volume_store import VolumeStore, forget_unfinished_files, reopen_volume
 from models.errors import ModelError
 from models.session import Segmenter
 
@@ -62,6 +62,7 @@ def _stored_volume(
 def _attempt(station: Station, told: tuple[Alarm, ...]) -> FinishReason:
     """From the journal's last word to the end of the run; the watcher is stopped whatever happens."""
     forget_unfinished_writes(station.outputs.folder)
+    forget_unfinished_files(station.outputs.folder)
     shelf = open_shelf(station.configuration)
     progress = _progress(station, shelf)
     parts = parts_of(station, shelf)

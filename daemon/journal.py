@@ -7,7 +7,7 @@ together or not at all. The tables, the volume and the messages are projections 
 Tables
 ------
 meta(key, value)                              schema, run identity, configuration
-records(id, time, kind, key, body)            append-only; ``body`` is MessagePack, ``key`` e.g. a slice index
+records(id, time, kind, key, body, crc)       append-only; ``body`` is MessagePack, ``key`` e.g. a slice index
 files(path, size, mtime_ns, sha256, outcome)  append-only; every version of every file that was judged
 checkpoint(name, state)                       one row per part of the state to go on from
 """
@@ -18,26 +18,24 @@ import json
 import sqlite3
 import uuid
 import zlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-
 from daemon.configuration_changes import FREE_KEYS, accepted_changes
-from daemon.errors import DiskFullError, JournalError
-from daemon.space import means_no_space
+from daemon.errors import JournalError
+from daemon.journal_bodies import configuration_of, damaged, decoded, encoded, inflated, unreadable
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 _APPLICATION_ID: Final = 0x534C5743  # "SLWC": tells a foreign SQLite file from ours
 FIRST_KEY: Final = -(2**63)  # of an integer in SQLite
 _TABLES: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE records (id INTEGER PRIMARY KEY, time TEXT NOT NULL, kind TEXT NOT NULL,
-                      key INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
+                      key INTEGER NOT NULL, body BLOB NOT NULL, crc INTEGER NOT NULL) STRICT;
 CREATE INDEX records_by_kind ON records (kind, key, id);
 CREATE TABLE files (id INTEGER PRIMARY KEY, path TEXT NOT NULL, size INTEGER NOT NULL,
                     mtime_ns INTEGER NOT NULL, sha256 TEXT NOT NULL, outcome TEXT NOT NULL) STRICT;
@@ -116,13 +114,34 @@ class Journal:
                 raise
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
-            raise _damaged(self._path, error) from error
+            raise damaged(self._path, error) from error
+
+    def take_networks(self, sha256: Mapping[str, str], *, accept_changes: bool) -> None:
+        """Note which networks the run is computed with; others than at the last start only if asked for.
+
+        Raises
+        ------
+        JournalError
+            A network has changed, although its path may be the same.
+        """
+        row = self._connection.execute("SELECT value FROM meta WHERE key = 'networks'").fetchone()
+        if row is not None and json.loads(row[0]) != dict(sha256) and not accept_changes:
+            raise JournalError(
+                "the run was begun with other networks: their files have changed",
+                where=f"{self._path}: sha256 {row[0]}, now {json.dumps(dict(sha256))}",
+                remedy="Put the files back, or start with --accept-changes to go on with the new ones.",
+            )
+        self._connection.execute(
+            "INSERT INTO meta (key, value) VALUES ('networks', ?) "
+            "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            (json.dumps(dict(sha256)),),
+        )
 
     def append(self, record: Record) -> None:
         """Add a record."""
         self._connection.execute(
-            "INSERT INTO records (time, kind, key, body) VALUES (?, ?, ?, ?)",
-            (self._now().isoformat(), record.kind, record.key, msgspec.msgpack.encode(record.body)),
+            "INSERT INTO records (time, kind, key, body, crc) VALUES (?, ?, ?, ?, ?)",
+            (self._now().isoformat(), record.kind, record.key, *encoded(record.body)),
         )
 
     def append_file(self, version: FileVersion) -> None:
@@ -143,22 +162,24 @@ class Journal:
     def checkpoint(self, name: str) -> bytes | None:
         """A part of the state to go on from, or None in a new journal."""
         row = self._connection.execute("SELECT state FROM checkpoint WHERE name = ?", (name,)).fetchone()
-        return None if row is None else zlib.decompress(row[0])
+        return None if row is None else inflated(row[0], self._path)
 
     def records(self, kind: str) -> Iterator[Record]:
         """All records of a kind in the order they were written."""
-        rows = self._connection.execute("SELECT key, body FROM records WHERE kind = ? ORDER BY id", (kind,))
-        for key, body in rows:
-            yield Record(kind, key, msgspec.msgpack.decode(body))
+        rows = self._connection.execute(
+            "SELECT key, body, crc FROM records WHERE kind = ? ORDER BY id", (kind,)
+        )
+        for key, body, crc in rows:
+            yield Record(kind, key, decoded(body, crc, self._path))
 
     def latest(self, kind: str, first: int = FIRST_KEY) -> dict[int, dict[str, Any]]:
         """The last record of a kind for every key from ``first`` on, ordered by key."""
         rows = self._connection.execute(
-            "SELECT key, body FROM records WHERE id IN "
+            "SELECT key, body, crc FROM records WHERE id IN "
             "(SELECT max(id) FROM records WHERE kind = ? AND key >= ? GROUP BY key) ORDER BY key",
             (kind, first),
         )
-        return {key: msgspec.msgpack.decode(body) for key, body in rows}
+        return {key: decoded(body, crc, self._path) for key, body, crc in rows}
 
     def files(self) -> Iterator[FileVersion]:
         """Every judged version of every file, oldest first."""
@@ -172,7 +193,7 @@ class Journal:
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._connection.close()
         except sqlite3.Error as error:
-            raise _damaged(self._path, error) from error
+            raise damaged(self._path, error) from error
 
 
 def open_journal(
@@ -200,7 +221,7 @@ def open_journal(
         changes = _take_configuration(connection, path, configuration, acceptable)
         connection.execute("UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'epoch'")
     except sqlite3.Error as error:
-        raise _damaged(path, error) from error
+        raise damaged(path, error) from error
     return Journal(connection, path, now, changes)
 
 
@@ -231,56 +252,14 @@ def _check_identity(connection: sqlite3.Connection, path: Path) -> None:
         )
     (verdict,) = connection.execute("PRAGMA quick_check").fetchone()
     if verdict != "ok":
-        raise JournalError(
-            f"the journal is damaged: {verdict}",
-            where=str(path),
-            remedy="Nothing was overwritten. Restore the file, or choose another run.output and start over.",
-        )
+        raise unreadable(path, verdict)
 
 
 def _take_configuration(
     connection: sqlite3.Connection, path: Path, configuration: dict[str, Any], acceptable: frozenset[str]
 ) -> tuple[str, ...]:
     """Go on with a configuration; the keys that have changed since the last start."""
-    (before,) = connection.execute("SELECT value FROM meta WHERE key = 'configuration'").fetchone()
-    changes = accepted_changes(json.loads(before), configuration, acceptable, where=path)
+    before = configuration_of(connection, path)
+    changes = accepted_changes(before, configuration, acceptable, where=path)
     connection.execute("UPDATE meta SET value = ? WHERE key = 'configuration'", (json.dumps(configuration),))
     return changes
-
-
-def _damaged(path: Path, error: sqlite3.Error) -> JournalError | DiskFullError:
-    kind = DiskFullError if means_no_space(error) else JournalError
-    return kind(
-        f"the journal cannot be used: {error}",
-        where=str(path),
-        remedy="Check the disk's free space and rights; nothing was overwritten.",
-    )
-
-
-def read_records(path: Path, kind: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The configuration of a run and the latest bodies of a kind, without counting as a start.
-
-    Raises
-    ------
-    JournalError
-        The file is damaged or not a journal.
-    """
-    try:
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?{_reading(path)}", uri=True)
-        try:
-            (text,) = connection.execute("SELECT value FROM meta WHERE key = 'configuration'").fetchone()
-            rows = connection.execute(
-                "SELECT body FROM records WHERE id IN "
-                "(SELECT max(id) FROM records WHERE kind = ? GROUP BY key) ORDER BY key",
-                (kind,),
-            ).fetchall()
-        finally:
-            connection.close()
-    except sqlite3.Error as error:
-        raise _damaged(path, error) from error
-    return json.loads(text), [msgspec.msgpack.decode(body) for (body,) in rows]
-
-
-def _reading(path: Path) -> str:
-    """A closed journal has no log beside it and is read without leaving files there."""
-    return "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"

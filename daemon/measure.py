@@ -22,7 +22,7 @@ from algorithms.volume_metrics import Survey, add_plane, add_unmeasured_plane, s
 from daemon.config import VolumeSection
 from daemon.errors import ConfigurationError, FolderError
 from daemon.items import PlaneKind
-from daemon.journal import read_records
+from daemon.journal_bodies import read_records
 from daemon.outputs import Outputs
 from daemon.stages.quantifying import PATCH_FIGURES, add_to_material, material_row, start_material
 from daemon.tables import known, read_table

@@ -53,6 +53,8 @@ class Outbox:
                 journal.append_file(version)
             for name, state in (states or {}).items():
                 journal.save_checkpoint(name, state)
-        self._station.tables.project(journal, records)
-        for message in pending:
-            self._station.publisher.publish(message)
+        try:
+            self._station.tables.project(journal, records)
+        finally:  # what is durable is told, even if the disk has no room for a table
+            for message in pending:
+                self._station.publisher.publish(message)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from daemon.errors import ConfigurationError, StoreError
+from daemon.errors import ConfigurationError, JournalError, StoreError
 from daemon.growing_array import GrowingArray, open_growing_array
 
 
@@ -126,6 +126,26 @@ def prepare(folder: Path, acquisition: Path) -> Outputs:
             remedy="Choose a folder that this user may write to.",
         ) from error
     return Outputs(folder)
+
+
+def refuse_without_journal(outputs: Outputs) -> None:
+    """Planes and faces that no journal tells of belong to another run; a new one would be mixed with them.
+
+    Raises
+    ------
+    JournalError
+        There are some, and the journal is missing or empty.
+    """
+    journal = outputs.journal
+    if journal.is_file() and journal.stat().st_size:
+        return
+    left = [path.name for path in (outputs.volume, outputs.faces) if path.exists()]
+    if left:
+        raise JournalError(
+            f"the journal is missing, but there is what a run has left: {', '.join(left)}",
+            where=str(journal),
+            remedy="Restore the journal to continue that run, or choose another run.output for a new one.",
+        )
 
 
 def open_faces(outputs: Outputs, shape_yx: tuple[int, int]) -> GrowingArray:

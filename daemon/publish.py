@@ -40,8 +40,8 @@ _MORE = int(zmq.SNDMORE)
 class Publisher:
     """Publishes messages of one run and epoch; safe to call from several threads.
 
-    With ``keys`` nobody hears anything without an allowed one. ``recorded`` fetches the last words on the
-    topics ``on_record``, earlier epochs' too, from where they are kept, on the thread of who asks.
+    With ``keys`` nobody hears anything without an allowed one. ``recorded`` fetches the last words on one
+    of the topics ``on_record``, earlier epochs' too, from where they are kept, on the thread of who asks.
 
     Raises
     ------
@@ -61,7 +61,7 @@ class Publisher:
         history_messages: int = HISTORY_MESSAGES,
         keys: DaemonKeys | None = None,
         on_record: Collection[str] = (),
-        recorded: Callable[[], Iterable[Message]] = tuple,
+        recorded: Callable[[str], Iterable[Message]] = lambda _topic: (),
     ) -> None:
         self.run = run
         self.epoch = epoch
@@ -70,6 +70,7 @@ class Publisher:
         self._seq = 0
         self._withheld = 0
         self._history = History(history_messages, frozenset(on_record))
+        self._on_record = tuple(on_record)
         self._recorded = recorded
         self._in_flight: deque[zmq.MessageTracker] = deque()
         self._context = zmq.Context()
@@ -107,16 +108,17 @@ class Publisher:
         """
         with self._lock:
             seq, recent = self._seq, self._history.latest()
-        recorded = (message for message in self._recorded() if (message.topic, message.key) not in recent)
-        return seq, [*(encode(message, self.envelope(0)) for message in recorded), *recent.values()]
+        told = (message for topic in self._on_record for message in self._recorded(topic))
+        older = (message for message in told if (message.topic, message.key) not in recent)
+        return seq, [*(encode(message, self.envelope(0)) for message in older), *recent.values()]
 
     def latest(self, topic: str) -> tuple[int, Multipart | None]:
         """The last number, and the last message of a topic."""
         with self._lock:
             seq, recent = self._seq, self._history.latest()
         told = [parts for (about, _), parts in recent.items() if about == topic]
-        if not told and topic in self._history.on_record:
-            told = [encode(m, self.envelope(0)) for m in self._recorded() if m.topic == topic]
+        if not told and topic in self._on_record:
+            told = [encode(message, self.envelope(0)) for message in self._recorded(topic)]
         return seq, told[-1] if told else None
 
     def since(self, seq: int) -> tuple[int, list[Multipart] | None]:

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from daemon.items import FinishReason, RegisteredSlice, Status
-from daemon.journal import FIRST_KEY, Journal, Record, read_records
+from daemon.journal import FIRST_KEY, Journal, Record
+from daemon.journal_bodies import read_records
 from daemon.messages import TYPES, AlarmMessage, Message
 
 KEPT: Final = ("slice", "thickness", "drift", "alarm", "planes", "metrics")
@@ -29,8 +30,8 @@ def as_record(message: Message) -> Record:
     return Record(message.topic, _key(message), msgspec.to_builtins(fields))
 
 
-def messages(journal: Path) -> Iterator[Message]:
-    """The last word on every subject, topic by topic, as a late client is told it.
+def messages(journal: Path, topic: str) -> Iterator[Message]:
+    """The last word on every subject of a topic, as a late client is told it.
 
     Read beside the run, over a connection of its own: what is not committed is not told.
 
@@ -39,9 +40,8 @@ def messages(journal: Path) -> Iterator[Message]:
     JournalError
         The file is damaged.
     """
-    for topic in KEPT:
-        for body in read_records(journal, topic)[1]:
-            yield msgspec.convert(body, TYPES[topic], strict=False)
+    for body in read_records(journal, topic)[1]:
+        yield msgspec.convert(body, TYPES[topic], strict=False)
 
 
 def slice_rows(journal: Journal, first: int = FIRST_KEY) -> list[dict[str, Any]]:

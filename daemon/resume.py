@@ -46,6 +46,12 @@ def load_progress(
         A stored state cannot be read.
     """
     assembly = _state(journal, "assembly", AssemblyState)
+    if assembly is None and next(journal.files(), None) is not None:
+        raise JournalError(
+            "the journal is damaged: it tells of files, but not what became of their slices",
+            where="journal.sqlite",
+            remedy="Restore the file, or choose another run.output and start over.",
+        )
     rules = assemble.rules_of(configuration, expected_slices)
     return Progress(
         assemble.initial(rules) if assembly is None else assemble.resumed(assembly, rules, now_s),

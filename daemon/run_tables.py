@@ -20,6 +20,7 @@ from daemon.volume_store import replace_file
 _OF_SLICES: Final = ("slice", "thickness")
 _OF_PLANES: Final = ("metrics",)
 _OF_LIGAMENTS: Final = ("ligaments",)
+_EVERYTHING: Final = dict.fromkeys((*_OF_SLICES, *_OF_PLANES, *_OF_LIGAMENTS), FIRST_KEY)
 
 
 class RunTables:
@@ -31,7 +32,7 @@ class RunTables:
         self._slices = GrowingTable(outputs.slices, self._columns)
         self._planes = GrowingTable(outputs.metrics, METRIC_COLUMNS)
         self._ligaments = GrowingTable(outputs.ligaments, LIGAMENT_COLUMNS)
-        self._stale: dict[str, int] = dict.fromkeys((*_OF_SLICES, *_OF_PLANES, *_OF_LIGAMENTS), FIRST_KEY)
+        self._stale = dict(_EVERYTHING)
 
     def project(self, journal: Journal, records: Iterable[Record] = ()) -> None:
         """Write what ``records``, which the journal holds by now, have changed.
@@ -53,13 +54,14 @@ class RunTables:
         self._stale.clear()
 
     def finish(self, journal: Journal) -> None:
-        """Bring the tables up to date and write ``slices.parquet``, which cannot grow.
+        """Write the tables whole, whatever was done to them, and ``slices.parquet``, which cannot grow.
 
         Raises
         ------
         StoreError
             The disk is full or read-only.
         """
+        self._stale = dict(_EVERYTHING)
         self.project(journal)
         replace_file(self._outputs.slices_parquet, parquet_table(self._columns, slice_rows(journal)))
 

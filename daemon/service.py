@@ -30,7 +30,7 @@ from daemon.keys import DaemonKeys, open_keys
 from daemon.lock import exclusive
 from daemon.messages import HeartbeatMessage
 from daemon.operating_system import notify
-from daemon.outputs import Outputs, prepare
+from daemon.outputs import Outputs, prepare, refuse_without_journal
 from daemon.project import read_project
 from daemon.publish import Publisher
 from daemon.records import KEPT, messages, started_record
@@ -73,6 +73,7 @@ def run_daemon(path: Path, *, follow: bool, accept_changes: bool = False) -> int
             remedy="Correct run.folder, or mount the share; a folder that vanishes later is waited for.",
         )
     outputs = prepare(configuration.run.output, folder)
+    refuse_without_journal(outputs)
     segmenter = open_model(configuration, os.cpu_count() or 1)
     filling = open_filling(configuration, os.cpu_count() or 1)
     if segmenter.refusals:
@@ -83,6 +84,8 @@ def run_daemon(path: Path, *, follow: bool, accept_changes: bool = False) -> int
         exclusive(outputs.folder),
         closing(open_journal(outputs.journal, as_toml_table(configuration), _now, acceptable)) as journal,
     ):
+        networks = {"segmentation": segmenter.spec.sha256, "inpainting": filling.sha256}
+        journal.take_networks(networks, accept_changes=accept_changes)
         if journal.changes:
             _log.warning("configuration.changed", since_last_start=list(journal.changes))
         finished = journal.latest("finished").get(0)

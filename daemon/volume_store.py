@@ -22,6 +22,9 @@ from numpy.typing import NDArray
 from daemon.growing_array import GrowingArray, open_growing_array, unwritable
 from daemon.ome import Voxel, image_group
 
+UNFINISHED: Final = ".unfinished"
+"""Ends the name of a file that has not taken the place of another yet."""
+
 _SMALLEST_LEVEL_PX: Final = 256
 _MOST_LEVELS: Final = 6
 
@@ -144,6 +147,21 @@ def write_atomically(path: Path, text: str) -> None:
     replace_file(path, text.encode("utf-8"))
 
 
+def forget_unfinished_files(folder: Path) -> None:
+    """Remove what a killed process left of files that were to take the place of others below ``folder``.
+
+    Raises
+    ------
+    StoreError
+        They cannot be removed.
+    """
+    try:
+        for left in folder.rglob(f".*{UNFINISHED}"):
+            left.unlink()
+    except OSError as error:
+        raise unwritable(folder, error) from error
+
+
 def replace_file(path: Path, content: bytes) -> None:
     """Replace a file by its new content, whole or not at all, durably.
 
@@ -167,7 +185,7 @@ def replacing(path: Path) -> Generator[BinaryIO]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 yield file

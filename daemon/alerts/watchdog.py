@@ -21,7 +21,7 @@ from daemon.alerts.policy import Notice, Rules, Told, due
 from daemon.client import Client
 from daemon.config import Configuration, WatchdogSection, load
 from daemon.errors import JournalError, UnreachableError, WireError
-from daemon.journal import read_records
+from daemon.journal_bodies import read_records
 from daemon.keys import read_client_key
 from daemon.messages import AlarmMessage, HeartbeatMessage
 from daemon.outputs import Outputs

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from daemon.errors import FolderError
 from daemon.example_faces import ExampleFace, read_examples
 from daemon.items import Status, ThicknessSource
-from daemon.journal import read_records
+from daemon.journal_bodies import read_records
 from daemon.outputs import Outputs
 from daemon.tables import read_table
 from daemon.thickness_figures import counted_thickness

@@ -1,4 +1,4 @@
-"""neuroglancer draws the volume's own voxels while it grows: the guide's lines, a real viewer, a real browser."""
+"""neuroglancer draws the volume's own voxels while it grows: the guide's lines, a real viewer and browser."""
 
 from __future__ import annotations
 

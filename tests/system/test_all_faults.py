@@ -16,7 +16,8 @@ from daemon.assembly_state import AssemblyState
 from daemon.codec import unpack
 from daemon.config import load
 from daemon.emulator import EmulatorSettings, configuration_table, emulate, parse_fault
-from daemon.journal import open_journal, read_records
+from daemon.journal import open_journal
+from daemon.journal_bodies import read_records
 from daemon.outputs import Outputs
 from daemon.service import run_daemon
 from daemon.tables import read_table

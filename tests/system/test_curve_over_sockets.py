@@ -22,7 +22,7 @@ from daemon.curve import unlock
 from daemon.errors import ConfigurationError, UnreachableError, WireError
 from daemon.inbox import Inbox
 from daemon.items import RunState
-from daemon.journal import read_records
+from daemon.journal_bodies import read_records
 from daemon.keys import ClientKey, Role, make_key, open_keys, read_client_key, revoke_key
 from daemon.messages import RunMessage
 from daemon.publish import Publisher

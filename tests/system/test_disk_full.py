@@ -12,7 +12,7 @@ import pytest
 from daemon.client import Client
 from daemon.config import load
 from daemon.errors import SlicewatchError
-from daemon.journal import read_records
+from daemon.journal_bodies import read_records
 from daemon.messages import AlarmMessage
 from daemon.service import run_daemon
 from tests.system.test_restart import digest

@@ -16,7 +16,7 @@ from daemon.client import Client
 from daemon.config import load
 from daemon.emulator import EmulatorSettings
 from daemon.emulator.settings import MillingDesign
-from daemon.journal import read_records
+from daemon.journal_bodies import read_records
 from daemon.messages import AlarmMessage, HeartbeatMessage, Message, RunMessage
 from daemon.service import run_daemon
 

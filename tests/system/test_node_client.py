@@ -56,7 +56,7 @@ def daemon(
         now=lambda: datetime.now(UTC),
         keys=keys,
         on_record=KEPT,
-        recorded=lambda: recorded,
+        recorded=lambda topic: (message for message in recorded if message.topic == topic),
     )
     server = ControlServer(endpoint=endpoints[1], publisher=publisher, inbox=Inbox(), keys=keys)
     with closing(publisher), closing(server):

@@ -9,7 +9,7 @@ import pytest
 
 from daemon.client import Client
 from daemon.config import load
-from daemon.journal import read_records
+from daemon.journal_bodies import read_records
 from daemon.messages import Message
 from daemon.service import run_daemon
 

@@ -9,7 +9,7 @@ import pytest
 import zarr
 
 from daemon.client import Client
-from daemon.journal import read_records
+from daemon.journal_bodies import read_records
 from daemon.service import run_daemon
 from daemon.tables import read_table
 

@@ -19,7 +19,8 @@ from daemon.control import ControlServer
 from daemon.demo import run_demo
 from daemon.errors import ConfigurationError, FolderError, JournalError, StoreError
 from daemon.inbox import Inbox
-from daemon.journal import open_journal, read_records
+from daemon.journal import open_journal
+from daemon.journal_bodies import read_records
 from daemon.lock import exclusive
 from daemon.publish import Publisher
 from daemon.service import run_daemon

@@ -17,7 +17,7 @@ import tifffile
 from daemon.client import Client
 from daemon.config import DEFAULT_FILE_PATTERN, load
 from daemon.errors import ConfigurationError, JournalError
-from daemon.journal import read_records
+from daemon.journal_bodies import read_records
 from daemon.naming import slice_number
 from daemon.outputs import Outputs
 from daemon.service import run_daemon
@@ -103,6 +103,32 @@ def test_killed_between_the_last_plane_and_the_end_counts_no_plane_twice(acquire
         assert connection.execute("DELETE FROM records WHERE kind = 'finished'").rowcount == 1
     assert run_daemon(acquisition.config, follow=True) == 0
     assert digest(tmp_path / "output") == before
+
+
+@pytest.mark.parametrize("lost", ["emptied", "deleted"])
+def test_a_lost_journal_is_not_begun_anew_over_what_a_run_has_left(acquire, lost):
+    """Planes of two runs in one volume: refused, and nothing is touched."""
+    acquisition = acquire()
+    assert run_daemon(acquisition.config, follow=True) == 0
+    before = digest(acquisition.outputs.folder)
+    if lost == "emptied":
+        acquisition.outputs.journal.write_bytes(b"")
+    else:
+        acquisition.outputs.journal.unlink()
+    with pytest.raises(JournalError, match="journal is missing"):
+        run_daemon(acquisition.config, follow=True)
+    assert digest(acquisition.outputs.folder) == before
+
+
+def test_a_journal_that_has_lost_its_state_is_refused(acquire):
+    """Files on record without what became of their slices: to begin again would count them twice."""
+    acquisition = acquire()
+    assert run_daemon(acquisition.config, follow=True) == 0
+    with closing(sqlite3.connect(acquisition.outputs.journal)) as connection, connection:
+        connection.execute("DELETE FROM records WHERE kind = 'finished'")
+        connection.execute("DELETE FROM checkpoint WHERE name = 'assembly'")
+    with pytest.raises(JournalError, match="what became of their slices"):
+        run_daemon(acquisition.config, follow=True)
 
 
 def number(path: Path) -> int:

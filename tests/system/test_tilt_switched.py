@@ -9,7 +9,7 @@ import pytest
 from daemon.config import load
 from daemon.emulator import EmulatorSettings
 from daemon.evaluation import evaluate
-from daemon.journal import read_records
+from daemon.journal_bodies import read_records
 from daemon.service import run_daemon
 from daemon.tables import read_table
 

@@ -14,7 +14,7 @@ from daemon.config import load
 from daemon.emulator import EmulatorSettings
 from daemon.emulator.settings import MillingDesign, RecordingDesign, RulerDesign, SampleDesign, StageDesign
 from daemon.evaluation import evaluate
-from daemon.journal import read_records
+from daemon.journal_bodies import read_records
 from daemon.service import run_daemon
 from daemon.tables import read_table
 
@@ -75,8 +75,8 @@ def test_another_microscope_needs_only_another_configuration(acquire):
 
 
 def test_a_grid_as_coarse_as_the_slices_keeps_the_solid_and_is_told(acquire):
-    """12.5 nm voxels: the solid fraction stays that of the true structure, and slices whose place was taken are
-    told by an alarm with measurement, limit and remedy, in the table, the summary and the report."""
+    """12.5 nm voxels: the solid fraction stays that of the true structure, and slices whose place was taken
+    are told by an alarm with measurement, limit and remedy, in the table, the summary and the report."""
     acquisition = acquire(volume={"grid_nm": 12.5})
     assert run_daemon(acquisition.config, follow=True) == 0
     outputs = acquisition.outputs

@@ -30,6 +30,7 @@ from daemon.inbox import Inbox
 from daemon.items import FinishReason, RunState, ThicknessSource
 from daemon.messages import HeartbeatMessage, Message, PreviewMessage, RunMessage, ThicknessMessage
 from daemon.publish import PREVIEWS_IN_FLIGHT, Publisher
+from daemon.records import KEPT
 from daemon.requests import Abort, Acknowledge, Arm, Disarm, Stop
 from daemon.wire import Event
 
@@ -83,7 +84,8 @@ def listening(
         endpoint=events,
         now=lambda: datetime.now(UTC),
         history_messages=history,
-        recorded=lambda: recorded,
+        on_record=() if not recorded else KEPT,
+        recorded=lambda topic: (message for message in recorded if message.topic == topic),
     )
     inbox = Inbox()
     with (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 
 import pytest
@@ -152,3 +153,42 @@ def test_another_programs_database_is_refused(tmp_path):
     connection.close()
     with pytest.raises(JournalError, match="not a slicewatch journal"):
         opened(tmp_path)
+
+
+HARM = {
+    "a byte of a record": "UPDATE records SET body = CAST(substr(body, 2) || x'00' AS BLOB)",
+    "a stored state": "UPDATE checkpoint SET state = x'78016364'",
+    "a garbled configuration": "UPDATE meta SET value = '{\"run' WHERE key = 'configuration'",
+    "a lost configuration": "DELETE FROM meta WHERE key = 'configuration'",
+}
+
+
+@pytest.mark.parametrize("statement", HARM.values(), ids=HARM.keys())
+def test_content_that_nobody_has_written_is_refused(tmp_path, statement):
+    """SQLite finds such a file in order: what is in it must be checked, and the remedy be told."""
+    with closing(opened(tmp_path)) as journal, journal.transaction():
+        journal.append(Record("slice", 1, {"depth_nm": 10.53}))
+        journal.save_checkpoint("run", b"state" * 100)
+    with closing(sqlite3.connect(tmp_path / "journal.sqlite")) as connection, connection:
+        assert connection.execute(statement).rowcount == 1
+    with pytest.raises(JournalError, match="damaged") as refused:
+        read_all(tmp_path)
+    assert "Restore the file" in refused.value.remedy
+
+
+def read_all(tmp_path):
+    """Everything that a restart reads."""
+    with closing(opened(tmp_path)) as journal:
+        journal.latest("slice")
+        journal.checkpoint("run")
+
+
+def test_other_networks_under_the_same_names_are_refused_unless_asked_for(tmp_path):
+    """Two segmentations in one volume would look like one structure."""
+    with closing(opened(tmp_path)) as journal:
+        journal.take_networks({"segmentation": "aa", "inpainting": ""}, accept_changes=False)
+        journal.take_networks({"segmentation": "aa", "inpainting": ""}, accept_changes=False)
+        with pytest.raises(JournalError, match="networks"):
+            journal.take_networks({"segmentation": "bb", "inpainting": ""}, accept_changes=False)
+        journal.take_networks({"segmentation": "bb", "inpainting": ""}, accept_changes=True)
+        journal.take_networks({"segmentation": "bb", "inpainting": ""}, accept_changes=False)

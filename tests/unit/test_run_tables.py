@@ -101,6 +101,16 @@ def test_a_table_that_somebody_has_changed_is_written_whole(journal, tmp_path, h
     assert content(outputs) == written_in_one_go(journal, tmp_path / "again")
 
 
+def test_the_end_of_a_run_writes_what_is_true(journal, tmp_path):
+    """Whatever somebody has written into a table while it grew."""
+    tables, outputs = RunTables(Outputs(tmp_path), CHANNELS), Outputs(tmp_path)
+    commit(journal, tables, slice_told(1, Status.FINAL))
+    outputs.slices.write_bytes(outputs.slices.read_bytes().replace(b"final", b"lanif"))
+    tables.finish(journal)
+    assert content(outputs) == written_in_one_go(journal, tmp_path / "again")
+    assert b"lanif" not in outputs.slices.read_bytes()
+
+
 def test_a_restart_goes_on_with_the_same_bytes(journal, tmp_path):
     """A new process knows no row: it writes the tables whole, then lets them grow."""
     outputs = Outputs(tmp_path)
