@@ -173,7 +173,7 @@ def _vitals() -> HeartbeatMessage:
 
 
 def _await_server(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60.0
+    deadline = time.monotonic() + 180.0
     while time.monotonic() < deadline and process.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:

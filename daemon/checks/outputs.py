@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from algorithms.resampling import covering_grid
+from daemon.certainty import coarseness
 from daemon.checks.finding import Finding, fail, ok, warn
 from daemon.checks.images import FirstImages
 from daemon.config import Configuration, as_toml_table
@@ -25,6 +26,7 @@ from daemon.stages.segmenting import cropped
 # emulated run of nanoporous gold (16 slices of 387 × 263 px: 0.15, 0.07 and 21), rounded up.
 _FACE_SHARE: Final = 0.2
 _VOLUME_SHARE: Final = 0.1
+_CERTAINTY_BYTES: Final = 0.3  # per pixel that is kept: 0.23 for six faces of 446 × 792 px, 2026-11-27
 _JOURNAL_BYTES: Final = 30
 _GIB: Final = 2**30
 _MIB: Final = 2**20
@@ -65,14 +67,15 @@ def check_disk(configuration: Configuration, images: FirstImages, slices: int) -
 
 
 def forecast_bytes(configuration: Configuration, frame: Frame, slices: int) -> float:
-    """Bytes of a run of ``slices``: labels of all faces, the volume with its pyramid, the journal."""
+    """Bytes of a run of ``slices``: labels and certainty of all faces, volume and pyramid, the journal."""
     geometry = face_geometry(configuration, frame)
     face = cropped(frame.image, configuration.geometry.roi)
     grid_nm = configuration.volume.grid_nm
     grid = covering_grid(face.shape[0], face.shape[1], geometry.pixels, grid_nm)
     planes = slices * configuration.geometry.target_thickness_nm / grid_nm
     voxels = grid.height * grid.width
-    return _FACE_SHARE * slices * face.size + (_VOLUME_SHARE * planes + _JOURNAL_BYTES) * voxels
+    per_slice = _FACE_SHARE * face.size + _CERTAINTY_BYTES * face.size / coarseness(face.shape) ** 2
+    return per_slice * slices + (_VOLUME_SHARE * planes + _JOURNAL_BYTES) * voxels
 
 
 def check_journal(configuration: Configuration) -> Finding:

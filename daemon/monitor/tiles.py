@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from nicegui import ui
 
+from daemon.monitor.alarms import waiting
 from daemon.monitor.live_chart import LiveChart
 from daemon.monitor.microscope import Microscope
 from daemon.monitor.page import add_style
 from daemon.monitor.palette import DARK, LIGHT
-from daemon.monitor.status import Tone, statuses
+from daemon.monitor.status import statuses
 from daemon.monitor.verdict import SHAPES, Verdict, judge
 
 AGE_S = 1.0  # with which times since something are counted up
@@ -31,6 +32,7 @@ class Tile:
             self._reason = ui.label().classes("reason")
             self._fields = ui.element("div").classes("fields")
             self._chart = LiveChart()
+        self._values: dict[str, tuple[ui.element, ui.label]] = {}
 
     def show(self, *, dark: bool) -> Verdict:
         """Show what the run has come to."""
@@ -44,20 +46,24 @@ class Tile:
         return judgement.verdict
 
     def _show_fields(self) -> None:
+        """Fields that are made once and then only change their words."""
         shown = [status for status in statuses(self._microscope.feed) if status.name in FIELDS]
-        if getattr(self, "_told", None) == shown:
-            return
-        self._told = shown
-        self._fields.clear()
-        with self._fields:
-            for status in shown:
-                with ui.element("div").classes(f"field {status.tone or Tone.PLAIN}"):
-                    ui.label(status.name).classes("key")
-                    ui.label(status.value).classes("value")
+        if [status.name for status in shown] != list(self._values):
+            self._fields.clear()
+            self._values = {status.name: self._field(status.name) for status in shown}
+        for status in shown:
+            field, value = self._values[status.name]
+            value.text = status.value
+            field.classes(replace=f"field {status.tone}")
+
+    def _field(self, name: str) -> tuple[ui.element, ui.label]:
+        with self._fields, ui.element("div") as field:
+            ui.label(name).classes("key")
+            return field, ui.label().classes("value")
 
 
 def tiles_page(microscopes: Sequence[Microscope], settings: Mapping[str, str]) -> None:
-    """The overview of all microscopes; the gravest verdict is in the page's title."""
+    """The overview of all microscopes: the gravest verdict is in the title, a new alarm makes a sound."""
     add_style()
     dark = ui.dark_mode(value=settings.get("slicewatch_theme", "dark") == "dark")
     with ui.element("header").classes("bar all"):
@@ -66,7 +72,13 @@ def tiles_page(microscopes: Sequence[Microscope], settings: Mapping[str, str]) -
     with ui.element("main").classes("tiles"):
         tiles = [Tile(microscope) for microscope in microscopes]
 
+    heard = _alarms(microscopes)
+
     def refresh() -> None:
+        alarms = _alarms(microscopes)
+        if alarms - heard and settings.get("slicewatch_sound", "on") == "on":
+            ui.run_javascript("slicewatch.beep()")
+        heard.update(alarms)
         verdicts = [tile.show(dark=bool(dark.value)) for tile in tiles]
         gravest = next(verdict for verdict in ORDER if verdict in verdicts)
         ui.page_title(f"{SHAPES[gravest]} {gravest} · slicewatch")
@@ -75,3 +87,8 @@ def tiles_page(microscopes: Sequence[Microscope], settings: Mapping[str, str]) -
     for microscope in microscopes:
         microscope.changed.subscribe(refresh)
     ui.timer(AGE_S, refresh)
+
+
+def _alarms(microscopes: Sequence[Microscope]) -> set[tuple[int, str]]:
+    """What nobody has acknowledged at any of them."""
+    return {(one.number, alarm.id) for one in microscopes for alarm in waiting(one)}

@@ -250,7 +250,7 @@ def test_assumptions_and_fallbacks_are_loud(browser: Browser, daemon: FedDaemon,
 
 
 def test_several_microscopes_stand_on_one_page(browser: Browser) -> None:
-    """A tile each with its own verdict; the page's title has the gravest; a click opens one."""
+    """A tile each with its own verdict, the gravest in the title, a sound for an alarm; a click opens one."""
     with fed_daemon() as well, fed_daemon() as ill:
         well.tell_slices(10)
         ill.tell_slices(20)
@@ -262,6 +262,9 @@ def test_several_microscopes_stand_on_one_page(browser: Browser) -> None:
             expect(words).to_have_text(["GOOD", "ACT"], timeout=SOON_MS)
             expect(visit.page).to_have_title(re.compile("^■ ACT"))
             visit.keep("tiles")
+            well.tell_alarm("b")
+            expect(words).to_have_text(["ACT", "ACT"], timeout=SOON_MS)
+            visit.page.wait_for_function("slicewatch.beeps === 1", timeout=SOON_MS)
             visit.page.locator(".tile").nth(1).click()
             visit.field("Slice", "20 of 316, 1 gap")
             visit.page.get_by_role("link", name="slicewatch").click()
