@@ -45,6 +45,14 @@ def peak_rss_mib() -> float:
     return peak / (2**20 if sys.platform == "darwin" else 2**10)
 
 
+def mount_table() -> str:
+    """What is mounted where, as proc(5) has it in ``/proc/self/mountinfo``; empty on other systems."""
+    try:
+        return Path("/proc/self/mountinfo").read_text(errors="surrogateescape")
+    except OSError:
+        return ""
+
+
 def notify(state: str) -> bool:
     """Tell systemd (``READY=1``, ``WATCHDOG=1``, ``STATUS=…``); whether there was anybody to tell.
 
@@ -61,3 +69,16 @@ def notify(state: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def output_is_logged() -> bool:
+    """Whether systemd's journal keeps what this process prints.
+
+    ``$JOURNAL_STREAM`` alone does not tell, since programs on a terminal inherit it: it names the device and
+    inode of the journal's stream (systemd.exec(5)).
+    """
+    try:
+        output = os.fstat(sys.stdout.fileno())
+    except (OSError, ValueError):  # there is no output
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{output.st_dev}:{output.st_ino}"
