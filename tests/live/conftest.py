@@ -46,7 +46,7 @@ class Machine:
     root: Path
     init: int
 
-    def run(self, *command: str, check: bool = True, timeout_s: float = 300.0) -> str:
+    def run(self, *command: str, check: bool = True, timeout_s: float = 600.0) -> str:
         """What a command prints in there, as root."""
         inside = ["nsenter", f"--target={self.init}", "--all", "--root", "--wd"]
         kept = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_CERT_"))}
@@ -67,14 +67,14 @@ class Machine:
         """A property of a unit, like ``MainPID``."""
         return self.run("systemctl", "show", "--value", "-p", what, unit)
 
-    def wait_for(self, unit: str, within_s: float = 120.0, **wanted: str) -> None:
+    def wait_for(self, unit: str, within_s: float = 600.0, **wanted: str) -> None:
         """Until a unit's properties are these."""
         until = time.monotonic() + within_s
         while (found := {what: self.state(unit, what) for what in wanted}) != wanted:
             log = self.journal(unit) if time.monotonic() > until else ""
             assert time.monotonic() < until, f"{found}, not {wanted}\n{log}"
 
-    def wait_for_line(self, unit: str, text: str, within_s: float = 120.0) -> None:
+    def wait_for_line(self, unit: str, text: str, within_s: float = 600.0) -> None:
         """Until the last start of a unit has logged this."""
         since = f"_SYSTEMD_INVOCATION_ID=$(systemctl show --value -p InvocationID {unit})"
         self.run(

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -21,13 +23,24 @@ SLICES = 7
 
 
 @pytest.fixture(scope="module")
-def service(machine: Machine) -> Machine:
+def ports() -> tuple[int, ...]:
+    """Of events, control and dashboard: free ones, since the container shares the host's network."""
+    with ExitStack() as probes:
+        sockets = [probes.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
+        return tuple(int(one.getsockname()[1]) for one in sockets)
+
+
+@pytest.fixture(scope="module")
+def service(machine: Machine, ports: tuple[int, ...]) -> Machine:
     """The daemon's unit, started; that it has started means that it said so."""
     drop_in = machine.root / "etc/systemd/system/slicewatch@.service.d"
     drop_in.mkdir()
     (drop_in / "live.conf").write_text(SHORT_WATCHDOG)
     shutil.copy2(Path(__file__).parent / "prepare.py", machine.root / "src/prepare.py")
-    machine.run("sh", "-c", "cd /opt/slicewatch && .venv/bin/python /src/prepare.py", timeout_s=300.0)
+    preparing = f"cd /opt/slicewatch && .venv/bin/python /src/prepare.py {ports[0]} {ports[1]}"
+    machine.run("sh", "-c", preparing, timeout_s=900.0)
+    where = f"--connect tcp://127.0.0.1:{ports[1]} --events tcp://127.0.0.1:{ports[0]} --port {ports[2]}"
+    (machine.root / "etc/slicewatch/gold.monitor").write_text(f"MONITOR_OPTIONS={where}\n")
     machine.run("chgrp", "slicewatch", "/etc/slicewatch/gold.toml")
     machine.run("systemctl", "daemon-reload")
     machine.run("systemctl", "start", DAEMON)
@@ -37,13 +50,14 @@ def service(machine: Machine) -> Machine:
 def wait_for_slices(machine: Machine) -> None:
     """Until all that was acquired is measured."""
     waiting = f"until [ $(wc -l < /var/lib/slicewatch/gold/slices.csv) = {SLICES + 1} ]; do sleep 0.5; done"
-    machine.run("sh", "-c", waiting, timeout_s=240.0)
+    machine.run("sh", "-c", waiting, timeout_s=900.0)
 
 
-def test_started_means_ready(service: Machine) -> None:
+def test_started_means_ready(service: Machine, ports: tuple[int, ...]) -> None:
     """``systemctl start`` returns when the sockets are open; every slice is then measured in the sandbox."""
     assert service.state(DAEMON, "StatusText") == "watching /srv/acquisition"
-    assert json.loads(service.run(PROGRAM, "status", "--json"))["state"] in ("starting", "waiting", "working")
+    told = json.loads(service.run(PROGRAM, "status", "--connect", f"tcp://127.0.0.1:{ports[1]}", "--json"))
+    assert told["state"] in ("starting", "waiting", "working")
     wait_for_slices(service)
 
 
@@ -74,14 +88,16 @@ def test_a_waiting_run_is_left_alone(service: Machine) -> None:
     assert service.state(DAEMON, "NRestarts") == "0"
 
 
-def test_dashboard_and_outside_watchdog_work_in_their_sandboxes(service: Machine) -> None:
+def test_dashboard_and_outside_watchdog_work_in_their_sandboxes(
+    service: Machine, ports: tuple[int, ...]
+) -> None:
     """The page is served, the journal does not hold the link to log in by, and the daemon is found well."""
     page = "slicewatch-monitor@gold.service"
     service.run("systemctl", "start", page)
-    ask = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8050/', timeout=30).status)"
+    ask = f"import urllib.request as u; print(u.urlopen('http://127.0.0.1:{ports[2]}/', timeout=30).status)"
     asking = f'until python3 -c "{ask}" 2>/dev/null; do sleep 1; done'
-    assert service.run("sh", "-c", asking, timeout_s=120.0) == "200"
-    assert "dashboard: http://127.0.0.1:8050" in service.journal(page)
+    assert service.run("sh", "-c", asking, timeout_s=600.0) == "200"
+    assert f"dashboard: http://127.0.0.1:{ports[2]}" in service.journal(page)
     assert "link=" not in service.journal(page)
     service.run("systemctl", "start", "slicewatch-watchdog@gold.service")
     assert '"verdict": "well"' in service.journal("slicewatch-watchdog@gold.service")
