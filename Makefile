@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := 0.13.8
+LIVE_ROOT := /var/tmp/slicewatch-live
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install-service install-units test test-fast fuzz lint format lock bench bench-quick docs clean
+.PHONY: help demo install-service install-units live-service test test-fast fuzz lint format lock bench bench-quick docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -35,6 +36,9 @@ test: $(VENV)/.tests ## install everything, then run all tests
 
 test-fast: $(VENV)/.tests ## the tests that take milliseconds
 	$(BIN)/pytest -n 2 -m "not slow and not browser" tests/unit tests/property
+
+live-service: $(VENV)/.tests ## the units under a systemd that really runs, in a container (as root; needs debootstrap, systemd-nspawn)
+	SLICEWATCH_LIVE_ROOT=$(LIVE_ROOT) $(BIN)/pytest tests/live
 
 fuzz: $(VENV)/.tests ## a million damaged requests and events for the parsers
 	SLICEWATCH_FUZZ_INPUTS=1000000 $(BIN)/pytest tests/fuzz

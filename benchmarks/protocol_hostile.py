@@ -32,6 +32,9 @@ from daemon.publish import Publisher
 
 GROUP = 4
 ROUNDS = 5  # of everything hostile in an attacked slice; each connects three times
+REST_S = (
+    0.05  # before each slice, as a daemon waits for images: who has slept is served first on a busy machine
+)
 PERIOD_S = 0.02  # of the rounds, so that they fill the slice
 _EDGE = 640
 _GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00NULL" + bytes(16 + 1 + 31)  # ZMTP 3.0, no encryption
@@ -50,9 +53,10 @@ def hostile_figures(*, slices: int) -> dict[str, float]:
         closing(ControlServer(endpoint=anywhere, publisher=publisher, inbox=Inbox())) as control,
     ):
         with closing(_Peers(publisher.endpoint, control.endpoint)) as peers:
-            seconds, memory_mib = _slices(publisher, peers, slices)
+            seconds, cpu_s, memory_mib = _slices(publisher, peers, slices)
         return {
             "hostile_slice_ratio": _ratio(seconds),
+            "hostile_slice_cpu_ratio": _ratio(cpu_s),
             "hostile_memory_growth_mib": memory_mib[-1] - memory_mib[len(memory_mib) // 3],
             "hostile_connects": float(peers.connects),
             "hostile_frames_refused": float(control.garbage),
@@ -91,18 +95,20 @@ class _Peers:
         return int(line)
 
 
-def _slices(publisher: Publisher, peers: _Peers, count: int) -> tuple[list[float], list[float]]:
-    """Seconds of each slice, groups of quiet and of attacked ones in turn; and the memory after it, MiB."""
-    seconds, memory_mib = list[float](), list[float]()
+def _slices(publisher: Publisher, peers: _Peers, count: int) -> tuple[list[float], list[float], list[float]]:
+    """Of each slice, quiet and attacked groups in turn: s, s of CPU of its own thread, MiB after it."""
+    seconds, cpu_s, memory_mib = list[float](), list[float](), list[float]()
     _slice(publisher, 0)
     for index in range(2 * count):
+        time.sleep(REST_S)
         peers.begin(attack=bool((index // GROUP) % 2))
-        began = time.perf_counter()
+        began, cpu_began_s = time.perf_counter(), time.thread_time()
         _slice(publisher, index + 1)
         seconds.append(time.perf_counter() - began)
+        cpu_s.append(time.thread_time() - cpu_began_s)
         peers.rest()
         memory_mib.append(psutil.Process().memory_info().rss / 2**20)
-    return seconds, memory_mib
+    return seconds, cpu_s, memory_mib
 
 
 def _ratio(seconds: Sequence[float]) -> float:

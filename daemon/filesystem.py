@@ -7,7 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-_MOUNTS: Final = Path("/proc/self/mountinfo")
+from daemon.operating_system import mount_table
+
 _NETWORK_TYPES: Final = frozenset(
     {
         *("9p", "afs", "beegfs", "ceph", "cifs", "coda", "drvfs", "fuse", "gfs2", "glusterfs", "gpfs"),
@@ -24,16 +25,11 @@ class Locality(StrEnum):
 
 
 def locality(folder: Path, mounts: str | None = None) -> Locality:
-    """Where ``folder`` lies; ``mounts`` is the text of ``/proc/self/mountinfo`` (proc(5)).
+    """Where ``folder`` lies; ``mounts`` is text like ``mount_table``'s.
 
     Where there is no such table (other systems), everything counts as local: scanning finds what events miss.
     """
-    if mounts is None:
-        try:
-            mounts = _MOUNTS.read_text(errors="surrogateescape")
-        except OSError:
-            return Locality.LOCAL
-    kind = _type_at(os.path.realpath(folder), mounts)
+    kind = _type_at(os.path.realpath(folder), mount_table() if mounts is None else mounts)
     base = kind.split(".")[0]
     return Locality.NETWORK if kind in _NETWORK_TYPES or base in _NETWORK_TYPES else Locality.LOCAL
 

@@ -53,11 +53,19 @@ def share_one_heap() -> None:
     """Let all threads allocate from one heap, where the C library is glibc; call it before there are many.
 
     glibc gives each thread a heap of its own, and what one thread frees in the heap of another is not given
-    back: a daemon of some twenty threads grew by 150 MiB per 1000 slices, all of it free memory
-    (2026-11-27, ``python -m benchmarks soak``).
+    back: a daemon of some twenty threads grew by 180 MiB per 1000 slices, most of it free memory, and by 19
+    with one heap and tables that grow (``python -m benchmarks soak``, 2 cores, 2026-11-27).
     """
     if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
         mallopt(_M_ARENA_MAX, 1)
+
+
+def mount_table() -> str:
+    """What is mounted where, as proc(5) has it in ``/proc/self/mountinfo``; empty on other systems."""
+    try:
+        return Path("/proc/self/mountinfo").read_text(errors="surrogateescape")
+    except OSError:
+        return ""
 
 
 def notify(state: str) -> bool:
@@ -76,3 +84,16 @@ def notify(state: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def output_is_logged() -> bool:
+    """Whether systemd's journal keeps what this process prints.
+
+    ``$JOURNAL_STREAM`` alone does not tell, since programs on a terminal inherit it: it names the device and
+    inode of the journal's stream (systemd.exec(5)).
+    """
+    try:
+        output = os.fstat(sys.stdout.fileno())
+    except (OSError, ValueError):  # there is no output
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{output.st_dev}:{output.st_ino}"

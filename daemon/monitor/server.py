@@ -25,6 +25,7 @@ from daemon.monitor.microscope import Microscope
 from daemon.monitor.page import Page
 from daemon.monitor.resources import serve_resources
 from daemon.monitor.tiles import tiles_page
+from daemon.operating_system import output_is_logged
 from daemon.passwords import PasswordHash
 
 REPLAYED_MESSAGES = 20  # a browser that missed more reloads; a history of charts would fill the memory
@@ -144,10 +145,10 @@ def _port_below(endpoint: str) -> str:
 
 
 def _say_where(guard: Guard, host: str, port: int, tls: Tls | None) -> None:
-    """On the terminal, for the one who sits there: a log is read by others too."""
+    """On the terminal, for the one who sits there; the link to log in by is no text for a log."""
     scheme = "https" if tls else "http"
     address = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
-    link = address if guard.asks_for_password else guard.link(address)
+    link = address if guard.asks_for_password or output_is_logged() else guard.link(address)
     print(f"dashboard: {link}", flush=True)  # noqa: T201 - the result of the command
     if guard.asks_for_password and not tls and not is_loopback(host):
         _log.warning("monitor.plain_http", host=host, remedy="Give --certificate.")

@@ -52,6 +52,15 @@ class Dashboard:
         return self.ask("GET", path, **upgrade, Sec_WebSocket_Key=key, **headers).status
 
 
+def monitor(*options: str, output: int = subprocess.PIPE, **environment: str) -> subprocess.Popen[str]:
+    """A monitor of no daemon."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    command = [sys.executable, "-m", "daemon", "monitor", *options, "--connect", "tcp://127.0.0.1:1"]
+    command += ["--events", "tcp://127.0.0.1:2"]
+    clean |= {"PYTHONWARNINGS": "ignore", **environment}
+    return subprocess.Popen(command, env=clean, stdout=output, text=True)
+
+
 @pytest.fixture(scope="module")
 def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     """A monitor with a password; there is no daemon, and none is needed."""
@@ -60,20 +69,7 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    arguments = [
-        "monitor",
-        "--port",
-        str(port),
-        "--password",
-        str(password),
-        "--connect",
-        "tcp://127.0.0.1:1",
-    ]
-    environment = {n: v for n, v in os.environ.items() if not n.startswith("PYTEST")} | {
-        "PYTHONWARNINGS": "ignore"
-    }
-    command = [sys.executable, "-m", "daemon", *arguments, "--events", "tcp://127.0.0.1:2"]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+    process = monitor("--port", str(port), "--password", str(password))
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == f"dashboard: http://127.0.0.1:{port}\n"
@@ -140,3 +136,25 @@ def test_guessing_is_slowed_down(dashboard: Dashboard) -> None:
         assert dashboard.log_in("wrong password").status == 401
     statuses = [dashboard.log_in("wrong password").status for _ in range(10)]
     assert 429 in statuses
+
+
+@pytest.mark.parametrize("journal", [True, False])
+def test_the_link_to_log_in_by_is_not_written_into_the_journal(journal: bool) -> None:
+    """On a terminal it is printed; where systemd keeps the output, only the address is."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    ours, its = os.pipe()
+    stream = os.fstat(its)
+    process = monitor(
+        "--port", str(port), output=its, JOURNAL_STREAM=f"{stream.st_dev}:{stream.st_ino + (not journal)}"
+    )
+    os.close(its)
+    try:
+        with os.fdopen(ours) as output:
+            told = output.readline()
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+    assert told.startswith(f"dashboard: http://127.0.0.1:{port}")
+    assert ("link=" in told) is not journal

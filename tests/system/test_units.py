@@ -83,3 +83,12 @@ def test_a_service_runs_a_command_that_exists(name):
     assert program == "/opt/slicewatch/.venv/bin/slicewatch"
     assert command in {one.name or one.callback.__name__ for one in app.registered_commands}
     assert service["User"].startswith("slicewatch")
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_zeromq_may_do_what_it_aborts_without(name):
+    """It sets its threads' policy, and looks among the interfaces to bind; seen under a systemd that runs."""
+    service = unit(f"{name}.service")["Service"]
+    assert "sched_setscheduler" in service["SystemCallFilter"].split()
+    if name == "slicewatch@":
+        assert "AF_NETLINK" in service["RestrictAddressFamilies"].split()

@@ -19,21 +19,63 @@ from daemon.vitals import Vitals
 ROOT = Path(__file__).parents[2]
 POSIX_ONLY = {"fcntl", "pwd", "grp", "resource", "termios", "pty", "tty", "syslog", "posix", "crypt"}
 POSIX_NAMES = {"fork", "geteuid", "getuid", "chown", "AF_UNIX", "SIGKILL", "SIGHUP", "SIGUSR1", "SIGUSR2",
-               "SIGALRM", "alarm", "setitimer", "pthread_kill", "mkfifo", "killpg", "getpgid", "setsid",
-               "sched_getaffinity"}  # fmt: skip
+               "SIGALRM", "SIGSTOP", "SIGCONT", "alarm", "setitimer", "pthread_kill", "mkfifo", "killpg",
+               "getpgid", "setsid", "sched_getaffinity", "statvfs", "fchmod", "fchown", "lchown", "getgid",
+               "getegid", "getgroups", "setuid", "setgid", "nice", "uname", "getloadavg", "wait", "WNOHANG",
+               "O_NOFOLLOW", "O_DIRECTORY", "O_CLOEXEC", "posix_fadvise", "fdatasync", "sync"}  # fmt: skip
+POSIX_KEYWORDS = {
+    "preexec_fn",
+    "start_new_session",
+    "process_group",
+    "pass_fds",
+    "dir_fd",
+    "add_signal_handler",
+}
+POSIX_FOLDERS = ("/proc", "/dev", "/sys", "/run", "/var", "/etc")
 
 
 def uses(tree: ast.AST) -> set[str]:
-    """What a module has of POSIX alone: imports, and names of os, signal and socket."""
-    found: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found |= {alias.name.partition(".")[0] for alias in node.names} & POSIX_ONLY
-        elif isinstance(node, ast.ImportFrom):
-            found |= {(node.module or "").partition(".")[0]} & POSIX_ONLY
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            found |= {node.attr} & POSIX_NAMES if node.value.id in ("os", "signal", "socket") else set()
-    return found
+    """What a module has of POSIX alone: imports, names of os, signal and socket, arguments, folders."""
+    return set[str]().union(*map(of_posix, ast.walk(tree)))
+
+
+def of_posix(node: ast.AST) -> set[str]:
+    """What one node has of it."""
+    match node:
+        case ast.Import():
+            return {alias.name.partition(".")[0] for alias in node.names} & POSIX_ONLY
+        case ast.ImportFrom():
+            names = (
+                {alias.name for alias in node.names} if node.module in ("os", "signal", "socket") else set()
+            )
+            return ({(node.module or "").partition(".")[0]} & POSIX_ONLY) | (names & POSIX_NAMES)
+        case ast.Attribute(value=ast.Name(id="os" | "signal" | "socket")):
+            return {node.attr} & POSIX_NAMES
+        case ast.keyword():
+            return {node.arg or ""} & POSIX_KEYWORDS
+        case ast.Constant(value=str(text)) if " " not in text:
+            return {text for folder in POSIX_FOLDERS if text == folder or text.startswith(f"{folder}/")}
+        case _:
+            return set()
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("import fcntl", {"fcntl"}),
+        ("from resource import getrusage", {"resource"}),
+        ("os.kill(1, signal.SIGKILL)", {"SIGKILL"}),
+        ("from signal import SIGKILL", {"SIGKILL"}),
+        ("os.statvfs('.')", {"statvfs"}),
+        ("subprocess.Popen(command, preexec_fn=limit)", {"preexec_fn"}),
+        ("open('/proc/self/status')", {"/proc/self/status"}),
+        ("os.kill(1, signal.SIGTERM)", set()),
+        ("route('/process')", set()),
+    ],
+)
+def test_posix_only_code_is_recognised(line: str, found: set[str]):
+    """What the next test looks for, one case each."""
+    assert uses(ast.parse(line)) == found
 
 
 def test_posix_only_code_is_in_one_module():
