@@ -72,12 +72,12 @@ def other_project(outcome: OtherProject) -> Alarm:
 
 
 def displaced(placed: PlacedSlice, count: int, limit_nm: float, grid_nm: float) -> Alarm:
-    """Slices that are not shown where they lie, because their places in the volume were taken."""
+    """Slices that are not shown where they lie: places in the volume were taken, or are too far apart."""
     return Alarm(
         "slice displaced",
         placed.index,
-        f"slice {placed.index} lies {placed.displacement_nm:+.1f} nm from its depth in the volume, for its "
-        f"place was taken; {count} slice{'s are' if count > 1 else ' is'} off by more than {limit_nm:g} nm",
+        f"slice {placed.index} is shown {placed.displacement_nm:+.1f} nm from its depth, for no nearer plane "
+        f"was free; {count} slice{'s are' if count > 1 else ' is'} off by more than {limit_nm:g} nm",
         measurement=abs(placed.displacement_nm),
         limit=limit_nm,
         remedy=f"Depth and thickness in slices.csv are right. If more follow, {grid_nm:g} nm voxels are too "

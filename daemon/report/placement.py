@@ -26,7 +26,7 @@ def placement_cautions(contents: Contents) -> list[str]:
         return []
     return [
         f"{displaced} of {len(contents.kept)} slices stand more than {limit_nm:g} nm from their depth in the "
-        f"volume, for their places were taken: voxels of {contents.grid_nm:g} nm are too coarse for them."
+        f"volume, for no nearer plane was free: voxels of {contents.grid_nm:g} nm are too coarse for them."
     ]
 
 

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from algorithms.bitplanes import pack
+from algorithms.blocks import count_per_block, patch_grid
 from algorithms.patches import PatchFigures, patch_figures
 from algorithms.volume_figures import figures
 from algorithms.volume_metrics import (
@@ -113,3 +115,11 @@ def test_patches_that_do_not_fit_are_refused(patch_px: int, remedy: str) -> None
     """The message says which sizes do."""
     with pytest.raises(ValueError, match=remedy):
         start_patch_metrics(200, 300, patch_px=patch_px)
+
+
+@pytest.mark.parametrize("side_px", [64, 1088, 2112], ids=str)
+def test_blocks_of_any_height_are_counted_whole(side_px: int) -> None:
+    """Solid everywhere: no sum of rows overflows, however tall the patch."""
+    grid = patch_grid(side_px, side_px, side_px)
+    solid = pack(np.ones((side_px, side_px), dtype=np.bool_))
+    np.testing.assert_array_equal(count_per_block(grid, solid), [[side_px**2]])
