@@ -34,7 +34,8 @@ def write_ending(
         The disk is full or gone.
     """
     outputs = station.outputs
-    write_tables(outputs, station.journal, station.configuration.channel_names)
+    told = station.configuration
+    write_tables(outputs, station.journal, told.channel_names, told.drift.outlier_z)
     if examples:
         write_examples(outputs, examples)
     write_summary(outputs.summary, _summary(station, reason, counts, seconds))
@@ -58,6 +59,6 @@ def _summary(station: Station, reason: FinishReason, counts: Counts, seconds: fl
         last_metrics=rows[-1] if rows else {},
         seconds=seconds,
         output=str(station.outputs.folder),
-        thickness=thickness_figures(slice_rows(journal)),
+        thickness=thickness_figures(slice_rows(journal), station.configuration.drift.outlier_z),
         provenance=provenance(journal.run_id, station.segmenter, station.filling),
     )

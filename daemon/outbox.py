@@ -55,6 +55,7 @@ class Outbox:
             for name, state in (states or {}).items():
                 journal.save_checkpoint(name, state)
         if any(record.kind == "slice" for record in records):
-            write_tables(self._station.outputs, journal, self._station.configuration.channel_names)
+            told = self._station.configuration
+            write_tables(self._station.outputs, journal, told.channel_names, told.drift.outlier_z)
         for message in pending:
             self._station.publisher.publish(message)

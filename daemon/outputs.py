@@ -17,6 +17,7 @@ from daemon.journal import Journal
 from daemon.parquet import parquet_table
 from daemon.records import ligament_rows, metric_rows, slice_rows
 from daemon.tables import slice_columns, write_ligaments, write_metrics, write_slices
+from daemon.thickness_figures import scored
 from daemon.volume_store import replace_file
 
 
@@ -139,15 +140,17 @@ def open_faces(outputs: Outputs, shape_yx: tuple[int, int]) -> GrowingArray:
     return open_growing_array(outputs.faces, shape_yx)
 
 
-def write_tables(outputs: Outputs, journal: Journal, channels: tuple[str, ...]) -> None:
+def write_tables(outputs: Outputs, journal: Journal, channels: tuple[str, ...], outlier_z: float) -> None:
     """Project the journal onto ``slices.csv`` and ``slices.parquet``, ``metrics.csv`` and ``ligaments.csv``.
+
+    Thicknesses beyond ``outlier_z`` standard deviations are marked as outliers.
 
     Raises
     ------
     StoreError
         The disk is full or read-only.
     """
-    rows = slice_rows(journal)
+    rows = scored(slice_rows(journal), outlier_z)
     write_slices(outputs.slices, rows, channels)
     replace_file(outputs.slices_parquet, parquet_table(slice_columns(channels), rows))
     write_metrics(outputs.metrics, metric_rows(journal))

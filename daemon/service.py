@@ -214,7 +214,7 @@ def _finished_before(
     reason: FinishReason, outputs: Outputs, journal: Journal, configuration: Configuration
 ) -> int:
     """A run that is over is not begun again: its tables and report are written anew from the journal."""
-    write_tables(outputs, journal, configuration.channel_names)
+    write_tables(outputs, journal, configuration.channel_names, configuration.drift.outlier_z)
     _write_report(outputs)
     _log.info("run.was_finished", reason=str(reason), output=str(outputs.folder))
     return EXIT_CODES[reason]
