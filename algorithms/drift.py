@@ -133,17 +133,23 @@ def _check(
         raise ValueError(f"drift baseline is {baseline}: give mean and σ in nm, 0 < σ < mean")
 
 
-def step(state: DriftState, thickness_nm: float, sigma_nm: float = 0.0) -> tuple[DriftState, DriftVerdict]:
-    """Take one slice's thickness ± its standard error (NaN: the ruler could not be read)."""
+def step(
+    state: DriftState, thickness_nm: float, sigma_nm: float = 0.0, mean_of_slices: int = 1
+) -> tuple[DriftState, DriftVerdict]:
+    """Take one slice's thickness ± its standard error (NaN: the ruler could not be read).
+
+    After lost slices it is the mean of ``mean_of_slices``. That is weighed as what it is, but teaches no
+    warm-up, and a limit that it keeps may have been broken by one of them.
+    """
     if not np.isfinite(thickness_nm):
         return _unreadable(state)
     state = replace(state, unreadable=0)
     if not state.warm:
-        wild = _outside(state, thickness_nm)
-        after = state if wild else learn(state, float(np.cbrt(thickness_nm)))
+        strange = _outside(state, thickness_nm) or mean_of_slices > 1
+        after = state if strange else learn(state, float(np.cbrt(thickness_nm)))
         return after, _verdict(after, thickness_nm, sigma_nm, warming=True)
     judge = judge_given if np.isfinite(state.given_mean_nm) else judge_learned
-    after = judge(state, thickness_nm, sigma_nm)
+    after = judge(state, thickness_nm, sigma_nm, mean_of_slices)
     return after, _verdict(after, thickness_nm, sigma_nm, warming=False)
 
 

@@ -109,12 +109,15 @@ def cube_moments(mean: float, variance: float) -> tuple[float, float]:
     return m**3 + 3.0 * m * v, float(np.sqrt(9.0 * m**4 * v + 36.0 * m**2 * v**2 + 15.0 * v**3))
 
 
-def judge_given(state: DriftState, thickness_nm: float, sigma_nm: float) -> DriftState:
+def judge_given(
+    state: DriftState, thickness_nm: float, sigma_nm: float, mean_of_slices: int = 1
+) -> DriftState:
     """Feed the charts with a slice, against a baseline that is known.
 
     An uncertain measurement speaks with a lower voice: its score shrinks by milling's share in its scatter.
+    The mean of k slices scatters √k times less: scored so, it is one more standard normal score.
     """
-    mean, sigma = state.given_mean_nm, state.given_sigma_nm
+    mean, sigma = state.given_mean_nm, state.given_sigma_nm / float(np.sqrt(mean_of_slices))
     score = gamma_score(thickness_nm, mean, sigma) * sigma / float(np.hypot(sigma, sigma_nm))
     rules, at = state.rules, np.array([score])
     up = float(shift_evidence(at, rules.shape, rules.shift_sigma)[0])
@@ -126,17 +129,22 @@ def judge_given(state: DriftState, thickness_nm: float, sigma_nm: float) -> Drif
     )
 
 
-def judge_learned(state: DriftState, thickness_nm: float, sigma_nm: float) -> DriftState:
+def judge_learned(
+    state: DriftState, thickness_nm: float, sigma_nm: float, mean_of_slices: int = 1
+) -> DriftState:
     """Feed the charts with a slice, against the slices before it, and learn it.
 
-    A wild slice is learned as one at the score limit: otherwise it alone would be evidence of a change.
+    A wild slice is learned as one at the score limit: otherwise it alone would be evidence of a change. The
+    mean of k slices scatters √k times less; it is learned as the one slice that would be as unusual.
     """
-    sigma = baseline_nm(state)[1]
-    deviation = float(np.sqrt(state.squares / (state.count - 1) * (1.0 + 1.0 / state.count)))
-    voice = sigma / float(np.hypot(sigma, sigma_nm))
-    student = (float(np.cbrt(thickness_nm)) - state.mean) / deviation * voice
+    k, variance = mean_of_slices, state.squares / (state.count - 1)
+    mean, sigma = baseline_nm(state)
+    deviation = float(np.sqrt(variance * (1.0 / k + 1.0 / state.count)))
+    voice = sigma / float(np.hypot(sigma, sigma_nm * np.sqrt(k)))
+    student = (_root(thickness_nm, mean, sigma, k) - state.mean) / deviation * voice
     score = float(np.clip(ndtri(stdtr(state.count - 1, student)), -SCORE_LIMIT, SCORE_LIMIT))
-    root = state.mean + float(np.clip(student, -SCORE_LIMIT, SCORE_LIMIT)) * deviation
+    single = float(np.sqrt(variance * (1.0 + 1.0 / state.count)))
+    root = state.mean + float(np.clip(student, -SCORE_LIMIT, SCORE_LIMIT)) * single
     after = replace(learn(_pair(state, score), root), recent=np.append(state.recent, root)[-WINDOW:])
     up, down = after.rules.root_shifts
     return replace(
@@ -144,6 +152,15 @@ def judge_learned(state: DriftState, thickness_nm: float, sigma_nm: float) -> Dr
         thicker=_changed(after, state.thicker, up, after.rules.thicker_threshold),
         thinner=_changed(after, state.thinner, down, after.rules.thinner_threshold),
     )
+
+
+def _root(thickness_nm: float, mean_nm: float, sigma_nm: float, slices: int) -> float:
+    """Cube root of a thickness; of a mean, brought to the mean of the cube roots of single slices.
+
+    The cube root of a gamma variable of shape a has the mean ``∛a·(1 - 1/9a)`` (Wilson & Hilferty).
+    """
+    inverse = (sigma_nm / mean_nm) ** 2 / 9.0
+    return float(np.cbrt(thickness_nm)) * (1.0 - inverse) / (1.0 - inverse / slices)
 
 
 def learn(state: DriftState, root: float) -> DriftState:

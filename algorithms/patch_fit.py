@@ -24,6 +24,7 @@ from algorithms.residual_noise import (
     CURTAIN_PX,
     LOCAL_PX,
     SCAN_LINE_PX,
+    beside_damage,
     intensity_variance,
     local_mean,
     local_trust,
@@ -229,6 +230,7 @@ def _reweighted(patches: Patches, trial: Floats, trust: Floats, uncertainty_px: 
     amplified = float(np.hypot(1.0, LOCAL_PX / patches.smoothing_px))
     contrast = amplified * float(linear.model.std() / deviation.mean())
     trust = local_trust(local, tolerance, contrast, patches.valid)
+    trust = trust * (1.0 - beside_damage(trust, patches.valid, patches.smoothing_px))
     weights = _weigh(linear, trust, patches.smoothing_px)
     return Fit(trial, linear, weights, _sensitivity(patches, linear, weights, float(trial[2])))
 

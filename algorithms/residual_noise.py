@@ -17,6 +17,10 @@ FULL_TRUST = 2.5
 NO_TRUST = 6.0
 """Local residuals up to the first many standard deviations count in full, beyond the second not at all."""
 EXCUSED_CONTRAST = 0.06
+DAMAGE_PX = 9
+"""Width from which an untrusted region is damage: an edge of another sharpness misfits over less."""
+DAMAGE_REACH = 2.0
+"""Standard deviations of the smoothing that a damaged region's border is seen in what lies beside it."""
 STRIPE_CAUTION = 10.0
 """Factor on the stripes' covariance: a shift that is locked to stripes hides them from the residual."""
 CURTAIN_PX, SCAN_LINE_PX = 1e6, 16.0
@@ -81,6 +85,18 @@ def local_trust(local: Floats, tolerance: Floats, contrast: float, valid: Floats
     spread = float(np.median(np.abs(local[valid > 0]))) / 0.67449
     excused = max(1.0, min(spread, EXCUSED_CONTRAST * contrast))
     return redescending(local / np.hypot(excused, tolerance)) * valid
+
+
+def beside_damage(trust: Floats, valid: Floats, smoothing_px: float) -> Floats:
+    """(h, w) 1 beside regions that are not trusted, as far as smoothing has carried their brightness, else 0.
+
+    There the residual is too small to be noticed and all of one sign: it would pull the shift. Regions are at
+    least `DAMAGE_PX` wide; thinner misfits, of edges softer than the reference's, stay what they are.
+    """
+    width = 2 * int(DAMAGE_PX / 2) + 1
+    distrusted = (trust < 0.5) & (valid > 0)
+    regions = ndimage.maximum_filter(ndimage.minimum_filter(distrusted, width), width)
+    return ndimage.maximum_filter(regions, 2 * round(DAMAGE_REACH * smoothing_px) + 1).astype(float)
 
 
 def profile_noise(variance: float, smoothing_px: float, size: int) -> Floats:

@@ -30,6 +30,7 @@ from algorithms.ruler_slice import (
     solve_slice,
     stack_positions,
 )
+from algorithms.ruler_solution import determines_depth
 from algorithms.ruler_state import (
     RulerState,
     centre_px,
@@ -39,6 +40,7 @@ from algorithms.ruler_state import (
     known_zeros,
     learn_known,
     learn_new,
+    learned_marks,
     slopes_px,
     start_ruler,
 )
@@ -52,6 +54,7 @@ __all__ = [
     "expected_depth_nm",
     "read_depth",
     "read_depth_profile",
+    "seen_zeros",
     "start_ruler",
 ]
 
@@ -60,6 +63,7 @@ Array: TypeAlias = NDArray[np.float64]
 _PATIENCE = 10.0  # degrees of freedom before earlier residuals are believed to tell of larger errors
 _KEPT = 0.97  # of what earlier residuals taught, from slice to slice
 _DEEPEST_STEP = 3.0  # a slice may be this many times thicker than the target
+_RISE_SIGMA = 5.0  # standard errors of a thickness by which noise alone makes it negative
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,13 +170,21 @@ def _predict(state: RulerState, channel: str, shift_x_px: float, expected_nm: fl
     slope = slopes_px(state)
     target, first = state.target_thickness_nm, state.slices == 0
     mills = max(state.missed + 1.0, (expected_nm - state.depth_nm) / target)
+    shallower_nm = 0.0 if first else (mills + 1.0) * target
+    deeper_nm = 0.0 if first else (_DEEPEST_STEP - 1.0) * mills * target + target
+    # A depth carried over n slices of 3 nm scatter is good to 3·√n nm: which marks are there is clearer than
+    # which depths have to be searched.
+    doubt_nm = 0.0 if first else target * (1.0 + mills**0.5)
+    likely_nm = expected_nm - doubt_nm, expected_nm + doubt_nm
     return Prediction(
         centre_px=zero + slope * expected_nm - shift_x_px,
         slope=slope,
         width_px=np.array([mark.width_nm / state.pixel_size_nm for mark in state.marks]),
         search_px=state.search_px,
-        shallower_nm=0.0 if first else (mills + 1.0) * target,
-        deeper_nm=0.0 if first else (_DEEPEST_STEP - 1.0) * mills * target + target,
+        shallower_nm=shallower_nm,
+        deeper_nm=deeper_nm,
+        present=np.array([mark.is_there(*likely_nm) for mark in state.marks]),
+        known=learned_marks(state, channel),
     )
 
 
@@ -186,18 +198,43 @@ def _solve(state: RulerState, images: tuple[ImageMarks, ...]) -> DepthReading:
         for fit in image.marks
         if fit.note
     )
-    zeros = _first_zeros(state, known) if first else known_zeros(state, known)
+    zeros = seen_zeros(known, slopes_px(state), 0.0) if first else known_zeros(state, known)
     inflation = (state.chi2_sum + _PATIENCE) / (state.dof_sum + _PATIENCE)
     positions = stack_positions(known, curtain_likeness(state, known))
     solved = solve_slice(known, positions, slopes_px(state), centre_px(state), zeros, max(inflation, 1.0))
     if solved is None:
         return _unreadable(images, (*notes, "no known image shows marks that tell depth from shift"))
-    return _reading(solved, known, images, (*notes, *solved.notes), first=first)
+    if not first and not _rests_on_learned(state, known, solved):
+        return _unreadable(images, (*notes, "only marks that were not seen beside earlier ones are left"))
+    reading = _reading(solved, known, images, (*notes, *solved.notes), first=first)
+    rise_nm = state.depth_nm - reading.depth_nm
+    if not first and rise_nm > _RISE_SIGMA * 2.0**0.5 * reading.sigma_nm:
+        # Nothing puts milled material back: some other edge was taken for a mark.
+        return _unreadable(
+            images, (*notes, f"the marks would put the face {rise_nm:.1f} nm back: not believed")
+        )
+    return reading
 
 
-def _first_zeros(state: RulerState, images: tuple[ImageMarks, ...]) -> Zeros:
-    """Zeros that make the first slice's depth 0 exactly: the marks are where they are seen."""
-    seen = [fit.x_px + image.shift[1] if fit.usable else 0.0 for image in images for fit in image.marks]
+def _rests_on_learned(state: RulerState, known: tuple[ImageMarks, ...], solved: SliceSolution) -> bool:
+    """Whether the marks whose zeros are learned determine the depth by themselves."""
+    slope, found = slopes_px(state), solved.positions
+    learned = np.array(
+        [
+            learned_marks(state, known[image].channel)[mark]
+            for image, mark in zip(found.image, found.mark, strict=True)
+        ]
+    )
+    return determines_depth(found.image[learned], slope[found.mark[learned]])
+
+
+def seen_zeros(images: tuple[ImageMarks, ...], slope_px: Array, depth_nm: float) -> Zeros:
+    """Zeros that put this slice at ``depth_nm`` exactly: where its marks, ``slope_px`` (m,), are seen."""
+    seen = [
+        fit.x_px + image.shift[1] - slope_px[fit.mark] * depth_nm if fit.usable else 0.0
+        for image in images
+        for fit in image.marks
+    ]
     size = len(seen)
     return Zeros(np.array(seen), np.zeros((size, size)), np.zeros(len(images)), np.full(len(images), 1e-9))
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.bar_profile import BarFit, Profile, column_profile, fit_bar
-from algorithms.ruler_search import match_score, search_marks
+from algorithms.ruler_search import match_score, nearest_match, search_marks
 from algorithms.stripe_noise import EVIDENCE_SHAPE, most_likely, stripe_covariance, stripe_evidence
 
 Array: TypeAlias = NDArray[np.float64]
@@ -32,7 +32,8 @@ _START_BLUR_PX = 1.5
 class RulerMark:
     """A vertical bar on the face: centre x and top y in px of the first slice, size in px and nm.
 
-    An inclined mark moves by ``direction · tan(angle)`` nm along x per nm of depth.
+    An inclined mark moves by ``direction · tan(angle)`` nm along x per nm of depth. A mark that hands over to
+    others is there only from depth ``begins_nm``, where its centre is ``x_px``, to ``ends_nm``.
     """
 
     kind: Literal["parallel", "inclined"]
@@ -42,11 +43,18 @@ class RulerMark:
     direction: int
     angle_deg: float
     width_nm: float
+    begins_nm: float = 0.0
+    ends_nm: float = float("inf")
 
     @property
     def slope(self) -> float:
         """Lateral travel per depth (nm per nm); 0 for a parallel mark."""
         return 0.0 if self.kind == "parallel" else self.direction * float(np.tan(np.radians(self.angle_deg)))
+
+    def is_there(self, shallowest_nm: float, deepest_nm: float) -> bool:
+        """Whether a face that lies somewhere between these depths shows the mark for certain."""
+        has_begun = self.begins_nm <= max(shallowest_nm, 0.0)
+        return has_begun and deepest_nm <= self.ends_nm
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +82,11 @@ class MarkFit:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What an image should show: centres (m,) px, slopes (m,) px per nm, and how far off that may be."""
+    """What an image should show: centres (m,) px, slopes (m,) px per nm, and how far off that may be.
+
+    ``present`` (m,): the marks that are there at this depth; ``known`` (m,): those whose centre was learned,
+    where a new one's is only as good as its configured place.
+    """
 
     centre_px: Array
     slope: Array
@@ -82,6 +94,8 @@ class Prediction:
     search_px: float
     shallower_nm: float
     deeper_nm: float
+    present: NDArray[np.bool_]
+    known: NDArray[np.bool_]
 
 
 def locate_marks(
@@ -97,15 +111,21 @@ def locate_marks(
     Returns a record per mark, in order, and what the image says about its curtains, to be added to what
     earlier images said, ``memory``. A mark that is outside, hidden or doubtful has ``usable = False``.
     """
-    strips = [_rows(image, mark, row_shift_px) for mark in marks]
+    present = np.flatnonzero(prediction.present)
+    strips = [
+        _rows(image, mark, row_shift_px) if there else image[:0]
+        for mark, there in zip(marks, prediction.present, strict=True)
+    ]
     start, match = _search(strips, prediction, polarity)
     profiles = [
-        _window(strips[mark], mark, start, prediction.width_px, _beside(marks, mark))
+        _window(strips[mark], mark, start, prediction.width_px, _beside(marks, mark, present))
         for mark in range(len(marks))
     ]
     fits, evidence = _fit_all(profiles, start, prediction.width_px, memory)
     judged = tuple(
         _judge(mark, profiles[mark], fits[mark], float(match[mark]), float(start[mark]), polarity)
+        if prediction.present[mark]
+        else _unseen(mark, "")
         for mark in range(len(marks))
     )
     return judged, evidence
@@ -122,14 +142,25 @@ def _margin_px(width_px: float) -> float:
 
 
 def _search(strips: list[NDArray[np.generic]], prediction: Prediction, polarity: int) -> tuple[Array, Array]:
-    """Start centres (m,) and their match with a bar (m,)."""
+    """Start centres (m,) and their match with a bar (m,).
+
+    The marks whose places are known are found together; then a new one near where it was configured.
+    """
     scores = [_mark_score(strips[m], prediction, m, polarity) for m in range(len(strips))]
+    known = prediction.known & prediction.present
+    leading = known if known.any() else prediction.present
+    nothing = np.empty(0), np.empty(0)
+    together = [score if leads else nothing for score, leads in zip(scores, leading, strict=True)]
     reach = np.ceil(prediction.search_px)
     offsets = np.arange(-reach, reach + 1.0)
     steepest = max(float(np.abs(prediction.slope).max()), 1e-9)
     depths = np.arange(-prediction.shallower_nm, prediction.deeper_nm + 1e-9, 1.0 / steepest)
-    offset, change, match = search_marks(scores, prediction.centre_px, prediction.slope, offsets, depths)
-    return prediction.centre_px + offset + prediction.slope * change, match
+    offset, change, match = search_marks(together, prediction.centre_px, prediction.slope, offsets, depths)
+    start = prediction.centre_px + offset + prediction.slope * change
+    for mark in np.flatnonzero(prediction.present & ~leading):
+        taken, room = start[leading], float(prediction.width_px[mark])
+        start[mark], match[mark] = nearest_match(scores[mark], float(start[mark]), reach, taken, room)
+    return start, match
 
 
 def _mark_score(
@@ -147,13 +178,13 @@ def _mark_score(
     return match_score(profile, width, 0.5 * _margin_px(width), polarity)
 
 
-def _beside(marks: tuple[RulerMark, ...], mark: int) -> list[int]:
-    """The marks that share rows with ``mark``."""
-    own = marks[mark]
+def _beside(marks: tuple[RulerMark, ...], mark: int, present: NDArray[np.intp]) -> list[int]:
+    """Which of the marks that are there share rows with ``mark``."""
+    top, bottom = marks[mark].y_px, marks[mark].y_px + marks[mark].height_px
     return [
-        index
-        for index, other in enumerate(marks)
-        if index != mark and other.y_px < own.y_px + own.height_px and own.y_px < other.y_px + other.height_px
+        int(other)
+        for other in present
+        if other != mark and marks[other].y_px < bottom and top < marks[other].y_px + marks[other].height_px
     ]
 
 
@@ -204,8 +235,7 @@ def _judge(
     mark: int, profile: Profile | None, fit: BarFit | None, match: float, start: float, polarity: int
 ) -> MarkFit:
     if profile is None or fit is None:
-        note, nan = "outside the image or overlapped", float("nan")
-        return MarkFit(mark, False, nan, nan, nan, nan, 0.0, 0, np.empty(0), 0.0, 1.0, note)
+        return _unseen(mark, "outside the image or overlapped")
     contrast = polarity * fit.amplitude / max(fit.amplitude_sigma, 1e-12)
     note = ""
     if match < _POOREST_MATCH:
@@ -218,3 +248,8 @@ def _judge(
         mark, not note, fit.centre_px, fit.centre_sigma_px, fit.width_px, fit.blur_px, contrast,
         int(profile.x_px[0]), fit.residual, float(profile.variance.mean()), fit.white_share, note,
     )  # fmt: skip
+
+
+def _unseen(mark: int, note: str) -> MarkFit:
+    nan = float("nan")
+    return MarkFit(mark, False, nan, nan, nan, nan, 0.0, 0, np.empty(0), 0.0, 1.0, note)

@@ -57,3 +57,21 @@ def search_marks(
     total -= 1e-3 * np.abs(depth_changes_nm)[None, :] / max(float(np.abs(depth_changes_nm).max()), 1.0)
     row, column = np.unravel_index(int(np.argmax(total)), total.shape)
     return float(offsets_px[row]), float(depth_changes_nm[column]), found[:, row, column]
+
+
+def nearest_match(
+    score: tuple[Array, Array], expected_px: float, reach_px: float, taken_px: Array, room_px: float
+) -> tuple[float, float]:
+    """Best place (px) of a single mark and its match, within ``reach_px`` of where it is expected.
+
+    Nearer than ``room_px`` to one of the places ``taken_px`` (k,) stands another mark. With nothing left the
+    expected place matches 0.
+    """
+    columns, value = score
+    apart = np.abs(columns[:, None] - taken_px[None, :]).min(axis=1, initial=np.inf)
+    free = (np.abs(columns - expected_px) <= reach_px) & (apart >= room_px)
+    if not free.any():
+        return expected_px, 0.0
+    nearness = value[free] - 1e-3 * np.abs(columns[free] - expected_px) / reach_px
+    best = int(np.argmax(nearness))
+    return float(columns[free][best]), float(value[free][best])

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.ruler_marks import RulerMark
-from algorithms.ruler_slice import ImageMarks, ImageShift, Zeros, common_curtains, stack_positions
+from algorithms.ruler_slice import ImageMarks, ImageShift, Positions, Zeros, common_curtains, stack_positions
 from algorithms.ruler_solution import design_matrix, determines_depth, learn_zeros
 from algorithms.stripe_noise import EVIDENCE_SHAPE
 
@@ -21,6 +21,7 @@ Array: TypeAlias = NDArray[np.float64]
 _UNSEEN_PX = 50.0  # a configured position says this little about where a mark exactly is
 _MAGNIFICATION_STEP = 2e-5  # what a SEM's magnification wanders from slice to slice …
 _MAGNIFICATION_LIMIT = 1e-4  # … and the most that is believed of it when nothing measures it
+_UNKNOWNS = 3  # of an image: shift, depth, magnification
 _KEPT = 0.9  # of the evidence about curtains, from slice to slice
 
 
@@ -85,9 +86,23 @@ def expected_depth_nm(state: RulerState) -> float:
 def channel_zeros(state: RulerState, channel: str) -> Array:
     """Where the marks (m,) stand at depth 0: learned, or as configured for a channel not seen yet."""
     if channel not in state.channels:
-        return np.array([mark.x_px for mark in state.marks])
+        return configured_zeros(state)
     first = state.channels.index(channel) * len(state.marks)
     return state.zero_px[first : first + len(state.marks)]
+
+
+def configured_zeros(state: RulerState) -> Array:
+    """Where the marks (m,) stand at depth 0 by the configuration; one that begins deeper is traced back."""
+    return np.array([mark.x_px - mark.slope * mark.begins_nm / state.pixel_size_nm for mark in state.marks])
+
+
+def learned_marks(state: RulerState, channel: str) -> NDArray[np.bool_]:
+    """Which marks (m,) of a channel have been seen by the side of others, so that they tell a depth."""
+    if channel not in state.channels:
+        return np.zeros(len(state.marks), dtype=bool)
+    first = state.channels.index(channel) * len(state.marks)
+    variance = np.diag(state.zero_covariance)[first : first + len(state.marks)]
+    return np.asarray(variance < (0.5 * _UNSEEN_PX) ** 2)
 
 
 def slopes_px(state: RulerState) -> Array:
@@ -135,9 +150,8 @@ def learn_known(
     shift = np.array([image.shift[1] for image in images])
     lever = positions.x_px + shift[positions.image] - centre_px(state)
     design = design_matrix(positions.image, len(images), slopes_px(state)[positions.mark], lever)
-    zero, covariance = learn_zeros(
-        state.zero_px, state.zero_covariance, seen, positions.x_px, positions.noise, design
-    )
+    observed, noise, design = _measurable(state, positions, place, design)
+    zero, covariance = learn_zeros(state.zero_px, state.zero_covariance, seen, observed, noise, design)
     magnification, sigma = state.magnification.copy(), state.magnification_sigma.copy()
     for found in shifts:
         where = state.channels.index(found.channel)
@@ -156,10 +170,30 @@ def learn_known(
     )
 
 
+def _measurable(
+    state: RulerState, positions: Positions, place: NDArray[np.intp], design: Array
+) -> tuple[Array, Array, Array]:
+    """Positions, noise and unknowns of a slice; channels ``place`` (k,), design of :func:`design_matrix`.
+
+    An image of three marks cannot tell its magnification. What is believed of it is taken off then: otherwise
+    shift, depth and magnification would explain any marks, and the place of a new one would never be learned.
+    """
+    observed, noise = positions.x_px.copy(), positions.noise.copy()
+    free = np.ones(design.shape[1], dtype=bool)
+    for image, where in enumerate(place):
+        column = 1 + place.size + image
+        if np.count_nonzero(positions.image == image) <= _UNKNOWNS:
+            lever = design[:, column]
+            observed -= state.magnification[where] * lever
+            noise += state.magnification_sigma[where] ** 2 * np.outer(lever, lever)
+            free[column] = False
+    return observed, noise, design[:, free]
+
+
 def learn_new(state: RulerState, image: ImageMarks, depth_nm: float, depth_sigma_nm: float) -> RulerState:
     """Learn the zeros of a channel seen for the first time, at the depth that the slice is known to have."""
     count, size = len(state.marks), state.zero_px.size
-    zero = np.append(state.zero_px, [mark.x_px for mark in state.marks])
+    zero = np.append(state.zero_px, configured_zeros(state))
     covariance = np.zeros((size + count, size + count))
     covariance[:size, :size] = state.zero_covariance
     covariance[size:, size:] = _UNSEEN_PX**2 * np.eye(count)

@@ -6,7 +6,9 @@ for). Their errors are not believed but *learned*: whenever the ruler measures a
 compared with it, and its bias and scatter are what it is trusted with when the ruler is silent.
 
 Depth is absolute while the ruler is readable. Across unreadable slices it is carried forward by the best
-other source with growing error, and the next reading puts it right again.
+other source with growing error, and the next reading puts it right again. What was milled between two
+readings that are not those of neighbours is known as a whole only: the thickness is then the *mean* of that
+many slices, and says so.
 """
 
 from __future__ import annotations
@@ -49,8 +51,9 @@ class SourceRecord:
 class ThicknessState:
     """Where the last face lies, and what the sources are worth.
 
-    ``ruler_*`` is the last readable ruler depth; ``offset_*`` the depth of the ruler's own zero, which is not
-    0 when the ruler could not be read on the first slice.
+    ``ruler_*`` is the last readable ruler depth, ``unmeasured`` how many slices were milled since;
+    ``offset_*`` the depth of the ruler's own zero, which is not 0 when the ruler could not be read on the
+    first slice.
     """
 
     target_nm: float
@@ -69,8 +72,9 @@ class ThicknessState:
 class Thickness:
     """One slice: depth of its face and what was milled since the one before (NaN for the first slice).
 
-    ``estimates`` are all sources as given, ``expected`` the same after their learned bias is taken off, with
-    their learned errors, best first.
+    The thickness is the mean of ``mean_of_slices``: of one, as long as nothing was lost. ``estimates`` are
+    all sources as given, ``expected`` the same after their learned bias is taken off, with their learned
+    errors, best first.
     """
 
     depth_nm: float
@@ -81,6 +85,7 @@ class Thickness:
     estimates: tuple[Estimate, ...]
     expected: tuple[Estimate, ...]
     notes: tuple[str, ...]
+    mean_of_slices: int = 1
 
 
 def start_thickness(target_nm: float) -> ThicknessState:
@@ -98,8 +103,8 @@ def measure_thickness(
 ) -> tuple[ThicknessState, Thickness]:
     """One slice's thickness from its ruler reading (None: no ruler) and the other sources.
 
-    ``slices_apart`` > 1 after lost slices: thickness is then the mean of that many, and so are ``others``.
-    Asking twice from the same state (first image, then the triple) is how a verdict is refined.
+    ``slices_apart`` > 1 after lost slices: thickness is then the mean of that many. Asking twice from the
+    same state (first image, then the triple) is how a verdict is refined.
     """
     if state.slices == 0:
         return _first(state, reading)
@@ -148,14 +153,15 @@ def _measure(
     expected: tuple[Estimate, ...],
     apart: int,
 ) -> tuple[ThicknessState, Thickness]:
-    """The ruler speaks: against its own last depth, or, after silent slices, against the carried one."""
-    direct = state.unmeasured == 0
+    """The ruler speaks: against its own last depth, over as many slices as were milled since."""
+    milled = state.unmeasured + apart
     depth = state.offset_nm + reading.depth_nm
-    origin_sigma = state.ruler_sigma_nm if direct else state.depth_sigma_nm
     ruler = Estimate(
-        "ruler", (depth - state.depth_nm) / apart, float(np.hypot(reading.sigma_nm, origin_sigma)) / apart
+        "ruler",
+        (reading.depth_nm - state.ruler_depth_nm) / milled,
+        float(np.hypot(reading.sigma_nm, state.ruler_sigma_nm)) / milled,
     )
-    learned = tuple(_compare(_record(state, o.source), o, ruler) for o in others) if direct else ()
+    learned = tuple(_compare(_record(state, o.source), o, ruler) for o in others) if milled == 1 else ()
     after = replace(
         state,
         depth_nm=depth,
@@ -166,11 +172,10 @@ def _measure(
         slices=state.slices + 1,
         records=_merged(state.records, learned),
     )
-    notes = () if direct else ("measured against a face whose own depth was carried forward",)
-    notes += () if apart == 1 else (f"mean of {apart} slices: the ones between were lost",)
+    notes = () if milled == 1 else (f"mean of the {milled} slices since the ruler was last read",)
     record = Thickness(
         depth, after.depth_sigma_nm, ruler.thickness_nm, ruler.sigma_nm, "ruler",
-        (ruler, *others), (ruler, *expected), notes,
+        (ruler, *others), (ruler, *expected), notes, milled,
     )  # fmt: skip
     return after, record
 
@@ -178,16 +183,35 @@ def _measure(
 def _carry(
     state: ThicknessState, others: tuple[Estimate, ...], expected: tuple[Estimate, ...], apart: int
 ) -> tuple[ThicknessState, Thickness]:
-    """The ruler is silent: the source with the smallest learned error carries the depth on."""
-    best = expected[0]
+    """The ruler is silent: the source with the smallest learned error carries the depth on.
+
+    Milling takes material away: a source that says otherwise, its bias taken off, is not the best.
+    """
+    possible = (item for item in expected if item.thickness_nm > 0.0)
+    best = next(possible, Estimate("target", state.target_nm, _UNTESTED["target"] * state.target_nm))
     depth = state.depth_nm + apart * best.thickness_nm
     sigma = float(np.hypot(state.depth_sigma_nm, apart**0.5 * best.sigma_nm))
     note = "assumed, not measured" if best.source == "target" else f"from {best.source}, without a ruler"
-    record = Thickness(depth, sigma, best.thickness_nm, best.sigma_nm, best.source, others, expected, (note,))
+    record = Thickness(
+        depth, sigma, best.thickness_nm, best.sigma_nm, best.source, others, expected, (note,), apart
+    )
     after = replace(
-        state, depth_nm=depth, depth_sigma_nm=sigma, unmeasured=state.unmeasured + 1, slices=state.slices + 1
+        state,
+        depth_nm=depth,
+        depth_sigma_nm=sigma,
+        unmeasured=state.unmeasured + apart,
+        slices=state.slices + 1,
     )
     return after, record
+
+
+def join_ruler(state: ThicknessState, sigma_nm: float) -> ThicknessState:
+    """A ruler of new marks begins on the last face, at the depth carried to it: later ones count from there.
+
+    ``sigma_nm`` is the reading's own error on that face.
+    """
+    depth = state.depth_nm - state.offset_nm
+    return replace(state, ruler_depth_nm=depth, ruler_sigma_nm=sigma_nm, unmeasured=0)
 
 
 def _record(state: ThicknessState, source: Source) -> SourceRecord:

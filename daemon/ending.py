@@ -61,7 +61,7 @@ def _summary(station: Station, reason: FinishReason, counts: Counts, seconds: fl
         last_metrics=rows[-1] if rows else {},
         seconds=seconds,
         output=str(station.outputs.folder),
-        thickness=thickness_figures(slices),
+        thickness=thickness_figures(slices, station.configuration.drift.outlier_z),
         placement=placement_figures(slices, limit_nm),
         provenance=provenance(journal.run_id, station.segmenter, station.filling),
     )

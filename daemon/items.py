@@ -217,10 +217,11 @@ class RegisteredSlice:
 class Thickness:
     """Depth of a face below the first face and thickness of the slice milled before it, nm, with σ.
 
-    Thickness of the first slice is NaN: nothing was milled before it. σ of another source than the ruler is
-    what that source was worth where the ruler measured, or the published experience before that. ``channels``
-    says which images the reading rests on. ``taper_nm`` is the thickness at the lower half of the ruler's
-    marks minus that at their upper half.
+    Thickness of the first slice is NaN: nothing was milled before it. Where slices were lost or could not be
+    measured it is the mean of the ``mean_of_slices`` since the last one that was. σ of another source than
+    the ruler is what that source was worth where the ruler measured, or the published experience before that.
+    ``channels`` says which images the reading rests on. ``taper_nm`` is the thickness at the lower half of
+    the ruler's marks minus that at their upper half.
     """
 
     index: int
@@ -236,6 +237,7 @@ class Thickness:
     taper_sigma_nm: float = float("nan")
     notes: tuple[str, ...] = ()
     marks: tuple[FoundMark, ...] = ()
+    mean_of_slices: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)

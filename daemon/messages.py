@@ -92,6 +92,7 @@ class ThicknessMessage(Message, frozen=True, kw_only=True):
     channels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     marks: tuple[items.FoundMark, ...] = ()
+    mean_of_slices: int = 1
 
     @property
     def key(self) -> Hashable:
@@ -217,6 +218,7 @@ def thickness_message(thickness: items.Thickness) -> ThicknessMessage:
         channels=thickness.channels,
         notes=thickness.notes,
         marks=thickness.marks,
+        mean_of_slices=thickness.mean_of_slices,
     )
 
 

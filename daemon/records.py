@@ -87,6 +87,7 @@ def _slice_row(index: int, told: dict[str, Any], thickness: dict[str, Any]) -> d
         row["asv_thickness_nm"] = thickness.get("asv_nm")
         row["similarity_thickness_nm"] = thickness.get("similarity_nm")
         row["displacement_nm"] = told.get("displacement_nm")
+        row["mean_of_slices"] = thickness.get("mean_of_slices")
         row["notes"] = "; ".join(thickness.get("notes", ()))
     for name, shift in told["channels"].items():
         row[f"shift_y_px_{name}"] = shift["dy_px"]

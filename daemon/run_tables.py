@@ -15,6 +15,7 @@ from daemon.outputs import Outputs
 from daemon.parquet import parquet_table
 from daemon.records import ligament_rows, metric_rows, slice_rows
 from daemon.tables import LIGAMENT_COLUMNS, METRIC_COLUMNS, slice_columns
+from daemon.thickness_figures import scored
 from daemon.volume_store import replace_file
 
 _OF_SLICES: Final = ("slice", "thickness")
@@ -26,8 +27,9 @@ _EVERYTHING: Final = dict.fromkeys((*_OF_SLICES, *_OF_PLANES, *_OF_LIGAMENTS), F
 class RunTables:
     """``slices.csv``, ``metrics.csv`` and ``ligaments.csv`` of one run, which it writes whole at first."""
 
-    def __init__(self, outputs: Outputs, channels: Sequence[str]) -> None:
+    def __init__(self, outputs: Outputs, channels: Sequence[str], outlier_z: float) -> None:
         self._outputs = outputs
+        self._outlier_z = outlier_z
         self._columns = slice_columns(channels)
         self._slices = GrowingTable(outputs.slices, self._columns)
         self._planes = GrowingTable(outputs.metrics, METRIC_COLUMNS)
@@ -56,6 +58,8 @@ class RunTables:
     def finish(self, journal: Journal) -> None:
         """Write the tables whole, whatever was done to them, and ``slices.parquet``, which cannot grow.
 
+        Each slice's z-score is known now: it depends on the thickness of all.
+
         Raises
         ------
         StoreError
@@ -63,7 +67,9 @@ class RunTables:
         """
         self._stale = dict(_EVERYTHING)
         self.project(journal)
-        replace_file(self._outputs.slices_parquet, parquet_table(self._columns, slice_rows(journal)))
+        rows = scored(slice_rows(journal), self._outlier_z)
+        self._slices.replace_from(FIRST_KEY, _keyed(rows, "slice"))
+        replace_file(self._outputs.slices_parquet, parquet_table(self._columns, rows))
 
     def _first_stale(self, table: GrowingTable, kinds: Sequence[str]) -> int | None:
         """From which key on a table has to be written; None if it is there and nothing of it has changed."""

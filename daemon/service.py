@@ -120,7 +120,7 @@ def _run(
             inbox=Inbox(),
             volume=StoredVolume(),
             faces=SeenFaces(configuration, outputs, open_shelf(configuration)),
-            tables=RunTables(outputs, configuration.channel_names),
+            tables=RunTables(outputs, configuration.channel_names, configuration.drift.outlier_z),
             vitals=Vitals(started_at=_now()),
             expected_slices=configuration.run.expected_slices or project.expected_slices,
             follow=follow,
@@ -222,7 +222,7 @@ def _finished_before(
     reason: FinishReason, outputs: Outputs, journal: Journal, configuration: Configuration
 ) -> int:
     """A run that is over is not begun again: its tables and report are written anew from the journal."""
-    RunTables(outputs, configuration.channel_names).finish(journal)
+    RunTables(outputs, configuration.channel_names, configuration.drift.outlier_z).finish(journal)
     _write_report(outputs)
     _log.info("run.was_finished", reason=str(reason), output=str(outputs.folder))
     return EXIT_CODES[reason]

@@ -30,6 +30,9 @@ CHANNEL_COLUMNS: Final = ("shift_y_px", "shift_x_px", "quality")
 EXTRA_COLUMNS: Final = (
     "asv_thickness_nm",
     "similarity_thickness_nm",
+    "mean_of_slices",
+    "z_score",
+    "outlier",
     "taper_nm",
     "taper_sigma_nm",
     "shift_source",

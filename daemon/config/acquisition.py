@@ -96,19 +96,31 @@ class FiducialSection(Section):
 
 
 class MarkSection(Section):
-    """One ruler mark: centre x and top y in px of the first slice, and which way it travels with depth."""
+    """One ruler mark: centre x and top y in px of the first slice, and which way it travels with depth.
+
+    A mark that others hand over to begins deeper: ``x`` is where it is then, in the frame of the first slice.
+    """
 
     kind: Literal["parallel", "inclined"]
     x: float = Field(ge=0.0)
     y: int = Field(ge=0)
     height: int = Field(ge=1)
     direction: Literal[-1, 0, 1] = 0
+    begins_nm: float = Field(default=0.0, ge=0.0)
+    ends_nm: float = Field(default=0.0, ge=0.0)
 
     @model_validator(mode="after")
     def direction_fits_kind(self) -> MarkSection:
         """An inclined mark travels, a parallel one does not."""
         if (self.kind == "inclined") != (self.direction != 0):
             raise ValueError("an inclined mark has direction 1 or -1, a parallel mark 0")
+        return self
+
+    @model_validator(mode="after")
+    def ends_below_its_beginning(self) -> MarkSection:
+        """A mark that ends does so deeper than it begins."""
+        if 0.0 < self.ends_nm <= self.begins_nm:
+            raise ValueError("begins_nm, then ends_nm, deeper; 0: there to the end of the run")
         return self
 
 
@@ -123,7 +135,7 @@ class RulerSection(Section):
     @model_validator(mode="after")
     def has_both_kinds(self) -> RulerSection:
         """Depth needs an inclined mark and a parallel one to compare it with."""
-        kinds = {mark.kind for mark in self.marks}
+        kinds = {mark.kind for mark in self.marks if mark.begins_nm == 0.0}
         if kinds != {"parallel", "inclined"}:
-            raise ValueError("needs at least one inclined and one parallel mark")
+            raise ValueError("needs at least one inclined and one parallel mark in the first slice")
         return self

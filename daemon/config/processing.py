@@ -40,6 +40,7 @@ class DriftSection(Section):
     false_alarm_slices: float = Field(default=5000.0, ge=50.0, le=1e7)
     limits_nm: tuple[float, float] = (2.0, 25.0)
     baseline_nm: tuple[float, float] = (0.0, 0.0)
+    outlier_z: float = Field(default=1.5, gt=0.0, le=20.0)
 
     @field_validator("limits_nm")
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from daemon.emulator.layout import CrossLayout, Layout, RulerLayout, lay_out
 from daemon.emulator.plan import Plan, plan_run
+from daemon.emulator.ruler_lanes import RulerMark
 from daemon.emulator.settings import EmulatorSettings
 
 FRAME_SHARE = 1.25
@@ -75,19 +77,22 @@ def _fiducial(settings: EmulatorSettings, cross: CrossLayout, reach: float, on: 
 
 
 def _ruler(ruler: RulerLayout, polarity: str) -> dict[str, Any]:
-    marks = [
-        {
-            "kind": "inclined" if mark.direction else "parallel",
-            "x": float(round(mark.x_px)),
-            "y": round(ruler.y0_px),
-            "height": round(ruler.y1_px) - round(ruler.y0_px),
-            "direction": mark.direction,
-        }
-        for mark in ruler.marks
-    ]
     return {
         "angle_deg": ruler.angle_deg,
         "mark_width_nm": ruler.mark_width_nm,
         "polarity": polarity,
-        "marks": marks,
+        "marks": [_mark(ruler, mark) for mark in ruler.marks],
     }
+
+
+def _mark(ruler: RulerLayout, mark: RulerMark) -> dict[str, Any]:
+    """A mark that is there all the time needs no depths."""
+    place: dict[str, Any] = {
+        "kind": "inclined" if mark.direction else "parallel",
+        "x": float(round(mark.x_px)),
+        "y": round(ruler.y0_px),
+        "height": round(ruler.y1_px) - round(ruler.y0_px),
+        "direction": mark.direction,
+    }
+    begins = {"begins_nm": round(mark.begins_nm, 1)} if mark.begins_nm > 0.0 else {}
+    return place | begins | ({"ends_nm": round(mark.ends_nm, 1)} if isfinite(mark.ends_nm) else {})

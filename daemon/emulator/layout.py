@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from algorithms.marks import Box
 from daemon.emulator.plan import Plan, Stream, pixel_y_nm, random_stream, recession_px_per_nm
+from daemon.emulator.ruler_lanes import Lane, RulerMark, can_follow, lane_marks
 from daemon.emulator.settings import EmulatorSettings, RulerDesign
 from daemon.errors import ConfigurationError
 
@@ -30,16 +31,8 @@ Offsets = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class RulerMark:
-    """One mark: its centre in the first face, px, and which way it travels with depth."""
-
-    x_px: float
-    direction: int
-
-
-@dataclass(frozen=True, slots=True)
 class RulerLayout:
-    """The ruler in the first face. Marks span rows ``y0_px`` to ``y1_px``.
+    """The ruler; marks span rows ``y0_px`` to ``y1_px``.
 
     ``keeps_clear_nm`` is the depth down to which no mark touches another or leaves the sample.
     """
@@ -171,8 +164,26 @@ def _ruler(
     centres = left + np.cumsum(gaps_px[:-1]) + mark_px * (np.arange(len(design.directions)) + 0.5)
     marks = tuple(RulerMark(float(x), d) for x, d in zip(centres, design.directions, strict=True))
     y1 = edge + design.mark_height_share * (bottom - edge)
-    clear_nm = travel_px * settings.pixel_size_nm / float(np.tan(np.radians(angle_deg)))
+    clear_nm = float(travel_px * settings.pixel_size_nm / np.tan(np.radians(angle_deg)))
+    depth_nm = float(plan.depths_nm[-1])
+    if _hands_over(design, clear_nm, depth_nm) and can_follow(travel_px, clear_nm, mark_px, CLEARANCE_PX):
+        marks, clear_nm = _following(marks, travel_px, clear_nm, depth_nm), depth_nm
     return RulerLayout(marks, width_nm, angle_deg, edge, y1, clear_nm)
+
+
+def _hands_over(design: RulerDesign, clear_nm: float, depth_nm: float) -> bool:
+    """Whether marks follow one another: not in a short run, nor where the angle is the caller's."""
+    return design.angle_deg is None and clear_nm < depth_nm - 1e-6
+
+
+def _following(
+    marks: tuple[RulerMark, ...], travel_px: float, travel_nm: float, depth_nm: float
+) -> tuple[RulerMark, ...]:
+    """Every inclined mark replaced by those that follow one another in its lane, turn by turn."""
+    lanes = [Lane(mark.x_px, mark.direction, travel_px, travel_nm) for mark in marks if mark.direction]
+    parallel = tuple(mark for mark in marks if not mark.direction)
+    turns = (lane_marks(lane, number / len(lanes), depth_nm) for number, lane in enumerate(lanes))
+    return (*parallel, *(mark for turn in turns for mark in turn))
 
 
 def _fit(

@@ -152,9 +152,11 @@ def ruler_coverage(
     half = ruler.mark_width_nm / pixel_size_nm / 2
     bare = np.ones((grid.height, grid.width))
     for mark in ruler.marks:
+        if not mark.is_there(depth_nm):
+            continue
         x = mark_centre_px(
             mark.x_px,
-            depth_nm,
+            depth_nm - mark.begins_nm,
             direction=mark.direction,
             angle_deg=ruler.angle_deg,
             pixel_size_nm=pixel_size_nm,

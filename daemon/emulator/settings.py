@@ -30,7 +30,8 @@ class RulerDesign:
     """The ruler: one direction per mark from left to right (0 parallel, ±1 inclined).
 
     ``mark_width_nm`` is a mark's width in the face. A width or angle of None is 100 nm and 45° where they
-    fit the image for the whole run, else as much as fits, down to 50 nm and 15°.
+    fit the image for the whole run, else as much as fits, down to 50 nm and 15°. Where even these do not fit,
+    inclined marks follow one another, each in its lane; marks of a given angle leave the sample instead.
     """
 
     directions: tuple[int, ...] = (0, 1, -1, 0)

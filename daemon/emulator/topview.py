@@ -46,9 +46,12 @@ def _trenches(
 ) -> NDArray[np.float64]:
     """The ruler seen from above: every row shows where the trenches are at its depth; (h, w) in [0, 1]."""
     half = ruler.mark_width_nm / pixel_nm / 2
-    travel = np.tan(np.radians(ruler.angle_deg)) * row_depths_nm[:, None] / pixel_nm
+    steepness = np.tan(np.radians(ruler.angle_deg)) / pixel_nm
+    travel = steepness * row_depths_nm[:, None]
     bare = np.ones((len(row_depths_nm), width))
     for mark in ruler.marks:
-        centre = mark.x_px + mark.direction * travel
-        bare *= 1.0 - interval_coverage(width, centre - half, centre + half)
+        there = (mark.begins_nm <= row_depths_nm) | (mark.begins_nm == 0.0)  # what was milled before is gone
+        there &= row_depths_nm < mark.ends_nm
+        centre = mark.x_px + mark.direction * (travel - steepness * mark.begins_nm)
+        bare *= 1.0 - there[:, None] * interval_coverage(width, centre - half, centre + half)
     return 1.0 - bare

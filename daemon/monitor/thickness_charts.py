@@ -90,15 +90,17 @@ def histogram_chart(view: RunView, palette: Palette) -> Options:
 
 
 def usual_thicknesses(view: RunView) -> np.ndarray:
-    """Thicknesses (n,) nm between 0 and four times their median: a lost ruler must not squeeze the rest."""
-    values = np.array([m.thickness_nm for m in measured(view)])
+    """Single slices' thicknesses (n,) nm from 0 to four medians: a lost ruler must not squeeze the rest."""
+    values = np.array([m.thickness_nm for m in measured(view) if m.mean_of_slices == 1])
     return values[(values > 0.0) & (values <= 4.0 * np.median(values))] if len(values) else values
 
 
 def gamma_fit(view: RunView) -> GammaFit | None:
     """Of all measured thicknesses; None while there are too few."""
     told = measured(view)
-    return _fit([m.thickness_nm for m in told]) if len(told) >= FEWEST_FOR_FIT else None
+    if len(told) < FEWEST_FOR_FIT:
+        return None
+    return _fit([m.thickness_nm for m in told], [m.mean_of_slices for m in told])
 
 
 def drift_chart(view: RunView, palette: Palette) -> Options:
@@ -200,16 +202,16 @@ def _floor(told: Sequence[ThicknessMessage]) -> float:
     return -rounded_up(-lowest) if lowest < 0.0 else 0.0
 
 
-def _fit(values: Sequence[float]) -> GammaFit | None:
+def _fit(values: Sequence[float], mean_of_slices: Sequence[int]) -> GammaFit | None:
     statistics = ThicknessStatistics()
-    for value in values:
-        statistics = add_thickness(statistics, float(value))
+    for value, slices in zip(values, mean_of_slices, strict=True):
+        statistics = add_thickness(statistics, float(value), slices)
     return fit_gamma(statistics)
 
 
 def _gamma_curve(values: np.ndarray, edges: np.ndarray, palette: Palette) -> list[Options]:
     """The fitted density, scaled to slices per bin."""
-    fit = _fit(list(values)) if len(values) >= FEWEST_FOR_FIT else None
+    fit = _fit(list(values), [1] * len(values)) if len(values) >= FEWEST_FOR_FIT else None
     if fit is None:
         return []
     at = np.linspace(max(edges[0], 1e-3), edges[-1], 80)

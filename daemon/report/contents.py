@@ -17,7 +17,7 @@ from daemon.items import Status, ThicknessSource
 from daemon.journal_bodies import read_records
 from daemon.outputs import Outputs
 from daemon.tables import read_table
-from daemon.thickness_figures import counted_thickness
+from daemon.thickness_figures import single_thickness
 
 SURFACE_VOXELS: Final = 300
 """A surface of more voxels along one side takes minutes to draw and shows no more on a page."""
@@ -80,9 +80,17 @@ class Contents:
 
     @property
     def thickness_nm(self) -> Numbers:
-        """Thicknesses of the summary's distribution; what was only assumed tells nothing of the milling."""
-        source, values = counted_thickness(self.kept)
+        """Thicknesses of single slices, as drawn beside the summary's distribution.
+
+        What was only assumed tells nothing of the milling.
+        """
+        source, values = single_thickness(self.kept)
         return values[:0] if source is ThicknessSource.TARGET else values
+
+    @property
+    def outlier_z(self) -> float:
+        """Standard deviations beyond which a slice is an outlier; an earlier version's run had no choice."""
+        return float(self.configuration["drift"].get("outlier_z", 1.5))
 
     @property
     def face_pixel_nm(self) -> tuple[float, float] | None:

@@ -11,7 +11,7 @@ from daemon.items import FinishReason, PlaneKind, ThicknessSource
 from daemon.report.contents import Contents, Row, column
 from daemon.report.placement import placement_cautions, placement_facts
 from daemon.report.style import SOURCES
-from daemon.thickness_figures import OUTLIER_Z, sources_against_ruler, thickness_figures
+from daemon.thickness_figures import scored, sources_against_ruler, thickness_figures
 
 Facts = dict[str, str]
 UNKNOWN: Final = "not known"
@@ -41,13 +41,13 @@ def headline(contents: Contents) -> str:
 
 def key_figures(contents: Contents) -> Facts:
     """The numbers one asks for first."""
-    values = contents.thickness_nm
+    mean_nm, sigma_nm = _mean_sigma(contents)
     last: dict[str, Any] = dict(contents.metrics[-1]) if contents.metrics else {}
     return {
         "slices": str(len(contents.kept)),
         "gaps": str(len(contents.gaps)),
         "milled depth": number(_largest(contents, "depth_nm") / 1e3, "µm"),
-        f"mean thickness, σ {number(_spread(values), 'nm')}": number(_mean(values), "nm"),
+        f"mean thickness, σ {number(sigma_nm, 'nm')}": number(mean_nm, "nm"),
         "solid fraction": number(float(last.get("solid_fraction") or np.nan), ""),
         "alarms": str(len(contents.alarms)),
     }
@@ -134,7 +134,7 @@ def slice_facts(contents: Contents) -> Facts:
         "Slice indices": f"{len(contents.slices)}, of which {len(contents.gaps)} gaps",
         "Gaps": gap_list(contents.gaps) or "none",
         "Thickness from": ", ".join(f"{SOURCES[s][2]}: {n}" for s, n in counts.items()) or UNKNOWN,
-        "Thickness, mean and standard deviation": _mean_sigma(contents.thickness_nm),
+        "Thickness, mean and standard deviation": _plus_minus(*_mean_sigma(contents)),
         **_distribution(contents),
         "Standard error of a thickness": number(_median(sigma), "nm (median)"),
         "Standard error of a depth": number(_median(depth_sigma), "nm (median)"),
@@ -143,9 +143,9 @@ def slice_facts(contents: Contents) -> Facts:
 
 def _distribution(contents: Contents) -> Facts:
     """The gamma fit with its errors, and the outliers."""
-    told = thickness_figures(contents.kept)
+    told = thickness_figures(contents.kept, contents.outlier_z)
     share = 100.0 * told["thickness_outliers"] / max(told["thickness_count"], 1)
-    outliers = f"{told['thickness_outliers']} ({share:.0f} %) beyond {OUTLIER_Z:g} σ"
+    outliers = f"{told['thickness_outliers']} ({share:.0f} %) beyond {contents.outlier_z:g} σ"
     if not np.isfinite(told["thickness_gamma_shape"]):
         return {"Thickness, outliers": outliers}
     return {
@@ -158,15 +158,16 @@ def _distribution(contents: Contents) -> Facts:
 
 
 def outlier_rows(contents: Contents) -> list[tuple[str, ...]]:
-    """Slices beyond ``OUTLIER_Z`` standard deviations, the farthest first: slice, thickness, z, source."""
-    told = thickness_figures(contents.kept)
-    mean, sigma, source = (told[f"thickness_{key}"] for key in ("mean_nm", "sigma_nm", "from"))
-    rows = [row for row in contents.kept if row["thickness_source"] == source and row["thickness_nm"]]
-    scores = [(float(row["thickness_nm"]) - mean) / sigma for row in rows] if sigma > 0.0 else []
-    beyond = [(z, row) for z, row in zip(scores, rows, strict=False) if abs(z) > OUTLIER_Z]
+    """Slices beyond the chosen z-score, the farthest first: slice, thickness, z, source."""
+    beyond = [row for row in scored(contents.kept, contents.outlier_z) if row.get("outlier")]
     return [
-        (row["slice"], f"{float(row['thickness_nm']):.2f} nm", f"{z:+.2f} σ", SOURCES[source][2])
-        for z, row in sorted(beyond, key=lambda pair: -abs(pair[0]))
+        (
+            row["slice"],
+            f"{float(row['thickness_nm']):.2f} nm",
+            f"{row['z_score']:+.2f} σ",
+            SOURCES[row["thickness_source"]][2],
+        )
+        for row in sorted(beyond, key=lambda row: -abs(row["z_score"]))
     ]
 
 
@@ -271,17 +272,15 @@ def _with_sigma(row: Row, name: str, unit: str) -> str:
     return f"{float(value):.3g}{error} {unit}".strip()
 
 
-def _mean_sigma(values: np.ndarray[Any, Any]) -> str:
-    mean, sigma = _mean(values), _spread(values)
-    return f"{mean:.2f} ± {sigma:.2f} nm" if np.isfinite(mean) else UNKNOWN
+def _mean_sigma(contents: Contents) -> tuple[float, float]:
+    """Mean and σ of a slice, nm; what was only assumed tells nothing of the milling."""
+    told = thickness_figures(contents.kept, contents.outlier_z)
+    assumed = told["thickness_from"] == ThicknessSource.TARGET
+    return (np.nan if assumed else told["thickness_mean_nm"]), told["thickness_sigma_nm"]
 
 
-def _mean(values: np.ndarray[Any, Any]) -> float:
-    return float(values.mean()) if values.size else np.nan
-
-
-def _spread(values: np.ndarray[Any, Any]) -> float:
-    return float(values.std(ddof=1)) if values.size > 1 else np.nan
+def _plus_minus(mean_nm: float, sigma_nm: float) -> str:
+    return f"{mean_nm:.2f} ± {sigma_nm:.2f} nm" if np.isfinite(mean_nm) else UNKNOWN
 
 
 def _largest(contents: Contents, name: str) -> float:

@@ -71,6 +71,7 @@ def judge(state: JudgingState, thickness: Thickness) -> tuple[JudgingState, Drif
         state.drift,
         thickness.thickness_nm if measured else float("nan"),
         thickness.thickness_sigma_nm if measured else 0.0,
+        thickness.mean_of_slices,
     )
     raised = tuple(kind for kind in verdict.active if kind not in state.active or kind == "limit")
     alarms = tuple(_alarm(kind, verdict, thickness.index) for kind in raised)

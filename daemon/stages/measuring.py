@@ -13,9 +13,16 @@ from dataclasses import dataclass, replace
 from algorithms.face_patch import face_patch
 from algorithms.ruler import DepthReading, RulerState, advance, combine_readings, read_depth, start_ruler
 from algorithms.ruler_marks import RulerMark
+from algorithms.ruler_rejoin import rejoin
 from algorithms.similarity import SimilarityState, add_face, start_similarity
 from algorithms.taper import HalfDepths, read_halves, taper
-from algorithms.thickness import Estimate, ThicknessState, measure_thickness, start_thickness
+from algorithms.thickness import (
+    Estimate,
+    ThicknessState,
+    join_ruler,
+    measure_thickness,
+    start_thickness,
+)
 from daemon.config import Configuration, RulerSection
 from daemon.geometry import FaceGeometry
 from daemon.items import ChannelShift, FoundMark, Frame, RegisteredSlice, Thickness, ThicknessSource
@@ -69,9 +76,23 @@ def measure(
     if halves is not None and state.halves is not None and _follows(state, registered.index):
         taper_nm, sigma_nm = taper(state.halves, halves)
         item = replace(item, taper_nm=taper_nm, taper_sigma_nm=sigma_nm)
-    ruler = state.ruler if reading is None or state.ruler is None else advance(state.ruler, reading)
-    state = replace(state, ruler=ruler, thickness=thickness, last_index=registered.index, halves=halves)
+    if reading is not None and state.ruler is not None:
+        ruler, thickness, notes = _remembered(state.ruler, thickness, reading)
+        state, item = replace(state, ruler=ruler), replace(item, notes=(*item.notes, *notes))
+    state = replace(state, thickness=thickness, last_index=registered.index, halves=halves)
     return state, item
+
+
+def _remembered(
+    ruler: RulerState, thickness: ThicknessState, reading: DepthReading
+) -> tuple[RulerState, ThicknessState, tuple[str, ...]]:
+    """The ruler after a finished slice; new marks that are alone take over at the depth carried to it."""
+    depth_nm = thickness.depth_nm - thickness.offset_nm
+    joined = rejoin(ruler, reading, depth_nm, thickness.depth_sigma_nm)
+    if joined is None:
+        return advance(ruler, reading), thickness, ()
+    note = "new marks take over at a depth that was carried, not measured"
+    return joined[0], join_ruler(thickness, joined[1]), (note,)
 
 
 def first_look(
@@ -87,9 +108,12 @@ def first_look(
 def _ruler(section: RulerSection, pixel_nm: float, target_nm: float) -> RulerState:
     angle_deg, width_nm = section.angle_deg, section.mark_width_nm
     marks = tuple(  # float: so a state read from the journal says the very same of its marks
-        RulerMark(m.kind, m.x, float(m.y), float(m.height), m.direction, angle_deg, width_nm)
+        RulerMark(
+            m.kind, m.x, float(m.y), float(m.height), m.direction, angle_deg, width_nm,
+            m.begins_nm, m.ends_nm or math.inf,
+        )
         for m in section.marks
-    )
+    )  # fmt: skip
     polarity = 1 if section.polarity == "bright" else -1
     return start_ruler(marks, pixel_nm, polarity=polarity, target_thickness_nm=target_nm)
 
@@ -169,6 +193,7 @@ def _thickness(
         channels,
         notes=found.notes + (reading.notes if reading else ()),
         marks=_marks(state.ruler, reading) if state.ruler and reading else (),
+        mean_of_slices=found.mean_of_slices,
     )
     return after, item
 

@@ -59,7 +59,7 @@ def test_every_key_of_the_summary_is_described():
         last_metrics={},
         seconds=1.0,
         output="",
-        thickness=thickness_figures([]),
+        thickness=thickness_figures([], 1.5),
         placement=placement_figures([], 5.0),
         provenance={
             "run": "",

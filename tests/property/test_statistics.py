@@ -7,11 +7,15 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from algorithms.statistics import (
+    ThicknessCounts,
     ThicknessStatistics,
     add_thickness,
+    count_outliers,
+    count_thickness,
     fit_gamma,
+    is_outlier,
+    merge_counts,
     merge_statistics,
-    outliers,
     z_score,
 )
 
@@ -30,8 +34,9 @@ def stream(values: list[float]) -> ThicknessStatistics:
 def test_two_parts_merged_are_the_whole(first: list[float], second: list[float]) -> None:
     """A + B has every number of the concatenation, up to rounding."""
     merged, whole = merge_statistics(stream(first), stream(second)), stream(first + second)
-    for name in ThicknessStatistics.__slots__:
+    for name in set(ThicknessStatistics.__slots__) - {"spans"}:
         assert getattr(merged, name) == pytest.approx(getattr(whole, name), rel=1e-9, abs=1e-9)
+    assert merged.spans == whole.spans
 
 
 @given(st.lists(st.floats(min_value=0.5, max_value=60.0), min_size=2, max_size=30))
@@ -72,10 +77,87 @@ def test_unmeasured_slices_change_nothing_and_thin_ones_do_not_break_the_fit() -
     assert fit_gamma(stream([10.0, 10.0, 10.0])) is None
 
 
-def test_outliers_are_counted_from_the_mean_in_sigmas() -> None:
-    """|z| above the threshold, both sides; NaN is no outlier."""
+def counted(values: list[float]) -> ThicknessCounts:
+    counts = ThicknessCounts()
+    for value in values:
+        counts = count_thickness(counts, value)
+    return counts
+
+
+@given(thicknesses, thicknesses)
+@settings(max_examples=60, deadline=None)
+def test_merged_counts_are_those_of_the_whole(first: list[float], second: list[float]) -> None:
+    """A + B counts what the concatenation counts, exactly: whole numbers in fixed bins."""
+    merged, whole = merge_counts(counted(first), counted(second)), counted(first + second)
+    assert dict(merged.numbers) == dict(whole.numbers)
+
+
+@given(thicknesses, st.floats(min_value=0.5, max_value=4.0))
+@settings(max_examples=60, deadline=None)
+def test_outliers_are_counted_at_any_chosen_z(values: list[float], threshold: float) -> None:
+    """The streamed count is the number of slices beyond the chosen z-score of the whole run, one by one."""
+    state = stream(values)
+    beyond = sum(is_outlier(state, value, threshold) for value in values)
+    assert count_outliers(counted(values), state, threshold) == beyond
+    exact = [abs(z_score(state, value)) for value in values if state.squares > 0.0]
+    slack = 0.006 / state.sigma_nm if exact else 0.0
+    assert sum(z > threshold + slack for z in exact) <= beyond <= sum(z > threshold - slack for z in exact)
+
+
+def test_outliers_lie_on_both_sides_and_nan_is_none() -> None:
+    """|z| above the threshold; the mean of several slices is judged by its own, smaller scatter."""
     state = stream([8.0, 10.0, 12.0, 10.0])
     assert z_score(state, 10.0) == 0.0
-    found = outliers(state, np.array([10.0, 13.0, 7.0, np.nan]), 1.5)
-    assert found.tolist() == [False, True, True, False]
+    assert [is_outlier(state, value, 1.5) for value in (10.0, 13.0, 7.0, np.nan)] == [
+        False,
+        True,
+        True,
+        False,
+    ]
+    assert not is_outlier(state, 12.0, 1.5)
+    assert is_outlier(state, 12.0, 1.5, mean_of_slices=4)
     assert np.isnan(z_score(stream([10.0]), 10.0))
+
+
+def test_means_of_several_slices_count_as_what_they_are() -> None:
+    """A third of the measurements are means of 2 to 6 slices: mean, σ and gamma shape of *single* slices come
+    out unbiased with right errors, where counting a mean as one slice makes σ a fifth too small."""
+    rng, shape, scale = np.random.default_rng(3), 10.6, 0.96
+    fits, sigmas, naive, pulls = [], [], [], []
+    for _ in range(200):
+        spans = np.where(rng.random(150) < 1 / 3, rng.integers(2, 7, 150), 1)
+        values = rng.gamma(shape * spans, scale) / spans
+        state = ThicknessStatistics()
+        for value, slices in zip(values, spans, strict=True):
+            state = add_thickness(state, float(value), int(slices))
+        fits.append(fit_gamma(state))
+        sigmas.append(state.sigma_nm)
+        naive.append(stream(list(values)).sigma_nm)
+        pulls.append((state.mean_nm - shape * scale) / state.mean_sigma_nm)
+    true_sigma = shape**0.5 * scale
+    assert np.mean(sigmas) == pytest.approx(true_sigma, rel=0.02)
+    assert np.mean(naive) < 0.9 * true_sigma
+    assert 0.85 < np.std(pulls) < 1.15
+    shapes = np.array([(fit.shape - shape) / fit.shape_sigma for fit in fits if fit is not None])
+    assert shapes.size == 200
+    assert abs(np.mean(shapes)) < 0.3
+    assert 0.85 < np.std(shapes) < 1.2
+
+
+def test_the_gamma_fit_of_means_is_the_maximum_of_their_likelihood() -> None:
+    """Shape and scale are where the likelihood of the sums, gamma of k times the shape, is largest."""
+    rng = np.random.default_rng(4)
+    spans = rng.integers(1, 5, 80)
+    sums = rng.gamma(10.6 * spans, 0.96)
+    state = ThicknessStatistics()
+    for total, slices in zip(sums, spans, strict=True):
+        state = add_thickness(state, float(total / slices), int(slices))
+    fit = fit_gamma(state)
+    assert fit is not None
+
+    def likelihood(shape: float, scale: float) -> float:
+        return float(stats.gamma.logpdf(sums, shape * spans, scale=scale).sum())
+
+    best = likelihood(fit.shape, fit.scale_nm)
+    for shape, scale in ((1.01, 1.0), (0.99, 1.0), (1.0, 1.01), (1.0, 0.99), (1.01, 0.99), (0.99, 1.01)):
+        assert likelihood(shape * fit.shape, scale * fit.scale_nm) < best

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.config import Configuration, load, parse
+from daemon.config import Configuration, MarkSection, RulerSection, load, parse
 from daemon.errors import ConfigurationError
 
 MINIMAL = """
@@ -97,3 +97,14 @@ def test_the_shipped_file_states_the_real_defaults(tmp_path):
     )
     assert minimal == shipped
     assert set(Configuration.model_fields) - {"fiducials", "ruler"} <= shipped.model_fields_set
+
+
+def test_marks_that_hand_over_end_below_their_beginning() -> None:
+    """A mark that ends before it begins is refused; one that begins deeper is not in the first slice."""
+    mark = {"kind": "inclined", "x": 10.0, "y": 5, "height": 40, "direction": 1}
+    parallel = {"kind": "parallel", "x": 30.0, "y": 5, "height": 40}
+    assert MarkSection(**mark, begins_nm=900.0, ends_nm=2000.0).ends_nm == 2000.0
+    with pytest.raises(ValueError, match="begins_nm"):
+        MarkSection(**mark, begins_nm=900.0, ends_nm=800.0)
+    with pytest.raises(ValueError, match="first slice"):
+        RulerSection(marks=(parallel, {**mark, "begins_nm": 900.0}))

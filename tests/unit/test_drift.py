@@ -1,5 +1,7 @@
 """The drift test: what alarms, what does not, and what it says about it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -111,6 +113,34 @@ def test_an_uncertain_slice_has_a_lower_voice() -> None:
     state = start_drift(baseline_nm=(MEAN, SIGMA))
     sure, unsure = step(state, 18.0, 0.1)[0], step(state, 18.0, SIGMA)[0]
     assert sure.thicker.evidence > unsure.thicker.evidence > 0.0
+
+
+@pytest.mark.parametrize("baseline", [(MEAN, SIGMA), None], ids=["given", "learned"])
+@pytest.mark.parametrize("slices", [1, 2, 6])
+def test_a_mean_across_lost_slices_is_scored_as_what_it_is(
+    slices: int, baseline: tuple[float, float] | None
+) -> None:
+    """Without a change its score is standard normal, as a single slice's is: the promise holds with gaps."""
+    rng = np.random.default_rng(9)
+    scores = []
+    for _ in range(30):
+        state, _ = run(start_drift(baseline_nm=baseline, false_alarm_slices=1e7), milling(rng, 40))
+        for value in rng.gamma(SHAPE * slices, MEAN / SHAPE, 20) / slices:
+            after, _ = step(replace(state, unpaired=float("nan")), float(value), 0.0, slices)
+            scores.append(after.unpaired)
+    spread = (
+        0.12 if baseline else 0.25
+    )  # a baseline of 40 slices is off by a sixth of σ: its 20 scores share it
+    assert np.std(scores) == pytest.approx(1.0, abs=spread)
+    assert np.mean(scores) == pytest.approx(0.0, abs=spread)
+
+
+def test_a_mean_across_lost_slices_teaches_no_warm_up() -> None:
+    """The baseline's spread is that of slices; a mean of four would make it too narrow."""
+    state, _ = run(start_drift(), milling(np.random.default_rng(1), 10))
+    after, verdict = step(state, MEAN, 0.1, 4)
+    assert (after.count, after.squares) == (state.count, state.squares)
+    assert verdict.kind == "warming up"
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,41 @@ def test_marks_stay_inside_and_apart_for_the_whole_run(settings):
     assert centres.max() + half < layout.wall_x_px
 
 
+LONG_CASES = {
+    "demo": EmulatorSettings(slices=500),
+    "smallest": EmulatorSettings(slices=500, height=256, width=320),
+    "longest": EmulatorSettings(slices=2000, height=384, width=512),
+    "one inclined mark": EmulatorSettings(slices=600, ruler=RulerDesign(directions=(0, 1, 0))),
+}
+
+
+@pytest.mark.parametrize("settings", LONG_CASES.values(), ids=LONG_CASES.keys())
+def test_in_a_long_run_marks_follow_one_another(settings):
+    """On every face an inclined mark and a parallel one stand apart and inside, and none ends before another
+    has been beside it for ten slices."""
+    plan = plan_run(settings)
+    layout = lay_out(settings, plan)
+    ruler = layout.ruler
+    assert ruler is not None
+    assert ruler.keeps_clear_nm >= plan.depths_nm[-1] - 1e-6
+    steep, half = np.tan(np.radians(ruler.angle_deg)) / 3.26, ruler.mark_width_nm / 3.26 / 2
+    drift_px = max(float(plan.shifts_px[..., 1].max()), 0.0)
+    for depth in plan.depths_nm:
+        there = [mark for mark in ruler.marks if mark.is_there(depth)]
+        centres = np.sort([m.x_px + m.direction * steep * (depth - m.begins_nm) for m in there])
+        assert np.diff(centres).min() > 2 * half + 10.0
+        assert centres[0] - half > drift_px
+        assert centres[-1] + half < layout.wall_x_px
+        assert {abs(mark.direction) for mark in there} == {0, 1}
+    inclined = [mark for mark in ruler.marks if mark.direction]
+    for mark in (mark for mark in inclined if mark.ends_nm < plan.depths_nm[-1]):
+        beside = [
+            min(o.ends_nm, mark.ends_nm) - max(o.begins_nm, mark.begins_nm) for o in inclined if o is not mark
+        ]
+        assert max(beside) >= 100.0
+        assert any(other.is_there(mark.ends_nm) for other in inclined)
+
+
 @pytest.mark.parametrize("settings", CASES.values(), ids=CASES.keys())
 def test_the_region_of_interest_is_in_every_image_and_clear_of_the_marks(settings):
     """Below the layer, left of the wall, and inside the frame of each image of the run."""

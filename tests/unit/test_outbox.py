@@ -29,7 +29,9 @@ def test_what_is_committed_is_told_although_the_tables_have_no_room(tmp_path):
     journal = open_journal(tmp_path / "journal.sqlite", {}, now)
     publisher = Publisher(run="r", epoch=1, endpoint="tcp://127.0.0.1:0", now=now)
     with closing(journal), closing(publisher):
-        station = SimpleNamespace(journal=journal, publisher=publisher, tables=RunTables(outputs, ("2kV",)))
+        station = SimpleNamespace(
+            journal=journal, publisher=publisher, tables=RunTables(outputs, ("2kV",), 1.5)
+        )
         outbox = Outbox(station)  # type: ignore[arg-type]
         outbox.say(ThicknessMessage(index=1, depth_nm=0.0, source=ThicknessSource.RULER))
         with pytest.raises(StoreError):

@@ -108,7 +108,7 @@ def test_rows_of_slices_join_what_was_said_of_them(journal):
 def test_tables_keep_order_columns_and_emptiness(journal, tmp_path):
     """The contract's columns first; a number that is not known is an empty field."""
     tell(journal, *TOLD)
-    RunTables(Outputs(tmp_path), ("2kV", "4kV")).project(journal)
+    RunTables(Outputs(tmp_path), ("2kV", "4kV"), 1.5).project(journal)
     gap, row = read_table(tmp_path / "slices.csv")
     assert tuple(row) == slice_columns(("2kV", "4kV"))
     assert gap["depth_nm"] == gap["quality_4kV"] == ""

@@ -127,3 +127,13 @@ def test_a_tiny_patch_is_refused() -> None:
     """Below 24 px there is nothing to fit, and the message names the remedy."""
     with pytest.raises(ValueError, match="at least 24 px"):
         estimate_shift(reference_of(np.ones((16, 40), np.float32), 1.0, 1.0), np.ones((64, 64)), (0, 0))
+
+
+def test_half_a_mark_gives_an_unbiased_shift_that_knows_its_error() -> None:
+    """The eroded half is left out with what its border bleeds into: 24 shifts are right on average, and χ²
+    per degree of freedom is about 1. With the border's pixels in, they are 0.03 px off to the eroded side."""
+    whole = FiducialScene()
+    wrong, found = errors(whole, replace(whole, eroded=0.5), pairs=24, any_polarity=True)
+    squares = [e @ np.linalg.solve(f.covariance_px2, e) / 2.0 for e, f in zip(wrong, found, strict=True)]
+    assert np.abs(wrong.mean(axis=0)).max() < 0.022
+    assert np.mean(squares) < 1.4

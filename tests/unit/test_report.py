@@ -207,7 +207,7 @@ def finished(tmp_path_factory) -> Path:
     configuration = parse(CONFIGURATION, where=Path("/nowhere/config.toml"))
     with closing(open_journal(outputs.journal, as_toml_table(configuration), now)) as journal:
         fill(journal)
-        RunTables(outputs, configuration.channel_names).finish(journal)
+        RunTables(outputs, configuration.channel_names, configuration.drift.outlier_z).finish(journal)
     rng = np.random.default_rng(0)
     store = open_volume(outputs.volume, (50, 80), GRID_NM, 2, {})
     store.append(0, (rng.random((60, 50, 80)) < 0.3).astype(np.uint8))
@@ -430,7 +430,7 @@ def test_a_run_of_gaps_only_has_a_report(tmp_path):
             for index in (1, 2, 3):
                 gap = SliceMessage(index=index, status=Status.GAP, reason="unreadable: no strip")
                 journal.append(as_record(gap))
-        RunTables(outputs, configuration.channel_names).finish(journal)
+        RunTables(outputs, configuration.channel_names, configuration.drift.outlier_z).finish(journal)
     text = seen(write_report(tmp_path).read_text(encoding="utf-8")).text
     assert text.count("unreadable: no strip") == 3
     assert "without a ruler nothing measures the thickness" in text

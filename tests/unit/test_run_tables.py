@@ -51,7 +51,7 @@ def content(outputs):
 
 
 def written_in_one_go(journal, folder):
-    RunTables(Outputs(folder), CHANNELS).finish(journal)
+    RunTables(Outputs(folder), CHANNELS, 1.5).project(journal)
     return content(Outputs(folder))
 
 
@@ -67,16 +67,16 @@ def test_any_order_of_commits_leaves_what_one_writing_would(tmp_path_factory, co
     """Rows that come late, change or come again: byte for byte the projection of the journal."""
     folder = tmp_path_factory.mktemp("tables")
     with closing(open_journal(folder / "j.sqlite", {}, lambda: datetime(2026, 1, 1, tzinfo=UTC))) as journal:
-        tables = RunTables(Outputs(folder), CHANNELS)
+        tables = RunTables(Outputs(folder), CHANNELS, 1.5)
         for messages in commits:
             commit(journal, tables, *messages)
-        tables.finish(journal)
+        tables.project(journal)
         assert content(Outputs(folder)) == written_in_one_go(journal, folder / "again")
 
 
 def test_a_settled_row_is_not_fetched_again(journal, tmp_path):
     """What a commit costs must not grow with the run: old rows come from the file, not from the journal."""
-    tables, outputs = RunTables(Outputs(tmp_path), CHANNELS), Outputs(tmp_path)
+    tables, outputs = RunTables(Outputs(tmp_path), CHANNELS, 1.5), Outputs(tmp_path)
     for index in range(1, 4):
         commit(journal, tables, slice_told(index, Status.FINAL, z_plane=4 * index))
     marked = outputs.slices.read_bytes().replace(b"1,final", b"1,FINAL")
@@ -88,7 +88,7 @@ def test_a_settled_row_is_not_fetched_again(journal, tmp_path):
 @pytest.mark.parametrize("harm", ["deleted", "cut", "longer"])
 def test_a_table_that_somebody_has_changed_is_written_whole(journal, tmp_path, harm):
     """A prefix that is not ours any more is not copied."""
-    tables, outputs = RunTables(Outputs(tmp_path), CHANNELS), Outputs(tmp_path)
+    tables, outputs = RunTables(Outputs(tmp_path), CHANNELS, 1.5), Outputs(tmp_path)
     commit(journal, tables, slice_told(1, Status.FINAL), slice_told(2, Status.FINAL))
     match harm:
         case "deleted":
@@ -102,20 +102,23 @@ def test_a_table_that_somebody_has_changed_is_written_whole(journal, tmp_path, h
 
 
 def test_the_end_of_a_run_writes_what_is_true(journal, tmp_path):
-    """Whatever somebody has written into a table while it grew."""
-    tables, outputs = RunTables(Outputs(tmp_path), CHANNELS), Outputs(tmp_path)
-    commit(journal, tables, slice_told(1, Status.FINAL))
+    """Whatever somebody has written into a table while it grew; and z-scores, which all slices decide."""
+    tables, outputs = RunTables(Outputs(tmp_path), CHANNELS, 1.5), Outputs(tmp_path)
+    for index, thickness_nm in enumerate((9.0, 11.0, 10.0, 10.0, 30.0), 1):
+        commit(journal, tables, slice_told(index, Status.FINAL), thickness_told(index, thickness_nm))
+    assert {row["outlier"] for row in read_table(outputs.slices)} == {""}
     outputs.slices.write_bytes(outputs.slices.read_bytes().replace(b"final", b"lanif"))
     tables.finish(journal)
-    assert content(outputs) == written_in_one_go(journal, tmp_path / "again")
-    assert b"lanif" not in outputs.slices.read_bytes()
+    rows = read_table(outputs.slices)
+    assert [row["status"] for row in rows] == ["final"] * 5
+    assert [row["outlier"] for row in rows] == ["0", "0", "0", "0", "1"]
 
 
 def test_a_restart_goes_on_with_the_same_bytes(journal, tmp_path):
     """A new process knows no row: it writes the tables whole, then lets them grow."""
     outputs = Outputs(tmp_path)
-    commit(journal, RunTables(outputs, CHANNELS), slice_told(1), thickness_told(1))
-    restarted = RunTables(outputs, CHANNELS)
+    commit(journal, RunTables(outputs, CHANNELS, 1.5), slice_told(1), thickness_told(1))
+    restarted = RunTables(outputs, CHANNELS, 1.5)
     commit(journal, restarted, slice_told(2), thickness_told(2), slice_told(1, Status.FINAL, z_plane=0))
     assert content(outputs) == written_in_one_go(journal, tmp_path / "again")
     assert [row["status"] for row in read_table(outputs.slices)] == ["final", "provisional"]
@@ -124,7 +127,7 @@ def test_a_restart_goes_on_with_the_same_bytes(journal, tmp_path):
 def test_what_could_not_be_written_is_made_up_for(journal, tmp_path):
     """The disk was full when a row was due: the next writing has it."""
     outputs = Outputs(tmp_path / "output")
-    tables = RunTables(outputs, CHANNELS)
+    tables = RunTables(outputs, CHANNELS, 1.5)
     commit(journal, tables, slice_told(1, Status.FINAL))
     away = tmp_path / "away"
     outputs.folder.rename(away)

@@ -84,6 +84,8 @@ def test_depth_is_absolute_again_after_silent_slices() -> None:
     state, back = measure_thickness(state, reading(60.0))
     assert back.depth_nm == pytest.approx(60.0)
     assert back.depth_sigma_nm < 0.3
+    assert (back.thickness_nm, back.mean_of_slices) == (pytest.approx(12.5), 4), "50 nm in four slices"
+    assert back.thickness_sigma_nm == pytest.approx(np.hypot(0.2, 0.2) / 4)
     _, following = measure_thickness(state, reading(71.0))
     assert following.thickness_nm == pytest.approx(11.0)
     assert following.thickness_sigma_nm == pytest.approx(np.hypot(0.2, 0.2))
@@ -105,8 +107,25 @@ def test_lost_slices_share_the_difference_of_depths() -> None:
     """Two mills between two images: the thickness is their mean, and its error half as large."""
     state = after(start_thickness(10.0), [0.0, 10.0])
     _, record = measure_thickness(state, reading(34.0), (), slices_apart=2)
-    assert record.thickness_nm == pytest.approx(12.0)
+    assert (record.thickness_nm, record.mean_of_slices) == (pytest.approx(12.0), 2)
     assert record.thickness_sigma_nm == pytest.approx(np.hypot(0.2, 0.2) / 2)
+
+
+def test_other_sources_are_not_judged_by_a_mean_of_several_slices() -> None:
+    """The software tells of one slice: after lost ones its value is not compared with their mean."""
+    state = after(start_thickness(10.0), [0.0, 10.0], asv_bias=0.0)
+    before = state.records
+    state, _ = measure_thickness(state, reading(40.0), (Estimate("asv", 9.0),), slices_apart=3)
+    assert state.records == before
+
+
+def test_the_fall_back_is_never_negative() -> None:
+    """Software that says 2 nm and was 7 nm too high before would mill upwards: the target stands in."""
+    depths = list(np.cumsum([0.0, *[10.0] * 40]))
+    state = after(start_thickness(10.0), depths, asv_bias=7.0)
+    state, record = measure_thickness(state, SILENT, (Estimate("asv", 2.0),))
+    assert record.source == "target"
+    assert record.thickness_nm == pytest.approx(10.0, abs=0.2)
 
 
 def test_a_target_of_nothing_is_refused() -> None:
