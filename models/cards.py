@@ -32,6 +32,8 @@ class Account:
         held_out: the runs it was scored on.
         scores: on them, by name.
         histories: epochs of each stage.
+        started_from: checksums of the networks whose weights the training began with, by name.
+        curves: name of the picture of the learning curves.
     """
 
     command: str
@@ -40,6 +42,8 @@ class Account:
     held_out: HeldOut
     scores: Mapping[str, Score]
     histories: Mapping[str, Sequence[Epoch]]
+    started_from: Mapping[str, str]
+    curves: str
 
 
 def write_card(path: Path, spec: ModelSpec, account: Account) -> None:
@@ -60,7 +64,7 @@ def write_card(path: Path, spec: ModelSpec, account: Account) -> None:
 
 
 def _title(spec: ModelSpec) -> str:
-    kind = "Late fusion" if len(spec.channels) > 1 else "Single voltage"
+    kind = spec.name.replace("_", " ").capitalize() if len(spec.channels) > 1 else "Single voltage"
     return f"{kind}, {' + '.join(spec.channels)} (`{spec.name}.onnx`)"
 
 
@@ -104,12 +108,13 @@ def _row(name: str, score: Score, bold: bool) -> str:
 def _making(spec: ModelSpec, account: Account) -> str:
     seconds = sum(epoch.seconds for history in account.histories.values() for epoch in history)
     epochs = ", ".join(f"{stage} {len(history)}" for stage, history in account.histories.items())
+    start = ", ".join(f"{name} (sha256 `{sha256[:16]}…`)" for name, sha256 in account.started_from.items())
     return f"""\
 `{account.command}`
 
 {seconds / 60:.0f} minutes of fitting (epochs: {epochs}), {account.date}; the learning curves are in
-`learning_curves.png`. sha256 of the training scenes' images and labels:
-`{spec.training_data_sha256}`. Settings:
+`{account.curves}`. Started from {start or "random weights"}. sha256 of the training scenes' images and
+labels: `{spec.training_data_sha256}`. Settings:
 
 ```json
 {json.dumps(account.settings, indent=1)}

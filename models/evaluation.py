@@ -11,6 +11,7 @@ from algorithms.clustering import brightest_cluster
 from algorithms.instrument import Instrument, default_instrument
 from algorithms.scores import Confusion, confusion, mean_dice, misplaced_percent, missed_percent
 from algorithms.structures import hierarchical_structure
+from models.backscatter import network_response
 from models.scenes import COARSE_SIZE, FINE_SIZE, HELD_OUT_SEEDS
 from models.session import Segmenter, segment
 from models.windows import window_slices
@@ -74,7 +75,10 @@ def render_run(seed: int, held_out: HeldOut) -> RenderedRun:
     y_px, x_px = rng.uniform(0, 1e4, size=2)
     grid = FaceGrid(held_out.height, held_out.width, held_out.pixel_nm, held_out.pixel_nm, y_px, x_px)
     instruments = [_instrument(voltage, held_out.noise) for voltage in held_out.voltages_kv]
-    images, labels = render_stack(structure, depths_nm, grid, held_out.voltages_kv, instruments, rng)
+    responses = [network_response(voltage) for voltage in held_out.voltages_kv]
+    images, labels = render_stack(
+        structure, depths_nm, grid, held_out.voltages_kv, instruments, rng, responses
+    )
     return RenderedRun(images, labels, held_out.voltages_kv)
 
 
