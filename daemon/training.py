@@ -93,18 +93,18 @@ def shipped_settings() -> TrainingSettings:
     from models.schedules import Cosine
 
     recipe = Recipe(
-        batch=24,
-        steps=25,
-        epochs=10,
+        batch=16,
+        steps=20,
+        epochs=5,
         learning_rate=1e-3,
         schedule=Cosine(),
-        patience_epochs=10,
+        patience_epochs=5,
         cross_entropy_weight=1.0,
     )
     return TrainingSettings(
         recipe=recipe,
-        joint_recipe=replace(recipe, epochs=6, learning_rate=5e-4, patience_epochs=6),
-        fusion_recipe=replace(recipe, epochs=16, learning_rate=2e-3, patience_epochs=16),
+        joint_recipe=replace(recipe, epochs=6, learning_rate=7e-4, patience_epochs=6),
+        fusion_recipe=replace(recipe, epochs=15, learning_rate=2e-3, patience_epochs=15),
         scenes=80,
         validation_scenes=3,
         ensemble_scenes=6,

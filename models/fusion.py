@@ -14,12 +14,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.architectures import ResidualUNet, convolution
+from models.evaluation import VOTES
 from models.volume_unet import VolumeUNet
 
 JOINED_FILTERS = 64
 """Of the layer that joins the voltages half-way, as published."""
-VOTES = {3: (0.5, 0.3, 0.2)}
-"""Weights of 1, 2 and 4 kV that the papers' ensemble came to (§3.1)."""
 DECISIVENESS = 8.0
 """Logits of the vote are this times its margin: what all branches are sure of comes out at 0.9997."""
 
@@ -91,7 +90,8 @@ class Voting(nn.Module):
     def __init__(self, branches: Sequence[ResidualUNet]) -> None:
         super().__init__()
         self.branches = nn.ModuleList(branches)
-        self.votes = VOTES.get(len(branches), (1 / len(branches),) * len(branches))
+        equal = (1 / len(branches),) * len(branches)
+        self.votes = VOTES if len(branches) == len(VOTES) else equal
 
     def forward(self, x: Tensor) -> Tensor:
         beliefs = [branch(x[:, index : index + 1]) for index, branch in enumerate(self.branches)]
