@@ -95,19 +95,19 @@ def shipped_settings() -> TrainingSettings:
     recipe = Recipe(
         batch=16,
         steps=20,
-        epochs=5,
+        epochs=3,
         learning_rate=1e-3,
         schedule=Cosine(),
-        patience_epochs=5,
+        patience_epochs=3,
         cross_entropy_weight=1.0,
     )
     return TrainingSettings(
         recipe=recipe,
-        joint_recipe=replace(recipe, epochs=6, learning_rate=7e-4, patience_epochs=6),
+        joint_recipe=replace(recipe, epochs=4, learning_rate=7e-4, patience_epochs=4),
         fusion_recipe=replace(recipe, epochs=15, learning_rate=2e-3, patience_epochs=15),
         scenes=80,
-        validation_scenes=3,
-        ensemble_scenes=6,
+        validation_scenes=2,
+        ensemble_scenes=4,
         start_from=START,
         threads=1,
     )

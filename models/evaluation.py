@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +11,7 @@ from numpy.typing import NDArray
 from algorithms.acquisition import FaceGrid, gamma_depths_nm, render_stack
 from algorithms.clustering import brightest_cluster
 from algorithms.instrument import Instrument, default_instrument
+from algorithms.reliability import Reliability, reliability
 from algorithms.scores import Confusion, confusion, mean_dice, misplaced_percent, missed_percent
 from algorithms.structures import hierarchical_structure
 from models.backscatter import network_response
@@ -48,13 +51,15 @@ class HeldOut:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Sardhara et al. 2024, Table 3, and the solid fraction found beside the true one."""
+    """Sardhara et al. 2024, Table 3, the solid fraction found beside the true one, and how far the claimed
+    probabilities of solid can be trusted (None: none were claimed)."""
 
     mp_percent: float
     mgp_percent: float
     mean_dice: float
     solid_fraction: float
     true_solid_fraction: float
+    reliability: Reliability | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,13 @@ def render_run(seed: int, held_out: HeldOut) -> RenderedRun:
 
 def score_segmenter(segmenter: Segmenter, runs: Sequence[RenderedRun]) -> Score:
     """Of all slices of all runs, the ends of each run included."""
-    return _score([confusion(run.labels, segment_run(segmenter, run)) for run in runs])
+    matrices: list[Confusion] = []
+    trust: list[Reliability] = []
+    for run in runs:
+        beliefs = believed_run(segmenter, run)
+        matrices.append(confusion(run.labels, beliefs.argmax(axis=1).astype(np.uint8)))
+        trust.append(reliability(beliefs[:, 1], run.labels == 1))
+    return replace(_score(matrices), reliability=reduce(add, trust))
 
 
 def score_clustering(voltage_kv: float, runs: Sequence[RenderedRun]) -> Score:

@@ -27,8 +27,8 @@ class TrainingSettings:
     Attributes:
         voltages_kv: one branch each.
         adjacent_slices: of a window, odd.
-        filters: channels of each network's first block; of the early fusion, see ``volume_filters``.
-        volume_filters: the same of a 3-D network.
+        filters: channels of the first block of each branch.
+        volume_filters: the same of the early fusion.
         patch_px: side of the patches.
         scenes, validation_scenes, ensemble_scenes: numbers of scenes rendered for each purpose; at
             least 2 for the ensemble.

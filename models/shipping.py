@@ -9,6 +9,7 @@ from models.evaluation import HeldOut, held_out_runs, score_all
 from models.export import Provenance, export_network
 from models.learning_curve import draw_learning_curves
 from models.material import Report, TrainingSettings
+from models.reliability_diagram import draw_reliability
 from models.session import open_segmenter
 from models.spec import ModelSpec
 from models.training import Trained, channel_name
@@ -35,8 +36,8 @@ def train_and_ship(
     """Train and write everything that ships to ``out_dir``.
 
     These are an ``.onnx`` file for each network, e.g. ``late_fusion.onnx`` and, for each voltage,
-    ``unet_<voltage>kv.onnx``, each with its checksum and its card, and ``<first network>_curves.png``. Scenes
-    and checkpoints stay there too; what an earlier start left is used again.
+    ``unet_<voltage>kv.onnx``, each with its checksum and its card, and ``<first network>_curves.png``
+    and ``…_reliability.png``. Scenes and checkpoints stay there too; what an earlier start left is used.
 
     Args:
         train: one of :mod:`models.training`.
@@ -52,12 +53,14 @@ def train_and_ship(
     """
     out_dir.mkdir(parents=True, exist_ok=True)
     trained = train(settings, out_dir, report)
-    curves = f"{next(iter(trained.networks))}_curves.png"
-    draw_learning_curves(trained.histories, out_dir / curves)
+    pictures = tuple(f"{next(iter(trained.networks))}_{kind}.png" for kind in ("curves", "reliability"))
+    draw_learning_curves(trained.histories, out_dir / pictures[0])
     specs = export_all(trained, settings, out_dir)
     report("scoring on held-out runs")
     segmenters = {name: open_segmenter(out_dir / f"{name}.onnx") for name in specs}
     scores = score_all(segmenters, held_out_runs(held_out))
+    trust = {name: score.reliability for name, score in scores.items() if score.reliability}
+    draw_reliability(trust, out_dir / pictures[1])
     account = Account(
         origin.command,
         origin.date,
@@ -65,8 +68,9 @@ def train_and_ship(
         held_out,
         scores,
         trained.histories,
+        trained.temperatures,
         trained.started_from,
-        curves,
+        (pictures[0], pictures[1]),
     )
     for spec in specs.values():
         write_card(out_dir / f"{spec.name}.md", spec, account)

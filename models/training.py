@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from models.architectures import ResidualUNet
+from models.calibration import Segmenting, best_temperature, set_temperature
 from models.datasets import scenes_sha256
 from models.fitting import Batch, Epoch, Progress, Task, fit
 from models.fusion import EarlyFusion, IntermediateFusion, LateFusion
@@ -56,12 +57,14 @@ class Trained:
     Attributes:
         networks: evaluated, on the CPU, by name, with the voltages that each needs.
         histories: the epochs of each stage.
+        temperatures: that calibrated each network, by its name (:mod:`models.calibration`).
         training_data_sha256: of the scenes that were learned from.
         started_from: checksums of the exported networks that were started from, by name.
     """
 
-    networks: dict[str, tuple[nn.Module, tuple[float, ...]]]
+    networks: dict[str, tuple[Segmenting, tuple[float, ...]]]
     histories: Histories
+    temperatures: dict[str, float]
     training_data_sha256: str
     started_from: dict[str, str]
 
@@ -102,12 +105,12 @@ def train_late_fusion(settings: TrainingSettings, out_dir: Path, report: Report)
     histories["together"] = _train_whole(
         replace(settings, fusion_recipe=settings.joint_recipe), "together", network, material, out_dir, report
     )
-    singles = {
-        single_name(voltage): (branch, (voltage,))
-        for branch, voltage in zip(branches, settings.voltages_kv, strict=True)
+    networks: dict[str, tuple[Segmenting, tuple[float, ...]]] = {
+        "late_fusion": (network, settings.voltages_kv)
     }
-    networks = {"late_fusion": (network, settings.voltages_kv), **singles}
-    return Trained(networks, histories, scenes_sha256(material.training), started)
+    for branch, voltage in zip(branches, settings.voltages_kv, strict=True):
+        networks[single_name(voltage)] = (branch, (voltage,))
+    return _finished(settings, material, networks, histories, started)
 
 
 def train_early_fusion(settings: TrainingSettings, out_dir: Path, report: Report) -> Trained:
@@ -117,8 +120,9 @@ def train_early_fusion(settings: TrainingSettings, out_dir: Path, report: Report
     material = render_material(settings, out_dir / "scenes", report)
     network = EarlyFusion(len(settings.voltages_kv), settings.adjacent_slices, settings.volume_filters)
     history = _train_whole(settings, "early_fusion", network, material, out_dir, report)
-    networks = {"early_fusion": (network, settings.voltages_kv)}
-    return Trained(networks, {"early": history}, scenes_sha256(material.training), {})
+    return _finished(
+        settings, material, {"early_fusion": (network, settings.voltages_kv)}, {"early": history}, {}
+    )
 
 
 def train_intermediate_fusion(settings: TrainingSettings, out_dir: Path, report: Report) -> Trained:
@@ -131,8 +135,29 @@ def train_intermediate_fusion(settings: TrainingSettings, out_dir: Path, report:
     )
     started = _start_branches(settings, network, material) if settings.start_from else {}
     history = _train_whole(settings, "intermediate_fusion", network, material, out_dir, report)
-    networks = {"intermediate_fusion": (network, settings.voltages_kv)}
-    return Trained(networks, {"intermediate": history}, scenes_sha256(material.training), started)
+    networks: dict[str, tuple[Segmenting, tuple[float, ...]]] = {
+        "intermediate_fusion": (network, settings.voltages_kv)
+    }
+    return _finished(settings, material, networks, {"intermediate": history}, started)
+
+
+def _finished(
+    settings: TrainingSettings,
+    material: Material,
+    networks: dict[str, tuple[Segmenting, tuple[float, ...]]],
+    histories: Histories,
+    started: dict[str, str],
+) -> Trained:
+    """Calibrated on the scenes of the ensemble, which no branch has learned from."""
+    temperatures: dict[str, float] = {}
+    for name, (network, voltages_kv) in networks.items():
+        channels = [settings.voltages_kv.index(voltage) for voltage in voltages_kv]
+        inputs, labels = blocks_of(settings, material.ensemble, channels)
+        with torch.inference_mode():
+            scores = torch.cat([network.logits(part) for part in inputs.split(EVALUATION_BATCH)])
+            temperatures[name] = best_temperature(scores, labels)
+        set_temperature(network, temperatures[name])
+    return Trained(networks, histories, temperatures, scenes_sha256(material.training), started)
 
 
 def _branch(settings: TrainingSettings, channel: int, material: Material) -> tuple[ResidualUNet, str]:

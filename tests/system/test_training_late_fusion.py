@@ -57,7 +57,8 @@ def test_training_ships_networks_and_everything_about_them(folder):
         card = (folder / f"{name}.md").read_text()
         assert all(said in card for said in (spec.sha256, command, "kmeans_4kv", "2026-11-20"))
         assert "late_fusion_curves.png" in card
-    assert (folder / "late_fusion_curves.png").read_bytes().startswith(b"\x89PNG")
+    for picture in ("late_fusion_curves.png", "late_fusion_reliability.png"):
+        assert (folder / picture).read_bytes().startswith(b"\x89PNG")
     assert any(line.startswith("branch_4kV: epoch 2/2") for line in lines)
     assert any(line.startswith("ensemble: epoch 1/2") for line in lines)
     assert any(line.startswith("together: epoch 2/2") for line in lines)

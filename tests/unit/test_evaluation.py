@@ -64,12 +64,13 @@ def test_a_card_tells_what_was_measured(tmp_path):
         SMALL,
         {"unet_1kv": score},
         history,
+        {"unet_1kv": 1.234},
         {"unet_1kv": "ef" * 32},
-        "late_fusion_curves.png",
+        ("late_fusion_curves.png", "late_fusion_reliability.png"),
     )
     write_card(tmp_path / "card.md", spec, account)
     card = (tmp_path / "card.md").read_text()
-    assert "| **unet_1kv** | 0.000 | 0.000 | 1.0000 | 0.5000 |" in card
+    assert "| **unet_1kv** | 0.000 | 0.000 | 1.0000 | 0.5000 | – |" in card
     for said in (
         spec.sha256,
         spec.training_data_sha256,
@@ -78,5 +79,6 @@ def test_a_card_tells_what_was_measured(tmp_path):
         '"filters": 16',
         "Started from unet_1kv (sha256 `efefefefefefefef…`)",
         "late_fusion_curves.png",
+        "temperature of 1.23",
     ):
         assert said in card
