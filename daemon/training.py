@@ -93,20 +93,21 @@ def shipped_settings() -> TrainingSettings:
     from models.schedules import Cosine
 
     recipe = Recipe(
-        batch=16,
-        steps=20,
-        epochs=3,
+        batch=8,
+        steps=12,
+        epochs=2,
         learning_rate=1e-3,
         schedule=Cosine(),
-        patience_epochs=3,
+        patience_epochs=2,
         cross_entropy_weight=1.0,
     )
     return TrainingSettings(
+        patch_px=48,
         recipe=recipe,
         joint_recipe=replace(recipe, epochs=4, learning_rate=7e-4, patience_epochs=4),
         fusion_recipe=replace(recipe, epochs=15, learning_rate=2e-3, patience_epochs=15),
-        scenes=80,
-        validation_scenes=2,
+        scenes=48,
+        validation_scenes=1,
         ensemble_scenes=4,
         start_from=START,
         threads=1,

@@ -38,10 +38,10 @@ class HeldOut:
         noise: of the images over the usual, by its rms.
     """
 
-    runs: int = 4
-    height: int = 192
-    width: int = 256
-    slices: int = 10
+    runs: int = 2
+    height: int = 160
+    width: int = 224
+    slices: int = 8
     pixel_nm: float = 3.26
     thickness_nm: float = 10.16
     thickness_sigma_nm: float = 3.12
