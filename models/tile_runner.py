@@ -1,7 +1,7 @@
-"""Runs batches of tiles, and goes on when the device's memory is exhausted: fewer tiles at once, then the CPU.
+"""Runs batches of tiles; when the device's memory is exhausted, fewer tiles at once, then on the CPU.
 
 A GPU is shared with other programs; what fitted this morning may not fit tonight. The step down is for good,
-and whoever runs the network is told (:attr:`TileRunner.refusals`, :attr:`TileRunner.steps`).
+and whoever runs the network can ask what was given up (:meth:`TileRunner.told`, :attr:`TileRunner.refusals`).
 """
 
 from collections.abc import Callable, Mapping
@@ -34,7 +34,7 @@ class TileRunner:
         self._runtime, self._on_cpu = runtime, on_cpu
         self._refusals = dict(runtime.refusals)
         self.batch_tiles = batch_tiles
-        self.steps: list[str] = []
+        self._steps: list[str] = []
 
     @property
     def provider(self) -> str:
@@ -45,6 +45,11 @@ class TileRunner:
     def refusals(self) -> Mapping[str, str]:
         """Each provider that was asked for in vain or given up, and why."""
         return self._refusals
+
+    def told(self) -> tuple[str, ...]:
+        """Every step down since this was last asked, in words."""
+        steps, self._steps = tuple(self._steps), []
+        return steps
 
     def run(self, batch: Batch) -> Batch:
         """Probabilities of a batch of tiles, as many at once as the device's memory holds."""
@@ -65,10 +70,10 @@ class TileRunner:
     def _step_down(self, tiles: int) -> None:
         if tiles > 1:
             self.batch_tiles = tiles // 2
-            self.steps.append(f"{self.provider}: memory exhausted by {tiles} tiles, now {self.batch_tiles}")
+            self._steps.append(f"{self.provider}: memory exhausted by {tiles} tiles, now {self.batch_tiles}")
             return
         self._refusals[self.provider] = "its memory is exhausted by a single tile"
-        self.steps.append(f"{self.provider}: memory exhausted by a single tile, now on the CPU")
+        self._steps.append(f"{self.provider}: memory exhausted by a single tile, now on the CPU")
         self._runtime = self._on_cpu()
 
 

@@ -69,7 +69,8 @@ def test_fewer_tiles_at_once_give_the_same_result(path, batch, words):
     tiles.run(batch[:4])
     assert device.seen == [8, 4, 2, 2, 2, 2, 2, 2]
     assert tiles.provider == providers.CUDA
-    assert len(tiles.steps) == 2
+    assert len(tiles.told()) == 2
+    assert tiles.told() == ()
 
 
 def test_a_device_that_holds_no_tile_is_left_for_the_cpu(path, batch):
@@ -80,7 +81,7 @@ def test_a_device_that_holds_no_tile_is_left_for_the_cpu(path, batch):
     assert device.seen == [8, 4, 2, 1]
     assert tiles.provider == providers.CPU
     assert "memory" in tiles.refusals[providers.CUDA]
-    assert tiles.steps[-1].endswith("now on the CPU")
+    assert tiles.told()[-1].endswith("now on the CPU")
 
 
 def test_another_failure_is_no_lack_of_memory(path, batch):
@@ -88,7 +89,7 @@ def test_another_failure_is_no_lack_of_memory(path, batch):
     tiles, _ = runner(path, 0, "an illegal memory access was encountered")
     with pytest.raises(RuntimeException, match="illegal"):
         tiles.run(batch)
-    assert (tiles.batch_tiles, tiles.steps) == (8, [])
+    assert (tiles.batch_tiles, tiles.told()) == (8, ())
 
 
 def test_an_image_is_segmented_across_the_step(path):
