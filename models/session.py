@@ -20,7 +20,7 @@ from models.model_file import read_checked
 from models.normalisation import FaceImage, Limits, face_limits, normalise
 from models.runtime import Runtime
 from models.spec import ModelSpec, from_metadata
-from models.tile_runner import TileRunner
+from models.tile_runner import BatchRunner, TileRunner
 
 LARGEST_TILE_PX = 768
 BATCH_TILES = 1
@@ -42,7 +42,7 @@ class Segmenter:
     """
 
     spec: ModelSpec
-    runner: TileRunner
+    runner: BatchRunner
     largest_tile_px: int = LARGEST_TILE_PX
 
     @property

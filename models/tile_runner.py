@@ -5,6 +5,7 @@ and whoever runs the network can ask what was given up (:meth:`TileRunner.told`,
 """
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,19 @@ EXHAUSTED = ("out of memory", "failed to allocate memory", "alloc_failed", "cuda
 Batch = NDArray[np.float32]
 
 
+class BatchRunner(Protocol):
+    """What :func:`models.session.segment` needs of a network; see :class:`TileRunner` for each part."""
+
+    @property
+    def provider(self) -> str: ...
+    @property
+    def refusals(self) -> Mapping[str, str]: ...
+    @property
+    def batch_tiles(self) -> int: ...
+    def told(self) -> tuple[str, ...]: ...
+    def run(self, batch: Batch) -> Batch: ...
+
+
 class TileRunner:
     """A network on some hardware, with a way down.
 
@@ -33,7 +47,7 @@ class TileRunner:
     def __init__(self, runtime: Runtime, batch_tiles: int, on_cpu: Callable[[], Runtime]) -> None:
         self._runtime, self._on_cpu = runtime, on_cpu
         self._refusals = dict(runtime.refusals)
-        self.batch_tiles = batch_tiles
+        self._batch_tiles = batch_tiles
         self._steps: list[str] = []
 
     @property
@@ -46,6 +60,11 @@ class TileRunner:
         """Each provider that was asked for in vain or given up, and why."""
         return self._refusals
 
+    @property
+    def batch_tiles(self) -> int:
+        """Tiles at once, at most."""
+        return self._batch_tiles
+
     def told(self) -> tuple[str, ...]:
         """Every step down since this was last asked, in words."""
         steps, self._steps = tuple(self._steps), []
@@ -56,7 +75,7 @@ class TileRunner:
         results: list[Batch] = []
         done = 0
         while done < len(batch):
-            part = batch[done : done + self.batch_tiles]
+            part = batch[done : done + self._batch_tiles]
             try:
                 results.append(self._runtime.run(part))
             except (Fail, RuntimeException) as problem:
@@ -69,8 +88,8 @@ class TileRunner:
 
     def _step_down(self, tiles: int) -> None:
         if tiles > 1:
-            self.batch_tiles = tiles // 2
-            self._steps.append(f"{self.provider}: memory exhausted by {tiles} tiles, now {self.batch_tiles}")
+            self._batch_tiles = tiles // 2
+            self._steps.append(f"{self.provider}: memory exhausted by {tiles} tiles, now {self._batch_tiles}")
             return
         self._refusals[self.provider] = "its memory is exhausted by a single tile"
         self._steps.append(f"{self.provider}: memory exhausted by a single tile, now on the CPU")
