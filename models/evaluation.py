@@ -38,10 +38,10 @@ class HeldOut:
         noise: of the images over the usual, by its rms.
     """
 
-    runs: int = 2
-    height: int = 160
-    width: int = 224
-    slices: int = 8
+    runs: int = 6
+    height: int = 256
+    width: int = 384
+    slices: int = 12
     pixel_nm: float = 3.26
     thickness_nm: float = 10.16
     thickness_sigma_nm: float = 3.12

@@ -1,8 +1,8 @@
 """Several single-voltage networks as one: for channels that no fused network is there for.
 
-What two images say of a pixel is added up as evidence, the logarithms of the probabilities, that of the
-lowest voltage fully and that of the others by half, since what shines through misleads them alike. This is how the
-late fusion begins its training (:mod:`models.fusion`), so it is the late fusion without one of its branches.
+What two images say of a pixel is added up as evidence, the logarithms of the probabilities: that of the
+lowest voltage fully, that of the others by half, since what shines through misleads them alike. The late
+fusion begins its training like this (:mod:`models.fusion`), so this is the late fusion without a branch.
 """
 
 import hashlib

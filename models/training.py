@@ -167,10 +167,17 @@ def _branch(settings: TrainingSettings, channel: int, material: Material) -> tup
     network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     if not settings.start_from:
         return network, ""
-    path = Path(settings.start_from) / f"{single_name(settings.voltages_kv[channel])}.onnx"
+    path = _start_file(settings, settings.voltages_kv[channel])
     weights, sha256 = exported_weights(path)
     start_from(network, weights, _sample(settings, material, [channel])[:, None], str(path))
     return network, sha256
+
+
+def _start_file(settings: TrainingSettings, voltage_kv: float) -> Path:
+    """Of a voltage; a relative folder that is not here is relative to slicewatch itself."""
+    folder = Path(settings.start_from)
+    here = folder if folder.is_absolute() or folder.exists() else Path(__file__).parents[1] / folder
+    return here / f"{single_name(voltage_kv)}.onnx"
 
 
 def _start_branches(
@@ -180,7 +187,7 @@ def _start_branches(
     started: dict[str, str] = {}
     weights: dict[str, Tensor] = {}
     for index, voltage in enumerate(settings.voltages_kv):
-        path = Path(settings.start_from) / f"{single_name(voltage)}.onnx"
+        path = _start_file(settings, voltage)
         found, started[single_name(voltage)] = exported_weights(path)
         for theirs, ours in OUTER.items():
             parts = {name: part for name, part in found.items() if name.startswith(theirs + ".")}
