@@ -121,7 +121,7 @@ def quick_settings() -> TrainingSettings:
     from models.schedules import Cosine
 
     recipe = Recipe(
-        batch=32, steps=20, epochs=4, learning_rate=4e-3, schedule=Cosine(), cross_entropy_weight=1.0
+        batch=32, steps=18, epochs=3, learning_rate=4e-3, schedule=Cosine(), cross_entropy_weight=1.0
     )
     return TrainingSettings(
         filters=8,
@@ -129,7 +129,7 @@ def quick_settings() -> TrainingSettings:
         recipe=recipe,
         joint_recipe=recipe,
         fusion_recipe=recipe,
-        scenes=16,
+        scenes=10,
         validation_scenes=2,
         ensemble_scenes=4,
         threads=_cores(),
