@@ -17,8 +17,9 @@ import torch
 from numpy.typing import NDArray
 from rich.table import Table
 
-from models.architectures import LateFusion, ResidualUNet
+from models.architectures import ResidualUNet
 from models.export import Provenance, export_network
+from models.fusion import LateFusion
 from models.normalisation import Normalisation, face_limits, normalise
 from models.session import Segmenter, open_segmenter, segment
 

@@ -214,6 +214,19 @@ def gpu_lost(before: str, now: str, reasons: Mapping[str, str]) -> Alarm:
     )
 
 
+def memory_exhausted(steps: Sequence[str], slice_index: int) -> tuple[Alarm, ...]:
+    """What the network gave up because its device's memory did not suffice, since this was last asked."""
+    return tuple(
+        Alarm(
+            "GPU memory exhausted",
+            slice_index,
+            step,
+            remedy="The results stay right but come later. Free the GPU (nvidia-smi), then restart.",
+        )
+        for step in steps
+    )
+
+
 def aborted(cause: Alarm, results: Sequence[ActionResult]) -> Alarm:
     """What became of the abort; loud when nothing confirms that the microscope has stopped."""
     told = _told(results) or "no abort action is configured"

@@ -37,6 +37,8 @@ class Network(StrEnum):
     """What ``train`` can train."""
 
     LATE_FUSION = "late-fusion"
+    EARLY_FUSION = "early-fusion"
+    INTERMEDIATE_FUSION = "intermediate-fusion"
     INPAINTING = "inpainting"
 
 

@@ -199,7 +199,7 @@ class Runner:
         """Verdicts on images, registration, milling; sustained drift stops the microscope if armed."""
         inspected, raised = inspecting.inspect(state.inspecting, self._configuration, registered)
         judged, lost = judging.judge_registration(state.judging, registered)
-        raised += lost
+        raised += (*lost, *alarms.memory_exhausted(self._parts.segmenter.runner.told(), registered.index))
         if self._configuration.ruler is not None and not isnan(thickness.thickness_nm):
             judged, verdict, drifting = judging.judge(judged, thickness)
             raised += drifting

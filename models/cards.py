@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from algorithms.reliability import calibration_error
 from models.evaluation import HeldOut, Score
 from models.fitting import Epoch
 from models.spec import ModelSpec
@@ -18,7 +19,7 @@ LIMITS = """\
   other samples look at the result before trusting it.
 - Pixels of 2.5–5 nm and slices of 5–15 nm on average were trained; ligaments of 10–150 nm.
 - The images of a window must be registered to about 0.3 px.
-- Probabilities are not calibrated."""
+- Probabilities are calibrated for images as published; at other doses they claim too much or too little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,9 @@ class Account:
         held_out: the runs it was scored on.
         scores: on them, by name.
         histories: epochs of each stage.
+        temperatures: that calibrated each network, by name.
+        started_from: checksums of the networks whose weights the training began with, by name.
+        pictures: names of those of the learning curves and of the reliability.
     """
 
     command: str
@@ -40,6 +44,9 @@ class Account:
     held_out: HeldOut
     scores: Mapping[str, Score]
     histories: Mapping[str, Sequence[Epoch]]
+    temperatures: Mapping[str, float]
+    started_from: Mapping[str, str]
+    pictures: tuple[str, str]
 
 
 def write_card(path: Path, spec: ModelSpec, account: Account) -> None:
@@ -60,7 +67,7 @@ def write_card(path: Path, spec: ModelSpec, account: Account) -> None:
 
 
 def _title(spec: ModelSpec) -> str:
-    kind = "Late fusion" if len(spec.channels) > 1 else "Single voltage"
+    kind = spec.name.replace("_", " ").capitalize() if len(spec.channels) > 1 else "Single voltage"
     return f"{kind}, {' + '.join(spec.channels)} (`{spec.name}.onnx`)"
 
 
@@ -88,28 +95,33 @@ Measured on {account.date} on {run.runs} held-out rendered runs: other structure
 slices {run.thickness_nm} ± {run.thickness_sigma_nm} nm, the ends of the runs included. True solid fraction
 {truth:.4f}. k-means has k = 3.
 
-| | MP % | MGP % | mean Dice | solid fraction |
-|---|---|---|---|---|
-{rows}"""
+| | MP % | MGP % | mean Dice | solid fraction | calibration error |
+|---|---|---|---|---|---|
+{rows}
+
+Scores were divided by a temperature of {account.temperatures[spec.name]:.2f}, found on scenes that were not
+learned from; claimed probability beside frequency: `{account.pictures[1]}`."""
 
 
 def _row(name: str, score: Score, bold: bool) -> str:
     label = f"**{name}**" if bold else name
+    error = f"{calibration_error(score.reliability):.4f}" if score.reliability else "–"
     return (
         f"| {label} | {score.mp_percent:.3f} | {score.mgp_percent:.3f} | {score.mean_dice:.4f} "
-        f"| {score.solid_fraction:.4f} |"
+        f"| {score.solid_fraction:.4f} | {error} |"
     )
 
 
 def _making(spec: ModelSpec, account: Account) -> str:
     seconds = sum(epoch.seconds for history in account.histories.values() for epoch in history)
     epochs = ", ".join(f"{stage} {len(history)}" for stage, history in account.histories.items())
+    start = ", ".join(f"{name} (sha256 `{sha256[:16]}…`)" for name, sha256 in account.started_from.items())
     return f"""\
 `{account.command}`
 
 {seconds / 60:.0f} minutes of fitting (epochs: {epochs}), {account.date}; the learning curves are in
-`learning_curves.png`. sha256 of the training scenes' images and labels:
-`{spec.training_data_sha256}`. Settings:
+`{account.pictures[0]}`. Started from {start or "random weights"}. sha256 of the training scenes' images and
+labels: `{spec.training_data_sha256}`. Settings:
 
 ```json
 {json.dumps(account.settings, indent=1)}

@@ -56,13 +56,13 @@ def prepare_scenes(
         report: called with the number of scenes done and wanted.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    render = partial(_render_to, folder, tuple(voltages_kv), size)
-    scenes: list[PreparedScene] = []
-    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
-        for path in pool.map(render, seeds, chunksize=4):
-            scenes.append(_prepared(_load(path), normalisation))
-            report(len(scenes), len(seeds))
-    return scenes
+    missing = [seed for seed in seeds if not _path(folder, seed).is_file()]
+    if missing:  # processes take seconds to start
+        render = partial(_render_to, folder, tuple(voltages_kv), size)
+        with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
+            for done, _ in enumerate(pool.map(render, missing, chunksize=4), 1):
+                report(len(seeds) - len(missing) + done, len(seeds))
+    return [_prepared(_load(_path(folder, seed)), normalisation) for seed in seeds]
 
 
 def scenes_sha256(scenes: Sequence[PreparedScene]) -> str:
@@ -101,20 +101,21 @@ def cut_patch(
     return np.array(inputs, dtype=np.float32), labels
 
 
-def _render_to(folder: Path, voltages_kv: Sequence[float], size: SceneSize, seed: int) -> Path:
-    path = folder / f"scene_{seed}.npz"
-    if not path.is_file():
-        scene = render_scene(seed, voltages_kv, size)
-        unfinished = path.with_suffix(".part.npz")
-        np.savez_compressed(
-            unfinished,
-            images=scene.images,
-            labels=scene.labels,
-            block_px=scene.block_px,
-            square_pixels=scene.square_pixels,
-        )
-        unfinished.replace(path)
-    return path
+def _path(folder: Path, seed: int) -> Path:
+    return folder / f"scene_{seed}.npz"
+
+
+def _render_to(folder: Path, voltages_kv: Sequence[float], size: SceneSize, seed: int) -> None:
+    path, scene = _path(folder, seed), render_scene(seed, voltages_kv, size)
+    unfinished = path.with_suffix(".part.npz")
+    np.savez_compressed(
+        unfinished,
+        images=scene.images,
+        labels=scene.labels,
+        block_px=scene.block_px,
+        square_pixels=scene.square_pixels,
+    )
+    unfinished.replace(path)
 
 
 def _load(path: Path) -> Scene:

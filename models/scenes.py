@@ -3,7 +3,9 @@
 Half of the scenes are of the published acquisition: sample, pixels, slices and microscope. In the other
 half everything that differs between laboratories is drawn at random within wide limits, so that a network
 cannot rely on it: ligament sizes, solid fraction, pixel size, slice thickness, noise, curtains, brightness,
-contrast. In all of them images may be foreshortened, and registration leaves small shifts. A scene is a
+contrast, and how deep a nominal voltage sees. What lies below the face shines through as the backscatter
+network learned it from Monte Carlo runs (:mod:`models.backscatter`), as in the emulator's fast image. In all
+of them images may be foreshortened, and registration leaves small shifts, in a few large ones. A scene is a
 mosaic of blocks far apart in the sample, exposed as one image: percentiles of the whole image are then
 those of a large face, at the cost of a small one.
 
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from algorithms.acquisition import FaceGrid, clean_faces, gamma_depths_nm, run_conditions
+from algorithms.depth_response import DepthResponse
 from algorithms.instrument import Conditions, Instrument, default_instrument, expose
 from algorithms.structures import (
     SAMPLES_PER_WAVELENGTH,
@@ -27,6 +30,7 @@ from algorithms.structures import (
     levelled_wave_field,
     wavelength_nm,
 )
+from models.backscatter import network_response
 
 TRAINING_SEEDS = range(10_000, 19_000)
 ENSEMBLE_SEEDS = range(19_000, 20_000)
@@ -46,6 +50,13 @@ COARSE_SIZE, FINE_SIZE = 48, 64
 """Samples along the periodic boxes: 5 µm and 0.9 µm, enough for blocks of a few hundred nm."""
 LARGEST_ERROR_PX = 0.3
 """Misregistration that is left between images of a stack; mostly far less (the cube of a uniform number)."""
+VOLTAGE_ERROR = 0.15
+"""Foreign acquisitions see as deep as a voltage up to so much (of its logarithm) beside the nominal one does:
+other resins and metals, and the error of the simulation."""
+LOWEST_KV = 1.0
+"""Of the backscatter network's training."""
+ASTRAY_SHARE, ASTRAY_ERROR_PX = 0.1, 1.0
+"""Share of the foreign scenes with a failed registration, and how far off it may be."""
 SAMPLE_EXTENT_NM = 1e5
 
 
@@ -90,19 +101,22 @@ class Subject:
         pixel_nm: width of a pixel.
         thickness_nm: of the slices, mean and standard deviation.
         instruments: one per voltage.
+        responses: how deep each voltage sees.
     """
 
     structure: HierarchicalStructure
     pixel_nm: float
     thickness_nm: tuple[float, float]
     instruments: list[Instrument]
+    responses: list[DepthResponse]
 
 
 def render_scene(seed: int, voltages_kv: Sequence[float], size: SceneSize) -> Scene:
     """The scene of a seed; the same seed always gives the same bytes."""
     rng = np.random.default_rng(seed)
     published = rng.random() < PUBLISHED_SHARE or seed in ENSEMBLE_SEEDS
-    error_px = 0.0 if seed in ENSEMBLE_SEEDS else LARGEST_ERROR_PX
+    astray = not published and rng.random() < ASTRAY_SHARE
+    error_px = 0.0 if seed in ENSEMBLE_SEEDS else ASTRAY_ERROR_PX if astray else LARGEST_ERROR_PX
     subject = (published_subject if published else draw_subject)(voltages_kv, rng)
     row_nm = subject.pixel_nm / rng.choice([1.0, SHORTEST_ROW])
     depths_nm = gamma_depths_nm(size.slices, *subject.thickness_nm, rng)
@@ -119,7 +133,9 @@ def render_scene(seed: int, voltages_kv: Sequence[float], size: SceneSize) -> Sc
 def published_subject(voltages_kv: Sequence[float], rng: np.random.Generator) -> Subject:
     """15 nm in 110 nm ligaments, 3.26 nm pixels, slices of 10.16 ± 3.12 nm, the default microscope."""
     structure = hierarchical_structure(rng, coarse_size=COARSE_SIZE, fine_size=FINE_SIZE)
-    return Subject(structure, 3.26, (10.16, 3.12), [default_instrument(voltage) for voltage in voltages_kv])
+    instruments = [default_instrument(voltage) for voltage in voltages_kv]
+    responses = [network_response(voltage) for voltage in voltages_kv]
+    return Subject(structure, 3.26, (10.16, 3.12), instruments, responses)
 
 
 def draw_subject(voltages_kv: Sequence[float], rng: np.random.Generator) -> Subject:
@@ -130,7 +146,14 @@ def draw_subject(voltages_kv: Sequence[float], rng: np.random.Generator) -> Subj
         rng.uniform(2.5, 5.0),
         (mean_nm, mean_nm * rng.uniform(0.1, 0.4)),
         [draw_instrument(voltage, rng) for voltage in voltages_kv],
+        [draw_response(voltage, rng) for voltage in voltages_kv],
     )
+
+
+def draw_response(voltage_kv: float, rng: np.random.Generator) -> DepthResponse:
+    """That of a voltage near the nominal one."""
+    seen_kv = voltage_kv * np.exp(rng.uniform(-VOLTAGE_ERROR, VOLTAGE_ERROR))
+    return network_response(max(float(seen_kv), LOWEST_KV))
 
 
 def draw_structure(rng: np.random.Generator) -> HierarchicalStructure:
@@ -188,7 +211,9 @@ def _face(
     rng: np.random.Generator,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Images (channel, y, x) and labels (y, x) of one slice's mosaic."""
-    blocks = [clean_faces(subject.structure, depth_nm, grid, voltages_kv) for grid in grids]
+    blocks = [
+        clean_faces(subject.structure, depth_nm, grid, voltages_kv, subject.responses) for grid in grids
+    ]
     signals = np.concatenate([faces for faces, _ in blocks], axis=-1)
     labels = np.concatenate([labels for _, labels in blocks], axis=-1)
     images = [

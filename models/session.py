@@ -6,6 +6,7 @@ runs on the hardware that was asked for, or says why not; :func:`segment` cuts t
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice, product
 from pathlib import Path
 from time import monotonic
@@ -19,6 +20,7 @@ from models.model_file import read_checked
 from models.normalisation import FaceImage, Limits, face_limits, normalise
 from models.runtime import Runtime
 from models.spec import ModelSpec, from_metadata
+from models.tile_runner import BatchRunner, TileRunner
 
 LARGEST_TILE_PX = 768
 BATCH_TILES = 1
@@ -35,24 +37,23 @@ class Segmenter:
 
     Attributes:
         spec: what it needs and where it comes from.
-        runtime: what :func:`segment` runs.
-        largest_tile_px, batch_tiles: how images are cut.
+        runner: what :func:`segment` runs.
+        largest_tile_px: how images are cut.
     """
 
     spec: ModelSpec
-    runtime: Runtime
+    runner: BatchRunner
     largest_tile_px: int = LARGEST_TILE_PX
-    batch_tiles: int = BATCH_TILES
 
     @property
     def provider(self) -> str:
-        """The hardware it runs on."""
-        return self.runtime.provider
+        """The hardware it runs on now."""
+        return self.runner.provider
 
     @property
     def refusals(self) -> Mapping[str, str]:
-        """Each provider that was asked for in vain, and why."""
-        return self.runtime.refusals
+        """Each provider that was asked for in vain or given up, and why."""
+        return self.runner.refusals
 
 
 def open_segmenter(
@@ -80,10 +81,12 @@ def open_segmenter(
         ProviderUnavailableError: only the CPU works, and falling back to it was not allowed.
     """
     content, sha256 = read_checked(path)
-    started = runtime.start(content, requested, path, allow_cpu_fallback=allow_cpu_fallback, threads=threads)
+    begin = partial(runtime.start, content, path=path, threads=threads)
+    started = begin(requested, allow_cpu_fallback=allow_cpu_fallback)
     spec = from_metadata(started.metadata, sha256, str(path))
     _check_inputs(spec, started, path)
-    return Segmenter(spec, started, largest_tile_px, batch_tiles)
+    on_cpu = partial(begin, (providers.CPU,), allow_cpu_fallback=True)
+    return Segmenter(spec, TileRunner(started, batch_tiles, on_cpu), largest_tile_px)
 
 
 def segment(segmenter: Segmenter, window: FaceWindow) -> NDArray[np.float32]:
@@ -109,9 +112,9 @@ def segment(segmenter: Segmenter, window: FaceWindow) -> NDArray[np.float32]:
     height, width = window.shape[-2:]
     padded = _padded(window, segmenter.spec.stride_px)
     probabilities = np.empty((segmenter.spec.classes, *padded.shape[-2:]), dtype=np.float32)
-    for tiles in _batches(_plan(segmenter, padded), segmenter.batch_tiles):
+    for tiles in _batches(_plan(segmenter, padded), segmenter.runner.batch_tiles):
         batch = np.stack([_tile(padded, limits, tile, segmenter.spec) for tile in tiles])
-        for (rows, columns), result in zip(tiles, segmenter.runtime.run(batch), strict=True):
+        for (rows, columns), result in zip(tiles, segmenter.runner.run(batch), strict=True):
             kept = result[:, rows.kept_inside, columns.kept_inside]
             probabilities[:, rows.kept, columns.kept] = kept
     return probabilities[:, :height, :width]
@@ -125,9 +128,9 @@ def canary_seconds(segmenter: Segmenter) -> float:
     spec = segmenter.spec
     side = tiling.padded_length(2 * spec.reach_px, spec.stride_px)
     batch = np.zeros((1, len(spec.channels), spec.adjacent_slices, side, side), dtype=np.float32)
-    segmenter.runtime.run(batch)
+    segmenter.runner.run(batch)
     start = monotonic()
-    segmenter.runtime.run(batch)
+    segmenter.runner.run(batch)
     return monotonic() - start
 
 

@@ -1,12 +1,14 @@
-"""Trains the late-fusion network: scenes, then a branch per voltage, then the layer that fuses them.
+"""Trains the networks: scenes, then a branch per voltage, then what fuses them; or a whole fusion at once.
 
-Late fusion is trained in two steps (Sardhara et al. 2024, §2.2.3): the branches each on their own voltage,
-then the ensemble layer on what they believe about scenes they have not learned from. Scenes, checkpoints
-and results lie in one folder; started again, an interrupted training goes on and ends the same.
+Late fusion is trained in three steps: the branches each on their own voltage, the ensemble layer on what they
+believe about scenes they have not learned from (Sardhara et al. 2024, §2.2.3), and, beyond the papers, all of
+it together. Scenes, checkpoints and results lie in one folder; started again, an interrupted training goes on
+and ends the same.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -14,153 +16,221 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models.architectures import LateFusion, ResidualUNet
-from models.augmentation import Augmentation, random_patch
-from models.datasets import PreparedScene, block_crops, cut_patch, prepare_scenes, scenes_sha256
-from models.fitting import Batch, Epoch, Progress, Recipe, Task, fit
-from models.losses import segmentation_loss
-from models.normalisation import Normalisation
-from models.scenes import ENSEMBLE_SEEDS, TRAINING_SEEDS, VALIDATION_SEEDS, SceneSize
+from models.architectures import ResidualUNet
+from models.calibration import Segmenting, best_temperature, set_temperature
+from models.datasets import scenes_sha256
+from models.fitting import Batch, Epoch, Progress, Task, fit
+from models.fusion import EarlyFusion, IntermediateFusion, LateFusion
+from models.material import (
+    EVALUATION_BATCH,
+    Material,
+    Report,
+    TrainingSettings,
+    blocks_of,
+    draw_patches,
+    render_material,
+    validation_loss,
+)
+from models.warm_start import exported_weights, start_from
 
-EVALUATION_BATCH = 64
 ENSEMBLE_CROSS_ENTROPY = 0.03
-"""Beside Dice. Without any, the threshold drifts; with as much as the branches', the layer buys calibration,
-which a weighted sum of probabilities cannot have, with sharpness."""
+"""Beside Dice. Without any, the threshold drifts; with as much as the branches', the layer buys calibration
+with sharpness."""
 ENSEMBLE_VALIDATION = 4
 """One in so many of the ensemble's scenes is kept back to judge it."""
-Report = Callable[[str], None]
+STATISTICS_BATCH = 64
+"""Patches from which the statistics of a network to start from are taken."""
+OUTER = {
+    "encoders.0": "encoders.0",
+    "encoders.1": "encoders.1",
+    "lifts.2": "lifts.0",
+    "decoders.2": "decoders.0",
+}
+"""What a branch of the intermediate fusion takes over from the single-voltage network of its voltage."""
+Histories = dict[str, tuple[Epoch, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingSettings:
-    """Everything a training depends on. The defaults follow the papers (Sardhara et al. 2024, Table 1);
-    scenes come from :mod:`models.scenes`.
+class Trained:
+    """Networks and how they came about.
 
     Attributes:
-        voltages_kv: one branch each.
-        adjacent_slices: of a window, odd.
-        filters: channels of each branch's first block.
-        patch_px: side of the patches.
-        scenes, validation_scenes, ensemble_scenes: numbers of scenes rendered for each purpose; at
-            least 2 for the ensemble.
-        size: of a scene.
-        recipe: of the branches.
-        ensemble_learning_rate: first rate of the ensemble layer, whose few weights are far from their
-            optimum; the rest is as for the branches.
-        threads: of the processor, for torch.
-    """
-
-    voltages_kv: tuple[float, ...] = (1.0, 2.0, 4.0)
-    adjacent_slices: int = 7
-    filters: int = 16
-    patch_px: int = 64
-    scenes: int = 300
-    validation_scenes: int = 16
-    ensemble_scenes: int = 24
-    size: SceneSize = field(default_factory=SceneSize)
-    recipe: Recipe = field(default_factory=Recipe)
-    ensemble_learning_rate: float = 0.1
-    normalisation: Normalisation = field(default_factory=Normalisation)
-    augmentation: Augmentation = field(default_factory=Augmentation)
-    threads: int = 2
-
-
-@dataclass(frozen=True, slots=True)
-class TrainedFusion:
-    """A trained network and how it went.
-
-    Attributes:
-        network: evaluated, on the CPU; its branches are the single-voltage networks.
+        networks: evaluated, on the CPU, by name, with the voltages that each needs.
         histories: the epochs of each stage.
-        training_data_sha256: of the scenes that the branches learned from.
+        temperatures: that calibrated each network, by its name (:mod:`models.calibration`).
+        training_data_sha256: of the scenes that were learned from.
+        started_from: checksums of the exported networks that were started from, by name.
     """
 
-    network: LateFusion
-    histories: dict[str, tuple[Epoch, ...]]
+    networks: dict[str, tuple[Segmenting, tuple[float, ...]]]
+    histories: Histories
+    temperatures: dict[str, float]
     training_data_sha256: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Material:
-    """Scenes by purpose."""
-
-    training: list[PreparedScene]
-    validation: list[PreparedScene]
-    ensemble: list[PreparedScene]
+    started_from: dict[str, str]
 
 
 def channel_name(voltage_kv: float) -> str:
     return f"{voltage_kv:g}kV"
 
 
-def train_late_fusion(settings: TrainingSettings, out_dir: Path, report: Report) -> TrainedFusion:
-    """Train all of it.
+def single_name(voltage_kv: float) -> str:
+    """Of the network of one voltage, and of its files."""
+    return f"unet_{voltage_kv:g}kv"
+
+
+def train_late_fusion(settings: TrainingSettings, out_dir: Path, report: Report) -> Trained:
+    """Train the single-voltage networks and their fusion.
 
     Args:
-        settings: the same settings on the same machine give the same network.
+        settings: the same settings on the same machine give the same networks.
         out_dir: for scenes and checkpoints; an interrupted training goes on from what lies here.
         report: given a line now and then.
 
     Raises:
         CheckpointMismatchError: ``out_dir`` holds a training with another recipe.
+        ModelMismatchError: the networks to start from are of another kind.
     """
     torch.set_num_threads(settings.threads)
-    material = _render(settings, out_dir / "scenes", report)
-    histories: dict[str, tuple[Epoch, ...]] = {}
+    material = render_material(settings, out_dir / "scenes", report)
+    histories: Histories = {}
+    started: dict[str, str] = {}
     branches: list[ResidualUNet] = []
-    for channel in range(len(settings.voltages_kv)):
-        branch, history = _train_branch(settings, channel, material, out_dir, report)
+    for channel, voltage in enumerate(settings.voltages_kv):
+        branch, sha256 = _branch(settings, channel, material)
+        started |= {single_name(voltage): sha256} if sha256 else {}
+        histories[channel_name(voltage)] = _train_branch(settings, channel, branch, material, out_dir, report)
         branches.append(branch)
-        histories[channel_name(settings.voltages_kv[channel])] = history
-    network = LateFusion(branches).eval()
+    network = LateFusion([deepcopy(branch) for branch in branches]).eval()
     histories["ensemble"] = _train_ensemble(settings, network, material, out_dir, report)
-    return TrainedFusion(network, histories, scenes_sha256(material.training))
+    histories["together"] = _train_whole(
+        replace(settings, fusion_recipe=settings.joint_recipe), "together", network, material, out_dir, report
+    )
+    networks: dict[str, tuple[Segmenting, tuple[float, ...]]] = {
+        "late_fusion": (network, settings.voltages_kv)
+    }
+    for branch, voltage in zip(branches, settings.voltages_kv, strict=True):
+        networks[single_name(voltage)] = (branch, (voltage,))
+    return _finished(settings, material, networks, histories, started)
 
 
-def _render(settings: TrainingSettings, folder: Path, report: Report) -> _Material:
-    def scenes_of(purpose: str, seeds: Sequence[int]) -> list[PreparedScene]:
-        return prepare_scenes(
-            folder,
-            seeds,
-            settings.voltages_kv,
-            settings.size,
-            settings.normalisation,
-            lambda done, wanted: report(f"{purpose} scenes: {done}/{wanted}") if done % 20 == 0 else None,
-        )
-
-    return _Material(
-        scenes_of("training", TRAINING_SEEDS[: settings.scenes]),
-        scenes_of("validation", VALIDATION_SEEDS[: settings.validation_scenes]),
-        scenes_of("ensemble", ENSEMBLE_SEEDS[: settings.ensemble_scenes]),
+def train_early_fusion(settings: TrainingSettings, out_dir: Path, report: Report) -> Trained:
+    """Train the 3-D network whose channels are the voltages; arguments as of :func:`train_late_fusion`."""
+    torch.set_num_threads(settings.threads)
+    torch.manual_seed(settings.fusion_recipe.seed)
+    material = render_material(settings, out_dir / "scenes", report)
+    network = EarlyFusion(len(settings.voltages_kv), settings.adjacent_slices, settings.volume_filters)
+    history = _train_whole(settings, "early_fusion", network, material, out_dir, report)
+    return _finished(
+        settings, material, {"early_fusion": (network, settings.voltages_kv)}, {"early": history}, {}
     )
 
 
-def _train_branch(
-    settings: TrainingSettings, channel: int, material: _Material, folder: Path, report: Report
-) -> tuple[ResidualUNet, tuple[Epoch, ...]]:
+def train_intermediate_fusion(settings: TrainingSettings, out_dir: Path, report: Report) -> Trained:
+    """Train the network that joins features of the voltages; arguments as of :func:`train_late_fusion`."""
+    torch.set_num_threads(settings.threads)
+    torch.manual_seed(settings.fusion_recipe.seed)
+    material = render_material(settings, out_dir / "scenes", report)
+    network = IntermediateFusion(
+        len(settings.voltages_kv), settings.adjacent_slices, filters=settings.filters
+    )
+    started = _start_branches(settings, network, material) if settings.start_from else {}
+    history = _train_whole(settings, "intermediate_fusion", network, material, out_dir, report)
+    networks: dict[str, tuple[Segmenting, tuple[float, ...]]] = {
+        "intermediate_fusion": (network, settings.voltages_kv)
+    }
+    return _finished(settings, material, networks, {"intermediate": history}, started)
+
+
+def _finished(
+    settings: TrainingSettings,
+    material: Material,
+    networks: dict[str, tuple[Segmenting, tuple[float, ...]]],
+    histories: Histories,
+    started: dict[str, str],
+) -> Trained:
+    """Calibrated on the scenes of the ensemble, which no branch has learned from."""
+    temperatures: dict[str, float] = {}
+    for name, (network, voltages_kv) in networks.items():
+        channels = [settings.voltages_kv.index(voltage) for voltage in voltages_kv]
+        inputs, labels = blocks_of(settings, material.ensemble, channels)
+        with torch.inference_mode():
+            scores = torch.cat([network.logits(part) for part in inputs.split(EVALUATION_BATCH)])
+            temperatures[name] = best_temperature(scores, labels)
+        set_temperature(network, temperatures[name])
+    return Trained(networks, histories, temperatures, scenes_sha256(material.training), started)
+
+
+def _branch(settings: TrainingSettings, channel: int, material: Material) -> tuple[ResidualUNet, str]:
+    """An untrained branch, or a started one and the checksum of what it started from."""
     torch.manual_seed(settings.recipe.seed + channel)
     network = ResidualUNet(settings.adjacent_slices, filters=settings.filters)
     network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    validation = _blocks(settings, material.validation, [channel])
+    if not settings.start_from:
+        return network, ""
+    path = _start_file(settings, settings.voltages_kv[channel])
+    weights, sha256 = exported_weights(path)
+    start_from(network, weights, _sample(settings, material, [channel])[:, None], str(path))
+    return network, sha256
+
+
+def _start_file(settings: TrainingSettings, voltage_kv: float) -> Path:
+    """Of a voltage; a relative folder that is not here is relative to slicewatch itself."""
+    folder = Path(settings.start_from)
+    here = folder if folder.is_absolute() or folder.exists() else Path(__file__).parents[1] / folder
+    return here / f"{single_name(voltage_kv)}.onnx"
+
+
+def _start_branches(
+    settings: TrainingSettings, network: IntermediateFusion, material: Material
+) -> dict[str, str]:
+    """The outer blocks of each voltage from its single-voltage network; the checksums."""
+    started: dict[str, str] = {}
+    weights: dict[str, Tensor] = {}
+    for index, voltage in enumerate(settings.voltages_kv):
+        path = _start_file(settings, voltage)
+        found, started[single_name(voltage)] = exported_weights(path)
+        for theirs, ours in OUTER.items():
+            parts = {name: part for name, part in found.items() if name.startswith(theirs + ".")}
+            weights |= {f"branches.{index}.{ours}{name[len(theirs) :]}": part for name, part in parts.items()}
+    channels = range(len(settings.voltages_kv))
+    start_from(network, weights, _sample(settings, material, channels), settings.start_from)
+    return started
+
+
+def _sample(settings: TrainingSettings, material: Material, channels: Sequence[int]) -> Tensor:
+    rng = np.random.default_rng(settings.recipe.seed)
+    return draw_patches(settings, material.training, channels, STATISTICS_BATCH, rng)[0]
+
+
+def _train_branch(
+    settings: TrainingSettings,
+    channel: int,
+    network: ResidualUNet,
+    material: Material,
+    folder: Path,
+    report: Report,
+) -> tuple[Epoch, ...]:
+    validation = blocks_of(settings, material.validation, [channel])
     task = Task(
         stage=f"branch_{channel_name(settings.voltages_kv[channel])}",
         network=network,
         logits=network.logits,
-        draw=partial(_draw_patches, settings, material.training, channel),
-        validation_loss=partial(_validation_loss, network.logits, validation, settings.recipe),
+        draw=partial(draw_patches, settings, material.training, [channel], settings.recipe.batch),
+        validation_loss=partial(validation_loss, network.logits, validation, settings.recipe),
     )
     history = fit(task, settings.recipe, folder, _line(report))
-    return network.eval(), history
+    network.eval()
+    return history
 
 
 def _train_ensemble(
-    settings: TrainingSettings, network: LateFusion, material: _Material, folder: Path, report: Report
+    settings: TrainingSettings, network: LateFusion, material: Material, folder: Path, report: Report
 ) -> tuple[Epoch, ...]:
     channels = range(len(settings.voltages_kv))
     kept_back = material.ensemble[::ENSEMBLE_VALIDATION]
     learned_from = [scene for number, scene in enumerate(material.ensemble) if number % ENSEMBLE_VALIDATION]
-    unseen = _believed(network, _blocks(settings, learned_from, channels))
-    validation = _believed(network, _blocks(settings, kept_back, channels))
+    unseen = _believed(network, blocks_of(settings, learned_from, channels))
+    validation = _believed(network, blocks_of(settings, kept_back, channels))
     recipe = replace(
         settings.recipe,
         learning_rate=settings.ensemble_learning_rate,
@@ -172,29 +242,32 @@ def _train_ensemble(
         network=network.ensemble,
         logits=network.ensemble,
         draw=partial(_draw_beliefs, unseen, recipe.batch),
-        validation_loss=partial(_validation_loss, network.ensemble, validation, recipe),
+        validation_loss=partial(validation_loss, network.ensemble, validation, recipe),
     )
     return fit(task, recipe, folder, _line(report))
 
 
-def _draw_patches(
-    settings: TrainingSettings, scenes: list[PreparedScene], channel: int, rng: np.random.Generator
-) -> Batch:
-    patches = [
-        random_patch(
-            scenes,
-            [channel],
-            settings.patch_px,
-            settings.adjacent_slices,
-            settings.normalisation,
-            settings.augmentation,
-            rng,
-        )
-        for _ in range(settings.recipe.batch)
-    ]
-    inputs = torch.from_numpy(np.stack([images[0] for images, _ in patches]))
-    labels = torch.from_numpy(np.stack([labels for _, labels in patches]))
-    return inputs.contiguous(memory_format=torch.channels_last), labels
+def _train_whole(
+    settings: TrainingSettings,
+    stage: str,
+    network: EarlyFusion | IntermediateFusion | LateFusion,
+    material: Material,
+    folder: Path,
+    report: Report,
+) -> tuple[Epoch, ...]:
+    """All of a fusion at once, by its ``fusion_recipe``."""
+    channels, recipe = range(len(settings.voltages_kv)), settings.fusion_recipe
+    validation = blocks_of(settings, material.validation, channels)
+    task = Task(
+        stage=stage,
+        network=network,
+        logits=network.logits,
+        draw=partial(draw_patches, settings, material.training, channels, recipe.batch),
+        validation_loss=partial(validation_loss, network.logits, validation, recipe),
+    )
+    history = fit(task, recipe, folder, _line(report))
+    network.eval()
+    return history
 
 
 def _draw_beliefs(blocks: Batch, batch: int, rng: np.random.Generator) -> Batch:
@@ -202,33 +275,12 @@ def _draw_beliefs(blocks: Batch, batch: int, rng: np.random.Generator) -> Batch:
     return blocks[0][chosen], blocks[1][chosen]
 
 
-def _blocks(settings: TrainingSettings, scenes: Sequence[PreparedScene], channels: Sequence[int]) -> Batch:
-    """Every block of the scenes as it is: (block, channel, slice, y, x) and labels (block, y, x).
-
-    Of a single channel, the channel axis is left out, as a branch expects it.
-    """
-    patches = [
-        cut_patch(prepared, crop, channels, settings.normalisation)
-        for prepared in scenes
-        for crop in block_crops(prepared.scene, settings.adjacent_slices)
-    ]
-    inputs = torch.from_numpy(np.stack([images for images, _ in patches]))
-    labels = torch.from_numpy(np.stack([labels for _, labels in patches]))
-    return (inputs[:, 0] if len(channels) == 1 else inputs), labels
-
-
 @torch.inference_mode()
 def _believed(network: LateFusion, blocks: Batch) -> Batch:
-    """The branches' probabilities in place of the images."""
+    """The branches' evidence in place of the images."""
     inputs, labels = blocks
-    beliefs = [network.branch_probabilities(part) for part in inputs.split(EVALUATION_BATCH)]
+    beliefs = [network.branch_evidence(part) for part in inputs.split(EVALUATION_BATCH)]
     return torch.cat(beliefs).clone(), labels
-
-
-def _validation_loss(logits: Callable[[Tensor], Tensor], blocks: Batch, recipe: Recipe) -> float:
-    parts = zip(*(part.split(EVALUATION_BATCH) for part in blocks), strict=True)
-    scores = torch.cat([logits(inputs) for inputs, _ in parts])
-    return segmentation_loss(scores, blocks[1], recipe.cross_entropy_weight).item()
 
 
 def _line(report: Report) -> Callable[[Progress], None]:

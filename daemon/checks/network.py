@@ -9,7 +9,7 @@ from daemon.checks.finding import Finding, ok, warn
 from daemon.checks.images import FirstImages
 from daemon.config import Configuration
 from daemon.stages.filling import open_filling
-from daemon.stages.segmenting import cropped, model_path, open_model
+from daemon.stages.segmenting import cropped, model_paths, open_model
 from models import providers, tiling
 from models.model_file import checksum_path
 from models.session import Segmenter, canary_seconds
@@ -31,9 +31,11 @@ def open_network(configuration: Configuration) -> Segmenter:
 
 def check_model(configuration: Configuration, segmenter: Segmenter) -> Finding:
     """The file is whole and made for these channels (opening it has proved that); which one it is."""
-    path, spec = model_path(configuration), segmenter.spec
+    paths, spec = model_paths(configuration), segmenter.spec
     text = f"{spec.name} for {' + '.join(spec.channels)}, {spec.classes} phases, sha256 {spec.sha256[:12]}…"
-    if not checksum_path(path).is_file():
+    for path in paths:
+        if checksum_path(path).is_file():
+            continue
         remedy = f"Put {checksum_path(path).name} (sha256sum) beside it to have damage noticed."
         return warn("model", f"{text}; no checksum to compare with", remedy)
     return ok("model", f"{text}, as its checksum says")

@@ -19,6 +19,7 @@ from algorithms.translation import covered, translate
 from daemon.config import Configuration, Region
 from daemon.items import ChannelShift, Image, RegisteredSlice, SegmentedSlice, Status
 from models.errors import ModelMismatchError
+from models.jury import assemble_jury
 from models.session import Segmenter, open_segmenter, segment
 from models.spec import check_fits
 from models.windows import window_slices
@@ -41,8 +42,9 @@ class FaceStack:
     images: Image
 
 
-def model_path(configuration: Configuration) -> Path:
-    """The configured network, or the shipped one that fits the channels.
+def model_paths(configuration: Configuration) -> tuple[Path, ...]:
+    """The configured network, or the shipped one that fits the channels; of two of the three voltages that
+    the fused network was made for, the network of each.
 
     Raises
     ------
@@ -52,7 +54,9 @@ def model_path(configuration: Configuration) -> Path:
     configured = configuration.segmentation.model
     voltages = tuple(channel.voltage_kv for channel in configuration.channels)
     if configured:
-        return at_home(configured)
+        return (at_home(configured),)
+    if len(voltages) == len(set(voltages)) == 2 and all((voltage,) in SHIPPED for voltage in voltages):
+        return tuple(ZOO / SHIPPED[(voltage,)] for voltage in voltages)
     if voltages not in SHIPPED:
         known = "; ".join(" + ".join(f"{kv:g} kV" for kv in key) for key in SHIPPED)
         raise ModelMismatchError(
@@ -60,7 +64,7 @@ def model_path(configuration: Configuration) -> Path:
             "[segmentation] model",
             f"There are networks for {known}; configure such channels in that order, or a network of yours.",
         )
-    return ZOO / SHIPPED[voltages]
+    return (ZOO / SHIPPED[voltages],)
 
 
 def at_home(configured: str) -> Path:
@@ -78,14 +82,19 @@ def open_model(configuration: Configuration, cores: int) -> Segmenter:
         The file is missing, damaged, for other channels, or nothing may run it.
     """
     section = configuration.segmentation
-    path = model_path(configuration)
-    segmenter = open_segmenter(
-        path,
-        section.providers,
-        allow_cpu_fallback=section.allow_cpu_fallback,
-        threads=section.threads or cores,
-    )
-    check_fits(segmenter.spec, tuple(channel.voltage_kv for channel in configuration.channels), str(path))
+    paths = model_paths(configuration)
+    where = ", ".join(str(path) for path in paths)
+    members = [
+        open_segmenter(
+            path,
+            section.providers,
+            allow_cpu_fallback=section.allow_cpu_fallback,
+            threads=section.threads or cores,
+        )
+        for path in paths
+    ]
+    segmenter = assemble_jury(members, where) if len(members) > 1 else members[0]
+    check_fits(segmenter.spec, tuple(channel.voltage_kv for channel in configuration.channels), where)
     return segmenter
 
 

@@ -58,16 +58,27 @@ def test_a_card_tells_what_was_measured(tmp_path):
     spec = ModelSpec("unet_1kv", ("1kV",), (1.0,), 7, 2, Normalisation(), 8, 56, "ab" * 32, 1e-6, "cd" * 32)
     history = {"1kV": (Epoch(0.2, 0.1, 1e-3, 60.0),)}
     account = Account(
-        "slicewatch train it", "2026-11-20", {"filters": 16}, SMALL, {"unet_1kv": score}, history
+        "slicewatch train it",
+        "2026-11-20",
+        {"filters": 16},
+        SMALL,
+        {"unet_1kv": score},
+        history,
+        {"unet_1kv": 1.234},
+        {"unet_1kv": "ef" * 32},
+        ("late_fusion_curves.png", "late_fusion_reliability.png"),
     )
     write_card(tmp_path / "card.md", spec, account)
     card = (tmp_path / "card.md").read_text()
-    assert "| **unet_1kv** | 0.000 | 0.000 | 1.0000 | 0.5000 |" in card
+    assert "| **unet_1kv** | 0.000 | 0.000 | 1.0000 | 0.5000 | – |" in card
     for said in (
         spec.sha256,
         spec.training_data_sha256,
         "slicewatch train it",
         "2026-11-20",
         '"filters": 16',
+        "Started from unet_1kv (sha256 `efefefefefefefef…`)",
+        "late_fusion_curves.png",
+        "temperature of 1.23",
     ):
         assert said in card

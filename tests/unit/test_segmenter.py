@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from models import providers
-from models.architectures import LateFusion, ResidualUNet
+from models.architectures import ResidualUNet
 from models.errors import (
     ExportError,
     ModelFileCorruptError,
@@ -17,6 +17,7 @@ from models.errors import (
     ProviderUnavailableError,
 )
 from models.export import LARGEST_DIFFERENCE, Provenance, export_network
+from models.fusion import LateFusion
 from models.normalisation import Normalisation, face_limits, normalise
 from models.session import canary_seconds, open_segmenter, segment
 from models.spec import PREFIX
