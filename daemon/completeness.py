@@ -37,6 +37,8 @@ class Progress(Enum):
     INCOMPLETE = "incomplete"
     DAMAGED = "damaged"
     """More bytes will not mend it."""
+    MISNAMED = "misnamed"
+    """Its name cannot be recorded, so its content is not looked at."""
 
 
 @dataclass(frozen=True, slots=True)

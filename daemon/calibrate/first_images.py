@@ -15,7 +15,8 @@ from daemon.items import FileReady, Frame
 from daemon.metadata.plain import Sidecar
 from daemon.naming import slice_number
 from daemon.reader import read_frame
-from daemon.scan import FolderScan, WaitingFile
+from daemon.scan import FolderScan
+from daemon.watched_file import WaitingFile
 
 SLICES: Final = 12
 """Slices that are looked at: enough travel to tell inclined marks from parallel ones, quickly read."""
