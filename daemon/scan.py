@@ -27,6 +27,8 @@ from daemon.watched_file import GONE, WaitingFile, Watched, is_same, version_of
 _FULL_ROUND: Final = 32
 _READ_AGAIN_S: Final = 5.0
 """Network caches can show an old size and time for seconds: an unfinished file is judged again after this."""
+_BLACK_S: Final = 30.0
+"""An image that ends in zeros and has not changed for this long is taken for black at its bottom."""
 _TELLING_TAGS: Final = frozenset({FEI_INI, ZEISS})
 _MISNAMED: Final = "not opened, for its name is not UTF-8: mount the share with iocharset=utf8, or rename it"
 
@@ -260,8 +262,9 @@ class FolderScan:
     def _progress(self, path: str, entry: Watched, now_s: float) -> Progress | None:
         """What to report of a version; None while it may still become complete."""
         age_s = now_s - entry.since_s
-        stalled = age_s >= self.stall_s
-        if age_s < self.settle_s or (now_s - entry.judged_s < _READ_AGAIN_S and not stalled):
+        stalled, black = age_s >= self.stall_s, age_s >= min(_BLACK_S, self.stall_s)
+        ripe = stalled or (black and entry.unproven)
+        if age_s < self.settle_s or (now_s - entry.judged_s < _READ_AGAIN_S and not ripe):
             return None
         if self.sentinel and not os.path.exists(path + self.sentinel):
             entry.reason = f"its sentinel file *{self.sentinel} is not there"
@@ -270,8 +273,11 @@ class FolderScan:
         verdict = self._verdict(path, entry)
         if verdict is None:
             return None
-        entry.reason = verdict.reason
-        if verdict.progress is Progress.COMPLETE or (stalled and verdict.progress is Progress.DOUBTFUL):
+        entry.reason, entry.unproven = verdict.reason, verdict.progress is Progress.UNPROVEN
+        # A sentinel vouches for the whole file, a black bottom too.
+        black = black or bool(self.sentinel)
+        believed = (stalled and verdict.progress is Progress.DOUBTFUL) or (black and entry.unproven)
+        if verdict.progress is Progress.COMPLETE or believed:
             self._learn(path, verdict)
             return Progress.COMPLETE
         return verdict.progress if stalled or verdict.progress is Progress.DAMAGED else None

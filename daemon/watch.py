@@ -22,8 +22,9 @@ from daemon.watched_file import WaitingFile
 _BETWEEN_LOOKS_S: Final = 0.2
 """How soon an unfinished file is looked at again, and the least time between full looks in a storm of events;
 without events a full look comes every ``scan_interval_s``."""
-_LIVELY_S: Final = 30.0
-"""A file that has not changed for this long is not about to be read; writes over a slow share pause less."""
+_LIVELY_S: Final = 35.0
+"""A file that has not changed for this long is not about to be read: writes over a slow share pause less, and
+an image with a black bottom is read after 30 s."""
 _JOIN_S: Final = 10.0
 
 

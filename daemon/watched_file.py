@@ -26,7 +26,10 @@ class WaitingFile:
 
 @dataclass(slots=True)
 class Watched:
-    """The newest version of a file; ``turn`` is the look of a round that asks it again once ``reported``."""
+    """The newest version of a file; ``turn`` is the look of a round that asks it again once ``reported``.
+
+    ``unproven``: when it was judged last, its image ended in zeros.
+    """
 
     slice_number: int
     version: Version
@@ -34,6 +37,7 @@ class Watched:
     turn: int
     judged_s: float = float("-inf")
     reason: str = "just found"
+    unproven: bool = False
     reported: bool = False
 
 

@@ -257,7 +257,7 @@ def test_cost_does_not_follow_the_number_of_finished_files(
 def test_a_name_that_is_not_utf8_is_reported_once_and_never_opened(
     tmp_path: Path, write_fei: WriteFei, clock: Iterator[float]
 ) -> None:
-    """A share mounted with the wrong character set: told under a name that can be recorded, a restart knows it."""
+    """A share of another character set: told under a name that can be recorded, known to a restart."""
     folder = os.path.join(os.fsencode(tmp_path), b"SEM \xb5m")
     os.mkdir(folder)
     shutil.copyfile(write_fei(tmp_path / name(3)), os.path.join(folder, os.fsencode(name(3))))
@@ -366,3 +366,32 @@ def test_version_that_was_replaced_before_it_could_be_read_is_not_counted_twice(
     assert (scan.seen, scan.reported, len(scan.waiting)) == (1, 0, 1)
     assert looked(scan, clock, 2) == [1]
     assert (scan.seen, scan.reported) == (1, 1)
+
+
+def reserved(path: Path, share: float) -> bytes:
+    """A file of full size with its directory in front, of which only a share is written; what it will be."""
+    image = np.random.default_rng(1).integers(1, 255, (64, 80), np.uint8)
+    tifffile.imwrite(path, image, metadata=None)
+    whole = path.read_bytes()
+    written = int(len(whole) * share)
+    path.write_bytes(whole[:written] + bytes(len(whole) - written))
+    return whole
+
+
+def test_reserved_file_is_waited_for_while_its_writer_pauses(tmp_path: Path, clock: Iterator[float]) -> None:
+    """Twenty seconds of standing still do not make it whole; its last bytes do, at once."""
+    whole = reserved(tmp_path / name(1), 0.6)
+    scan = scan_of(tmp_path)
+    assert looked(scan, clock, 20) == []
+    assert "zeros" in scan.waiting[0].reason
+    (tmp_path / name(1)).write_bytes(whole)
+    assert looked(scan, clock, 2) == [1]
+
+
+def test_black_bottom_is_only_late(tmp_path: Path, clock: Iterator[float]) -> None:
+    """What has not changed for half a minute is believed; where a sentinel vouches for it, at once."""
+    reserved(tmp_path / name(1), 0.6)
+    scan = scan_of(tmp_path)
+    assert [looked(scan, clock, 30), looked(scan, clock, 2)] == [[], [1]]
+    (tmp_path / f"{name(1)}.done").touch()
+    assert looked(scan_of(tmp_path, sentinel=".done"), clock, 2) == [1]
