@@ -53,8 +53,12 @@ def initial(rules: AssemblyRules) -> AssemblyState:
 
 def resumed(state: AssemblyState, rules: AssemblyRules, now_s: float) -> AssemblyState:
     """A stored state in a new process: its monotonic clock began anew, so waiting begins anew."""
-    pending = tuple(replace(slice_, opened_s=now_s) for slice_ in state.pending)
-    return replace(state, rules=rules, pending=pending)
+    return replace(_waiting_anew(state, now_s), rules=rules)
+
+
+def _waiting_anew(state: AssemblyState, now_s: float) -> AssemblyState:
+    """The same as if every slice that is not whole had just been opened."""
+    return replace(state, pending=tuple(replace(slice_, opened_s=now_s) for slice_ in state.pending))
 
 
 def step(state: AssemblyState, event: Event, now_s: float) -> Step:
@@ -64,6 +68,7 @@ def step(state: AssemblyState, event: Event, now_s: float) -> Step:
             state, outcomes = _arrival(state, restarts.numbered(state, event), now_s)
             arrived, patient_s = 1, -math.inf
         case Tick():
+            state = _waiting_anew(state, now_s) if event.away else state
             outcomes, arrived = (), 0
             patient_s = now_s if event.unread == 0 else -math.inf
         case Finish():

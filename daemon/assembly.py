@@ -71,9 +71,13 @@ class FileRejected:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Time passes; ``unread`` counts files known but not yet read: while there are any, nobody is late."""
+    """Time passes; ``unread`` counts files known but not yet read: while there are any, nobody is late.
+
+    ``away``: the folder cannot be reached, and the clocks of waiting slices stand still.
+    """
 
     unread: int = 0
+    away: bool = False
 
 
 @dataclass(frozen=True, slots=True)

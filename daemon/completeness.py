@@ -18,6 +18,7 @@ from typing import Final
 from daemon import tiff_layout
 from daemon.errors import FileUnreadableError
 from daemon.tiff_layout import FileIncompleteError, Read
+from daemon.zero_tail import ends_in_zeros
 
 FEI_INI: Final = 34682
 FEI_XML: Final = 34683
@@ -34,9 +35,13 @@ class Progress(Enum):
     COMPLETE = "complete"
     DOUBTFUL = "doubtful"
     """All parts are there, but the metadata text does not end as expected: padded, or not all written."""
+    UNPROVEN = "unproven"
+    """All parts are there, but the image ends in zeros: a black bottom, or room that is not filled yet."""
     INCOMPLETE = "incomplete"
     DAMAGED = "damaged"
     """More bytes will not mend it."""
+    MISNAMED = "misnamed"
+    """Its name cannot be recorded, so its content is not looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,8 @@ def judge(read: Read, size: int, where: str, expected_tags: Collection[int] = ()
             return Verdict(
                 Progress.DOUBTFUL, f"the metadata text of tag {code} does not end properly", carried
             )
+    if ends_in_zeros(read, layout):
+        return Verdict(Progress.UNPROVEN, "its last row is zeros: black, or not written yet", carried)
     return Verdict(Progress.COMPLETE, "", carried)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from daemon.assembly import FileRejected, FrameArrived, Refusal
+from daemon.completeness import Progress
 from daemon.errors import FileUnreadableError
 from daemon.items import FileReady
 from daemon.metadata.plain import Sidecar
@@ -39,7 +40,9 @@ def read_event(file: FileReady, pattern: str, sidecar: Sidecar) -> tuple[FrameAr
 
 def given_up_event(given_up: GivenUp, pattern: str) -> FileRejected:
     """A file that the watcher no longer waits for."""
-    return _rejected(given_up.file, pattern, Refusal.NEVER_FINISHED, given_up.reason)
+    misnamed = given_up.progress is Progress.MISNAMED
+    reason = Refusal.UNREADABLE if misnamed else Refusal.NEVER_FINISHED
+    return _rejected(given_up.file, pattern, reason, given_up.reason)
 
 
 def _rejected(file: FileReady, pattern: str, reason: Refusal, detail: str) -> FileRejected:

@@ -13,16 +13,21 @@ from pathlib import Path
 from typing import Final
 
 _TIFF: Final = (".tif", ".tiff")
+_LARGEST_NUMBER: Final = 10**9
+"""A larger one (a time stamp, a serial number) counts no slices; beyond 64 bits no record could hold it."""
 
 
 def slice_number(path: Path, pattern: str) -> int | None:
     """The group ``slice`` where ``pattern`` is found in ``folder/name`` of a path; None where it is not.
 
+    None, too, for a number beyond 10⁹: such a file is none of the run's.
+
     Case does not matter (Windows writes ``.TIF`` as readily as ``.tif``). Folders further up are not looked
     at: where somebody keeps his projects must not decide what is an image.
     """
     found = re.search(pattern, f"{path.parent.name}/{path.name}", re.IGNORECASE)
-    return int(found["slice"]) if found and found["slice"].isdecimal() else None
+    number = int(found["slice"]) if found and found["slice"].isdecimal() else -1
+    return number if 0 <= number <= _LARGEST_NUMBER else None
 
 
 def longest_series(paths: Iterable[str]) -> list[str]:

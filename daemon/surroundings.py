@@ -46,6 +46,7 @@ class Surroundings:
         away = bool(health.trouble) and not health.share_present
         found = [
             self._begun("share", alarms.unreachable(health.trouble), is_so=away),
+            self._begun("sub-folder", alarms.unreachable(health.hidden), is_so=bool(health.hidden)),
             self._begun("pattern", alarms.mismatched(health.mismatch), is_so=bool(health.mismatch)),
             self._standstill(intervals_s, away=away),
             self._begun("books", alarms.unbalanced(books), is_so=bool(books.imbalance)),

@@ -26,7 +26,7 @@ COMPRESSION: Final = 259
 SAMPLES_PER_PIXEL: Final = 277
 TILE_WIDTH: Final = 322
 TILE_LENGTH: Final = 323
-_PIXELS: Final = {273: 279, 324: 325}
+PIXELS: Final = {273: 279, 324: 325}
 """Offsets tag → byte-counts tag, for strips and for tiles."""
 _SUB_DIRECTORIES: Final = (330, 34665)
 _TYPE_SIZES: Final = {
@@ -225,7 +225,7 @@ def _sub_directories(file: _File, directory: Directory, seen: set[int]) -> Itera
 def _check_pixels(file: _File, directory: Directory) -> None:
     """Every strip or tile ends inside the file, and together they can hold the image that is claimed."""
     layout = Layout(file.byte_order, file.big, (directory,))
-    where_what = next(((o, c) for o, c in _PIXELS.items() if o in directory.entries), None)
+    where_what = next(((o, c) for o, c in PIXELS.items() if o in directory.entries), None)
     if where_what is None or where_what[1] not in directory.entries:
         raise incomplete("the directory does not say where its pixels are", file.where)
     offsets_tag, counts_tag = (directory.entries[code] for code in where_what)

@@ -16,29 +16,33 @@ from typing import Final
 from daemon.completeness import Progress
 from daemon.hints import Hints, ObserverKind
 from daemon.items import FileReady
-from daemon.scan import Finding, FolderScan, WaitingFile
+from daemon.scan import Finding, FolderScan
+from daemon.watched_file import WaitingFile
 
 _BETWEEN_LOOKS_S: Final = 0.2
 """How soon an unfinished file is looked at again, and the least time between full looks in a storm of events;
 without events a full look comes every ``scan_interval_s``."""
-_LIVELY_S: Final = 30.0
-"""A file that has not changed for this long is not about to be read; writes over a slow share pause less."""
+_LIVELY_S: Final = 35.0
+"""A file that has not changed for this long is not about to be read: writes over a slow share pause less, and
+an image with a black bottom is read after 30 s."""
 _JOIN_S: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """A version that stopped changing before it was complete."""
+    """A version that stopped changing before it was complete, or that is MISNAMED."""
 
     file: FileReady
     reason: str
+    progress: Progress = Progress.INCOMPLETE
 
 
 @dataclass(frozen=True, slots=True)
 class WatchHealth:
     """How watching goes; ``scanned_s_ago`` is infinite before the first look.
 
-    ``mismatch`` says that images lie there and none matches the pattern; empty otherwise.
+    ``mismatch`` says that images lie there and none matches the pattern, ``hidden`` which sub-folders cannot
+    be listed; both are empty otherwise.
     """
 
     share_present: bool
@@ -48,6 +52,7 @@ class WatchHealth:
     scan_cost_s: float
     trouble: str
     mismatch: str = ""
+    hidden: str = ""
 
 
 class Watcher:
@@ -87,6 +92,7 @@ class Watcher:
         self._cost_s = 0.0
         self._trouble = ""
         self._mismatch = ""
+        self._hidden = ""
         self._present = False
 
     def start(self) -> None:
@@ -178,8 +184,9 @@ class Watcher:
                 self._hints.restarts,
                 self._clock() - self._scanned_s,
                 self._cost_s,
-                self._trouble or self._hints.trouble,
+                self._trouble or self._hidden or self._hints.trouble,
                 self._mismatch,
+                self._hidden,
             )
 
     def look(self) -> None:
@@ -196,6 +203,7 @@ class Watcher:
                 self._hinted |= hinted
                 self._present = False
                 self._trouble = f"the folder cannot be listed: {error.strerror or error}"
+            self._publish((), returned=len(returned))
             return
         self._publish(findings, looked_s=begun_s, returned=len(returned))
 
@@ -233,9 +241,9 @@ class Watcher:
                     order = (finding.slice_number, file.mtime_ns, str(file.path))
                     heapq.heappush(self._ready, (*order, file))
                 else:
-                    self._given_up.append(GivenUp(file, finding.reason))
+                    self._given_up.append(GivenUp(file, finding.reason, finding.progress))
             self._waiting, self._seen = self._scan.waiting, self._scan.seen
-            self._mismatch = self._scan.mismatch
+            self._mismatch, self._hidden = self._scan.mismatch, self._scan.trouble
             if looked_s is not None:
                 self._scanned_s, self._present, self._trouble = looked_s, True, ""
                 self._cost_s = self._clock() - looked_s

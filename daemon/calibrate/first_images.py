@@ -15,10 +15,14 @@ from daemon.items import FileReady, Frame
 from daemon.metadata.plain import Sidecar
 from daemon.naming import slice_number
 from daemon.reader import read_frame
-from daemon.scan import FolderScan, WaitingFile
+from daemon.scan import FolderScan
+from daemon.watched_file import WaitingFile
 
 SLICES: Final = 12
 """Slices that are looked at: enough travel to tell inclined marks from parallel ones, quickly read."""
+
+_READABLE: Final = (Progress.COMPLETE, Progress.UNPROVEN)
+"""Calibration looks once, at a run that is under way: it cannot wait to see whether a bottom is black."""
 
 Series = Mapping[int, Frame]
 """The images of one channel by slice number."""
@@ -98,7 +102,7 @@ def _frames(files: list[WaitingFile]) -> Iterator[Frame]:
     """The readable images among the files; others are none of calibration's business."""
     sidecar = Sidecar(channels=())
     for file in files:
-        if judge_file(file.path, file.size, frozenset()).progress is Progress.COMPLETE:
+        if judge_file(file.path, file.size, frozenset()).progress in _READABLE:
             try:
                 yield read_frame(
                     FileReady(file.path, file.size, file.mtime_ns), DEFAULT_FILE_PATTERN, sidecar

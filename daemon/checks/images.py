@@ -24,7 +24,8 @@ from daemon.metadata.plain import sidecar_of
 from daemon.naming import slice_number
 from daemon.project import read_project
 from daemon.reader import read_frame
-from daemon.scan import FolderScan, WaitingFile
+from daemon.scan import FolderScan
+from daemon.watched_file import WaitingFile
 
 _SLICES_READ: Final = 2
 _TILT_TOLERANCE_DEG: Final = 2.0

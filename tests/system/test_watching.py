@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -99,6 +100,39 @@ def test_share_that_vanishes_and_comes_back(tmp_path: Path, write_fei: WriteFei,
     assert watcher.health.share_present
     assert reached(watcher, lambda: watcher.health.observer_alive)
     assert watcher.seen == 2
+
+
+def test_unmounted_share_leaves_an_empty_folder_and_loses_nothing(
+    tmp_path: Path, write_fei: WriteFei, start: Start
+) -> None:
+    """A real file system that is unmounted while one file is half written and one was taken and not read."""
+    share, disk = tmp_path / "share", tmp_path / "disk"
+    share.mkdir()
+    disk.mkdir()
+    content = write_fei(tmp_path / "elsewhere.tif").read_bytes()
+    if subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(disk)], capture_output=True).returncode:
+        pytest.skip("this user may not mount a file system")
+    try:
+        mounted = ["mount", "--bind", str(disk), str(share)]
+        subprocess.run(mounted, check=True)
+        write_fei(image_path(share, 1))
+        image_path(share, 2).write_bytes(content[: len(content) // 2])
+        watcher = start(share, observer="off", stall_s=1.5)
+        (taken,) = watcher.take(PATIENCE_S)
+        subprocess.run(["umount", "-l", str(share)], check=True)
+        watcher.put_back(taken)
+        assert reached(watcher, lambda: not watcher.health.share_present)
+        threading.Event().wait(3.0)
+        assert "mount point" in watcher.health.trouble
+        assert (watcher.take_given_up(), watcher.take(0.0), watcher.counts) == ([], [], (2, 2))
+        subprocess.run(mounted, check=True)
+        assert watcher.take(PATIENCE_S) == [taken]
+        image_path(share, 2).write_bytes(content)
+        assert [file.path for file in watcher.take(PATIENCE_S)] == [image_path(share, 2)]
+        assert watcher.counts == (2, 0)
+    finally:
+        subprocess.run(["umount", "-l", str(share)], capture_output=True)
+        subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
 def test_observer_of_a_replaced_folder_is_restarted(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -97,3 +98,44 @@ def test_real_files_cut_anywhere_are_incomplete(real_data: Path, name: str) -> N
         cut = whole[:length]
         verdict = judge(lambda offset, count, cut=cut: bytes(cut[offset : offset + count]), length, name)
         assert verdict.progress is Progress.INCOMPLETE, length
+
+
+RESERVED = {
+    "strips": {},
+    "16 bit": {"dtype": np.uint16},
+    "one strip": {"rowsperstrip": 256},
+    "tiles": {"tile": (64, 64)},
+    "tiles beyond the image": {"tile": (128, 256)},
+    "BigTIFF": {"bigtiff": True},
+    "big-endian": {"byteorder": ">"},
+    "Zeiss": {"extratags": [(ZEISS, 2, 0, "\r\nAP_ACTUALKV\r\nEHT = 1.00 kV\r\n", True)]},
+}
+
+
+def stored(image: np.ndarray, dtype: type = np.uint8, **options: object) -> bytes:
+    """A TIFF with its directory in front of its pixels."""
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, image.astype(dtype), metadata=None, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("options", RESERVED.values(), ids=RESERVED.keys())
+def test_reserved_file_with_its_directory_in_front_is_not_taken_for_whole(options: dict[str, object]) -> None:
+    """Full size, and zeros where pixels are still to come: not complete, be it a sixtieth."""
+    image = np.random.default_rng(1).integers(1, 255, (200, 320))
+    data = stored(image, **options)
+    assert judged(data).progress is Progress.COMPLETE
+    last = len(data.rstrip(b"\0"))
+    for lacking in (last // 60, 4096, last // 3, last * 9 // 10):
+        torn = data[: last - lacking] + bytes(len(data) - last + lacking)
+        assert judged(torn).progress in (Progress.UNPROVEN, Progress.INCOMPLETE), lacking
+        assert judged(torn).reason
+
+
+def test_black_bottom_is_proven_by_what_was_written_behind_it(tmp_path: Path) -> None:
+    """Metadata behind the pixels was written after them: such an image need not wait."""
+    image = np.random.default_rng(1).integers(1, 255, (24, 32), np.uint8)
+    image[-4:] = 0
+    texts = [(FEI_INI, fei_ini().encode())]
+    assert judged(b"".join(tiff_pieces(image, texts, "0" * 32, 4))).progress is Progress.COMPLETE
+    assert judged(stored(image)).progress is Progress.UNPROVEN

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from daemon.assembly import FileRejected, FrameArrived, Refusal
+from daemon.completeness import Progress
 from daemon.config import DEFAULT_FILE_PATTERN, ChannelSection
 from daemon.intake import given_up_event, read_event
 from daemon.items import FileReady
@@ -52,3 +53,10 @@ def test_given_up_file_was_never_finished(tmp_path: Path) -> None:
     """The watcher's reason goes along."""
     event = given_up_event(GivenUp(FileReady(tmp_path / NAME, 1, 1), "it stands still"), DEFAULT_FILE_PATTERN)
     assert event == FileRejected(tmp_path / NAME, 7, Refusal.NEVER_FINISHED, "it stands still", 1)
+
+
+def test_file_whose_name_cannot_be_recorded_is_unreadable(tmp_path: Path) -> None:
+    """It has been looked at by nobody, and waiting will not help."""
+    file = FileReady(tmp_path / "SEM \\xb5m" / NAME, 1, 1)
+    event = given_up_event(GivenUp(file, "its name", Progress.MISNAMED), DEFAULT_FILE_PATTERN)
+    assert event == FileRejected(file.path, 7, Refusal.UNREADABLE, "its name", 1)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from daemon.naming import longest_series, mismatch
+from daemon.naming import longest_series, mismatch, slice_number
 
 SERIES = [f"/p/SEM/frame_{number:04d}.TIF" for number in range(1, 5)]
 
@@ -31,3 +33,11 @@ def test_what_is_said_of_a_series() -> None:
     said = mismatch(SERIES, r"_s(?P<slice>\d+)\.tif")
     assert said == r"none of 4 TIFF files matches '_s(?P<slice>\d+)\.tif', for example frame_0001.TIF"
     assert mismatch(["/p/overview.tif"], r"(?P<slice>\d+)") == ""
+
+
+@pytest.mark.parametrize(
+    ("digits", "number"), [("007", 7), ("1000000000", 10**9), ("1000000001", None), ("9" * 21, None)]
+)
+def test_a_number_that_counts_no_slices(digits: str, number: int | None) -> None:
+    """A time stamp or a serial number is not the number of a slice; one of 21 digits fits into no record."""
+    assert slice_number(Path(f"SEM/a_{digits}.tif"), r"a_(?P<slice>\d+)\.tif") == number

@@ -194,11 +194,12 @@ def test_file_that_vanishes_unfinished_is_given_up_and_new_when_it_comes_back(
     tmp_path: Path, write_fei: WriteFei, clock: Iterator[float]
 ) -> None:
     """The books stay balanced: a vanished file is reported, not dropped."""
+    write_fei(tmp_path / name(2))
     path = write_fei(tmp_path / name(1))
     content = path.read_bytes()
     path.write_bytes(content[:300])
     scan = scan_of(tmp_path, stall_s=30.0)
-    scan.look(next(clock))
+    assert looked(scan, clock, 2) == [2]
     path.unlink()
     found = [finding for _ in range(40) for finding in scan.look(next(clock))]
     assert [finding.reason for finding in found] == ["it vanished before it was complete"]
@@ -251,3 +252,146 @@ def test_cost_does_not_follow_the_number_of_finished_files(
     for second in range(32):
         scan.look(float(second))
     assert 640 <= asked <= 640 + 32
+
+
+def test_a_name_that_is_not_utf8_is_reported_once_and_never_opened(
+    tmp_path: Path, write_fei: WriteFei, clock: Iterator[float]
+) -> None:
+    """A share of another character set: told under a name that can be recorded, known to a restart."""
+    folder = os.path.join(os.fsencode(tmp_path), b"SEM \xb5m")
+    os.mkdir(folder)
+    shutil.copyfile(write_fei(tmp_path / name(3)), os.path.join(folder, os.fsencode(name(3))))
+    scan = scan_of(tmp_path)
+    found = [finding for _ in range(40) for finding in scan.look(next(clock))]
+    assert sorted(finding.progress.name for finding in found) == ["COMPLETE", "MISNAMED"]
+    misnamed = next(finding for finding in found if finding.progress is Progress.MISNAMED)
+    assert (misnamed.file.path, misnamed.slice_number) == (tmp_path / "SEM \\xb5m" / name(3), 3)
+    assert "UTF-8" in misnamed.reason
+    assert (scan.seen, scan.reported, scan.waiting) == (2, 2, ())
+    after = scan_of(tmp_path)
+    after.know(finding.file for finding in found)
+    assert looked(after, clock, 40) == []
+    assert (after.seen, after.reported) == (2, 2)
+
+
+def test_what_is_told_of_names_that_are_not_utf8_can_be_recorded(
+    tmp_path: Path, clock: Iterator[float]
+) -> None:
+    """A series that no pattern matches is named in an alarm."""
+    for index in (1, 2):
+        open(os.path.join(os.fsencode(tmp_path), b"\xb5_%d.tif" % index), "wb").close()
+    scan = scan_of(tmp_path)
+    scan.look(next(clock))
+    assert "\\xb5_1.tif" in scan.mismatch
+    scan.mismatch.encode()
+
+
+def test_unmounted_share_is_away_though_its_mount_point_stays(
+    tmp_path: Path, write_fei: WriteFei, clock: Iterator[float]
+) -> None:
+    """An empty folder where images were: nothing is given up, and all goes on when they are there again."""
+    share, away = tmp_path / "share", tmp_path / "away"
+    content = write_fei(share / "a" / name(1)).read_bytes()
+    (share / "a" / name(2)).write_bytes(content[:500])
+    scan = scan_of(share, stall_s=30.0)
+    assert looked(scan, clock, 2) == [1]
+    share.rename(away)
+    share.mkdir()
+    for _ in range(60):
+        with pytest.raises(OSError, match="mount point"):
+            scan.look(next(clock))
+    assert len(scan.waiting) == 1
+    share.rmdir()
+    away.rename(share)
+    assert [scan.look(next(clock)) for _ in range(25)] == [[]] * 25
+    (share / "a" / name(2)).write_bytes(content)
+    assert looked(scan, clock, 40) == [2]
+    assert (scan.seen, scan.reported) == (2, 2)
+
+
+def test_a_folder_emptied_of_what_was_read_goes_on_with_new_files(
+    tmp_path: Path, write_fei: WriteFei, clock: Iterator[float]
+) -> None:
+    """Whoever moves images away after they were read does not stop the run."""
+    scan = scan_of(tmp_path)
+    for index in range(1, 4):
+        path = write_fei(tmp_path / name(index))
+        assert looked(scan, clock, 2) == [index]
+        path.unlink()
+        with pytest.raises(OSError, match="none of its"):
+            scan.look(next(clock))
+    assert balanced(scan)
+
+
+def test_files_of_a_sub_folder_that_cannot_be_listed_are_not_given_up(
+    tmp_path: Path, write_fei: WriteFei, clock: Iterator[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody knows whether they are there; the look says which folder it is, and other files go on."""
+    write_fei(tmp_path / "a" / name(1))
+    closed = tmp_path / "b"
+    path = write_fei(closed / name(1))
+    content = path.read_bytes()
+    path.write_bytes(content[:300])
+    scan = scan_of(tmp_path, stall_s=30.0)
+    assert looked(scan, clock, 2) == [1]
+    real = os.scandir
+
+    def refusing(folder: str) -> object:
+        if folder == str(closed):
+            raise PermissionError(13, "Permission denied", folder)
+        return real(folder)
+
+    monkeypatch.setattr("daemon.folder_listing.os.scandir", refusing)
+    assert [scan.look(next(clock)) for _ in range(60)] == [[]] * 60
+    assert scan.trouble == "the sub-folder b cannot be listed: Permission denied"
+    monkeypatch.undo()
+    assert scan.look(next(clock)) == []
+    assert scan.trouble == ""
+    path.write_bytes(content)
+    assert looked(scan, clock, 40) == [1]
+    assert balanced(scan)
+
+
+def test_version_that_was_replaced_before_it_could_be_read_is_not_counted_twice(
+    tmp_path: Path, write_fei: WriteFei, clock: Iterator[float]
+) -> None:
+    """It was given out, could not be reached, and is another version by the time it is taken back."""
+    path = write_fei(tmp_path / name(1))
+    scan = scan_of(tmp_path)
+    scan.look(next(clock))
+    (first,) = scan.look(next(clock))
+    write_fei(path, np.full((30, 32), 7, np.uint8))
+    scan.look(next(clock), {str(path)})
+    scan.take_back([first.file], next(clock))
+    assert (scan.seen, scan.reported, len(scan.waiting)) == (1, 0, 1)
+    assert looked(scan, clock, 2) == [1]
+    assert (scan.seen, scan.reported) == (1, 1)
+
+
+def reserved(path: Path, share: float) -> bytes:
+    """A file of full size with its directory in front, of which only a share is written; what it will be."""
+    image = np.random.default_rng(1).integers(1, 255, (64, 80), np.uint8)
+    tifffile.imwrite(path, image, metadata=None)
+    whole = path.read_bytes()
+    written = int(len(whole) * share)
+    path.write_bytes(whole[:written] + bytes(len(whole) - written))
+    return whole
+
+
+def test_reserved_file_is_waited_for_while_its_writer_pauses(tmp_path: Path, clock: Iterator[float]) -> None:
+    """Twenty seconds of standing still do not make it whole; its last bytes do, at once."""
+    whole = reserved(tmp_path / name(1), 0.6)
+    scan = scan_of(tmp_path)
+    assert looked(scan, clock, 20) == []
+    assert "zeros" in scan.waiting[0].reason
+    (tmp_path / name(1)).write_bytes(whole)
+    assert looked(scan, clock, 2) == [1]
+
+
+def test_black_bottom_is_only_late(tmp_path: Path, clock: Iterator[float]) -> None:
+    """What has not changed for half a minute is believed; where a sentinel vouches for it, at once."""
+    reserved(tmp_path / name(1), 0.6)
+    scan = scan_of(tmp_path)
+    assert [looked(scan, clock, 30), looked(scan, clock, 2)] == [[], [1]]
+    (tmp_path / f"{name(1)}.done").touch()
+    assert looked(scan_of(tmp_path, sentinel=".done"), clock, 2) == [1]

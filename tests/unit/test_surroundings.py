@@ -48,6 +48,18 @@ def test_a_share_that_is_away_is_told_once(tmp_path, clock):
     assert told == [[], ["acquisition folder unreachable"], [], [], ["acquisition folder unreachable"]]
 
 
+def test_a_sub_folder_that_cannot_be_listed_is_told_once(tmp_path, clock):
+    """Though the folder itself is there and its other files go on."""
+    surroundings = around(tmp_path, clock)
+    health = replace(PRESENT, hidden="the sub-folder SEM cannot be listed: Stale file handle")
+    told = [surroundings.look(health, BOOKS, 0, (), arrived=False) for _ in range(3)]
+    assert [[alarm.kind for alarm in alarms] for alarms in told] == [
+        ["acquisition folder unreachable"],
+        [],
+        [],
+    ]
+
+
 def test_images_that_no_pattern_matches_are_told_once(tmp_path, clock):
     """With what the watcher says of them, and the key to correct."""
     surroundings = around(tmp_path, clock)

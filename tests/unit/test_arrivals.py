@@ -1,0 +1,115 @@
+"""Files on their way into the loop, with a real folder and a clock that is a number: none is lost or held."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from daemon.arrivals import Arrivals
+from daemon.assemble import initial, step
+from daemon.assembly import FileRejected, FrameArrived, Outcome, Quarantined, Refusal, Tick
+from daemon.assembly_state import AssemblyRules, AssemblyState, ChannelRule
+from daemon.codec import pack, unpack
+from daemon.config import DEFAULT_FILE_PATTERN
+from daemon.frame_shelf import FrameShelf
+from daemon.journal import open_journal
+from daemon.metadata.plain import Sidecar
+from daemon.resume import known_files
+from daemon.spool import Spool
+from daemon.watch import Watcher
+from tests.conftest import WriteFei
+
+RULES = AssemblyRules((ChannelRule("1kV", 1.0), ChannelRule("2kV", 2.0)))
+
+
+def image_path(folder: Path, volts: int, index: int) -> Path:
+    """Where the acquisition software puts an image."""
+    return folder / f"SEM {volts}" / f"SEM Image - SliceImage - {index:03d}.tif"
+
+
+@dataclass
+class Loop:
+    """The daemon's loop without its pipeline: each turn is one look of the watcher and one second."""
+
+    project: Path
+    spool: Path
+    rules: AssemblyRules = RULES
+    now_s: float = 0.0
+    outcomes: list[Outcome] = field(default_factory=list[Outcome])
+
+    def __post_init__(self) -> None:
+        self.watcher = Watcher(self.project, DEFAULT_FILE_PATTERN, observer="off", clock=lambda: self.now_s)
+        shelf = FrameShelf(DEFAULT_FILE_PATTERN, Sidecar(()), Spool(self.spool))
+        self.arrivals = Arrivals(self.watcher, shelf)
+        self.state: AssemblyState = initial(self.rules)
+
+    def turn(self, looks: bool = True) -> None:
+        """Look, take what is there, let time pass; the books balance throughout."""
+        if looks:
+            self.watcher.look()
+        came = False
+        for event, _ in self.arrivals.next(0.0):
+            came = True
+            self.advance(event)
+        if not came:
+            self.advance(Tick(self.watcher.unread))
+        self.now_s += 1.0
+
+    def advance(self, event: FrameArrived | FileRejected | Tick) -> None:
+        """One event."""
+        self.state, more = step(self.state, event, self.now_s)
+        self.outcomes += more
+        assert self.arrivals.books(self.state.tally).imbalance == 0
+
+
+def test_share_that_is_away_when_a_rewritten_file_is_read(tmp_path: Path, write_fei: WriteFei) -> None:
+    """Its first version is put back when its second is already known: the books balance for good."""
+    project, away = tmp_path / "project", tmp_path / "away"
+    path = write_fei(image_path(project, 1000, 1), volts=1000)
+    loop = Loop(project, tmp_path / "spool")
+    for _ in range(2):
+        loop.watcher.look()
+        loop.now_s += 1.0
+    write_fei(path, np.full((30, 32), 7, np.uint8), volts=1000)
+    for _ in range(33):
+        loop.watcher.look()
+    project.rename(away)
+    for _ in range(3):
+        loop.turn()
+    away.rename(project)
+    for _ in range(12):
+        loop.turn()
+    books = loop.arrivals.books(loop.state.tally)
+    assert (books.seen, books.waiting + books.quarantined, books.imbalance) == (1, 1, 0)
+
+
+def test_a_name_that_is_not_utf8_goes_on_record(tmp_path: Path, write_fei: WriteFei) -> None:
+    """It is in quarantine, the other file in its slice, and a restart knows both from the journal."""
+    project = tmp_path / "project"
+    write_fei(image_path(project, 1000, 3), volts=1000)
+    bad = os.path.join(os.fsencode(project), b"SEM \xb5m", b"SEM Image - SliceImage - 003.tif")
+    os.mkdir(os.path.dirname(bad))
+    shutil.copyfile(write_fei(tmp_path / "elsewhere.tif"), bad)
+    loop = Loop(project, tmp_path / "spool")
+    journal = open_journal(tmp_path / "journal.sqlite", {}, lambda: datetime.now(UTC))
+    for _ in range(8):
+        loop.watcher.look()
+        for event, version in loop.arrivals.next(0.0):
+            loop.advance(event)
+            with journal.transaction():
+                journal.append_file(version)
+        loop.now_s += 1.0
+    (refused,) = [o for o in loop.outcomes if isinstance(o, Quarantined)]
+    assert (refused.path.parent.name, refused.slice_index) == ("SEM \\xb5m", 3)
+    assert (refused.reason, "UTF-8" in refused.detail) == (Refusal.UNREADABLE, True)
+    assert unpack(AssemblyState, pack(loop.state)) == loop.state
+    again = Watcher(project, DEFAULT_FILE_PATTERN, observer="off", known=known_files(journal))
+    for _ in range(40):
+        again.look()
+    assert again.counts == (2, 0)
+    journal.close()
