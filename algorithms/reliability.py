@@ -39,7 +39,7 @@ def reliability(probabilities: NDArray[np.float32], truth: NDArray[np.bool_]) ->
     bins = np.minimum((claims * BINS).astype(np.int64), BINS - 1)
     return Reliability(
         np.bincount(bins, minlength=BINS),
-        np.bincount(bins, claims, minlength=BINS),
+        np.bincount(bins, claims, minlength=BINS).astype(np.float64),
         np.bincount(bins[truth.ravel()], minlength=BINS),
     )
 
