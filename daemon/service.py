@@ -44,6 +44,9 @@ from models.errors import ModelError
 from models.providers import CPU
 from models.session import Segmenter
 
+# The report and the last letters feed no watchdog: killed over them, a run that has stopped the microscope
+# would be started again. systemd then waits so many µs for the end.
+ENDING = "STOPPING=1\nEXTEND_TIMEOUT_USEC=900000000\nSTATUS=writing the report"
 _log = structlog.get_logger("slicewatch")
 EXIT_CODES: Final = {
     FinishReason.COMPLETED: 0,
@@ -138,8 +141,10 @@ def _run(
         try:
             reason = run_attempts(station, _lost_hardware(journal, segmenter))
         except (SlicewatchError, ModelError):
+            notify(ENDING)
             _write_report_of_a_failure(outputs)
             raise
+        notify(ENDING)
     _write_report(outputs)
     return reason
 
