@@ -17,8 +17,8 @@ from playwright.sync_api import Page, expect, sync_playwright
 IMAGES = Path(__file__).parents[1] / "images"
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader"]
-SLICES, AT_SLICE = 130, 26
-SIZE = ("640", "1024")
+SLICES, AT_SLICE = 130, 40
+SIZE = ("768", "1024")
 WITHIN_S = 1500.0
 CALM_MS = 3000
 
