@@ -130,7 +130,7 @@ def test_a_tiny_patch_is_refused() -> None:
 
 
 def test_half_a_mark_gives_an_unbiased_shift_that_knows_its_error() -> None:
-    """The eroded half is left out with what its border bleeds into: right on average, with a χ²/dof of about 1.
+    """The eroded half is left out with what its border bleeds into: right on average, χ²/dof about 1.
 
     With the border's pixels in, 24 shifts are 0.03 px off to the eroded side.
     """
