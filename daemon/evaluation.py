@@ -63,13 +63,12 @@ def evaluate(outputs: Outputs, truth_file: Path, configuration: Configuration) -
 
 
 def thickness_rmse_nm(compared: _Compared) -> float:
-    """Over slices whose predecessor is there too; what was assumed counts like what was measured."""
-    index = compared.truth_index
-    thickness = compared.measured("thickness_nm")
-    before = np.concatenate(([-2], index[:-1]))
-    is_step = (index - before == 1) & np.isfinite(thickness)
-    true = np.diff(compared.truth.depths_nm, prepend=np.nan)[index]
-    return _rms((thickness - true)[is_step])
+    """A mean of slices against the true mean; what was assumed counts like what was measured."""
+    index, thickness = compared.truth_index, compared.measured("thickness_nm")
+    slices = np.nan_to_num(compared.measured("mean_of_slices"), nan=1.0).astype(np.intp)
+    depths = compared.truth.depths_nm
+    true = (depths[index] - depths[np.maximum(index - slices, 0)]) / slices
+    return _rms((thickness - true)[np.isfinite(thickness) & (index >= slices)])
 
 
 def registration_rmse_px(compared: _Compared) -> float:

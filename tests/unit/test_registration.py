@@ -130,8 +130,10 @@ def test_a_tiny_patch_is_refused() -> None:
 
 
 def test_half_a_mark_gives_an_unbiased_shift_that_knows_its_error() -> None:
-    """The eroded half is left out with what its border bleeds into: 24 shifts are right on average, and χ²
-    per degree of freedom is about 1. With the border's pixels in, they are 0.03 px off to the eroded side."""
+    """The eroded half is left out with what its border bleeds into: right on average, χ²/dof about 1.
+
+    With the border's pixels in, 24 shifts are 0.03 px off to the eroded side.
+    """
     whole = FiducialScene()
     wrong, found = errors(whole, replace(whole, eroded=0.5), pairs=24, any_polarity=True)
     squares = [e @ np.linalg.solve(f.covariance_px2, e) / 2.0 for e, f in zip(wrong, found, strict=True)]
