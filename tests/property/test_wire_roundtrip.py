@@ -73,12 +73,14 @@ def test_numpy_numbers_travel_as_plain_ones() -> None:
         index=np.int64(3),  # type: ignore[arg-type]
         status=Status.FINAL,
         channels={"1kV": ChannelPlacement(np.float32(0.5), np.float64(-2.0), 0.1, 0.9, "face")},  # type: ignore[arg-type]
+        displacement_nm=np.float64(0.0),
     )
     heard = wire.decode(wire.encode(said, ENVELOPE)).message
     assert heard == SliceMessage(
         index=3,
         status=Status.FINAL,
         channels={"1kV": ChannelPlacement(0.5, -2.0, 0.1, 0.9, "face")},
+        displacement_nm=0.0,
     )
 
 
