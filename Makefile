@@ -31,11 +31,12 @@ install-units:
 	install -m 0644 systemd/*.service systemd/*.timer $(DESTDIR)/etc/systemd/system/
 	install -m 0644 systemd/slicewatch.sysusers $(DESTDIR)/etc/sysusers.d/slicewatch.conf
 
+# One BLAS thread, as the command line sets for itself: those of two workers would wait for each other.
 test: $(VENV)/.tests ## install everything, then run all tests
-	$(BIN)/pytest -n 2 --dist worksteal $(PYTEST)
+	OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal $(PYTEST)
 
 test-fast: $(VENV)/.tests ## the tests that take milliseconds
-	$(BIN)/pytest -n 2 -m "not slow and not browser" tests/unit tests/property
+	OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not slow and not browser" tests/unit tests/property
 
 live-service: $(VENV)/.tests ## the units under a systemd that really runs, in a container (as root; needs debootstrap, systemd-nspawn)
 	SLICEWATCH_LIVE_ROOT=$(LIVE_ROOT) $(BIN)/pytest tests/live
