@@ -139,7 +139,7 @@ def refuse_without_journal(outputs: Outputs) -> None:
     journal = outputs.journal
     if journal.is_file() and journal.stat().st_size:
         return
-    left = [path.name for path in (outputs.volume, outputs.faces) if path.exists()]
+    left = [path.name for path in (outputs.volume, outputs.faces) if path.is_dir()]
     if left:
         raise JournalError(
             f"the journal is missing, but there is what a run has left: {', '.join(left)}",
