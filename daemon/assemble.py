@@ -23,6 +23,7 @@ from daemon.assembly import (
     FrameArrived,
     Held,
     Ignored,
+    MoveOn,
     OtherProject,
     Outcome,
     Quarantined,
@@ -71,6 +72,10 @@ def step(state: AssemblyState, event: Event, now_s: float) -> Step:
             state = _waiting_anew(state, now_s) if event.away else state
             outcomes, arrived = (), 0
             patient_s = now_s if event.unread == 0 else -math.inf
+        case MoveOn():
+            oldest = state.pending[0].index if state.pending else 0
+            state, outcomes = releasing.closed_before(state, oldest + 1)
+            arrived, patient_s = 0, -math.inf
         case Finish():
             state, outcomes = restarts.dismissed(state, math.inf)
             arrived, patient_s = 0, -math.inf

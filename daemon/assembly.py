@@ -81,11 +81,16 @@ class Tick:
 
 
 @dataclass(frozen=True, slots=True)
+class MoveOn:
+    """Nothing more will come for the oldest slice that waits: it is decided as it is."""
+
+
+@dataclass(frozen=True, slots=True)
 class Finish:
     """No more files will come."""
 
 
-Event = FrameArrived | FileRejected | Tick | Finish
+Event = FrameArrived | FileRejected | Tick | MoveOn | Finish
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,13 +97,18 @@ def _whole(state: AssemblyState, slice_: PendingSlice) -> Step:
         detail = " and ".join(f"{height} × {width}" for height, width in sorted(sizes)) + " px in one slice"
         state = noted(state, slice_.index, -1, Refusal.WRONG_SIZE, detail)
         return _gap(state, slice_.index)
-    first = min(frame.written_ns for frame in slice_.frames)
+    state = replace(_with_interval(state, slice_.frames), shape=next(iter(sizes)))
+    return _settled(state, slice_.index, slice_.frames), (SliceComplete(slice_.index, slice_.frames),)
+
+
+def _with_interval(state: AssemblyState, frames: Sequence[FrameRecord]) -> AssemblyState:
+    """The run's rhythm, with the time since the slice before; one that lacks an image tells it as well."""
+    first = min(frame.written_ns for frame in frames)
     elapsed_s = (first - state.slice_written_ns) * 1e-9
     intervals = state.intervals_s
     if state.slice_written_ns and elapsed_s >= 0.0:
         intervals = (*intervals, elapsed_s)[-_KEPT_INTERVALS:]
-    state = replace(state, shape=next(iter(sizes)), intervals_s=intervals, slice_written_ns=first)
-    return _settled(state, slice_.index, slice_.frames), (SliceComplete(slice_.index, slice_.frames),)
+    return replace(state, intervals_s=intervals, slice_written_ns=first)
 
 
 def _gap(state: AssemblyState, index: int) -> Step:
@@ -123,6 +128,7 @@ def _gap(state: AssemblyState, index: int) -> Step:
         Quarantined(Path(frame.path), index, Refusal.PARTIAL_SLICE, f"slice {index} is a gap: {detail}", True)
         for frame in frames
     )
+    state = _with_interval(state, frames) if frames else state
     return _settled(state, index, ()), (*orphans, SliceGap(index, reason, detail, bool(blamed)))
 
 

@@ -23,7 +23,7 @@ from typing import Final
 from daemon import alarms, assemble
 from daemon.admission import pending_at
 from daemon.arrivals import Arrivals
-from daemon.assembly import Event, Finish, FrameAccepted, FrameArrived, Outcome, SliceComplete, Tick
+from daemon.assembly import Event, Finish, FrameAccepted, FrameArrived, Outcome, SliceComplete
 from daemon.config import Configuration
 from daemon.geometry import conformed, conformed_slice
 from daemon.items import (
@@ -98,20 +98,26 @@ class Runner:
         self._outlet.beat()
         wish = self._operator.obey(self._parts.inbox.drain())
         self._reason = wish if wish is FinishReason.DRIFT_ABORT else self._reason or wish
-        came = False
-        for event, version in self._arrivals.next(_PATIENCE_S):
-            self._advance(event, version)
-            came = True
-        if not came:
-            self._advance(Tick(self._parts.watcher.unread), None)
+        came = self._take(_PATIENCE_S, follow=self._parts.follow)
         over = self._assembly.over or (not came and not self._parts.follow and self._arrivals.exhausted)
         if over and not self._operator.is_aborting:
             self._reason = self._reason or FinishReason.COMPLETED
 
+    def _take(self, patience_s: float, *, follow: bool) -> bool:
+        """At most one file, else the passing of time; whether any came."""
+        came = False
+        for event, version in self._arrivals.next(patience_s, self._assembly):
+            self._advance(event, version)
+            came = True
+        if not came:
+            self._advance(self._arrivals.silence(self._assembly, follow=follow), None)
+        return came
+
     def _drain(self) -> None:
         """The acquisition is over: whatever else lies in the folder gets its place in the books."""
-        for event, version in self._arrivals.last():
-            self._advance(event, version)
+        self._arrivals.close()
+        while self._parts.watcher.left:
+            self._take(0.0, follow=False)
         self._advance(Finish(), None)
 
     def _advance(self, event: Event, version: FileVersion | None) -> None:

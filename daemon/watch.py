@@ -5,7 +5,7 @@ It never blocks the pipeline: looking happens in its own thread, and ``take`` gi
 
 from __future__ import annotations
 
-import heapq
+import bisect
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from daemon.back_pressure import EVERYTHING, Window
 from daemon.completeness import Progress
 from daemon.hints import Hints, ObserverKind
 from daemon.items import FileReady
@@ -25,7 +26,11 @@ without events a full look comes every ``scan_interval_s``."""
 _LIVELY_S: Final = 35.0
 """A file that has not changed for this long is not about to be read: writes over a slow share pause less, and
 an image with a black bottom is read after 30 s."""
+_ARRIVING_S: Final = 10.0
+"""Copies pause less between two files, and a microscope that mills pauses longer between two slices."""
 _JOIN_S: Final = 10.0
+
+_Ready = tuple[int, int, str, FileReady]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +88,13 @@ class Watcher:
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
         self._hints = Hints(folder, observer, self._hint)
         self._hinted: set[str] = set()
-        self._ready: list[tuple[int, int, str, FileReady]] = []
+        self._ready: list[_Ready] = []
         self._given_up: list[GivenUp] = []
         self._returned: list[FileReady] = []
         self._waiting: tuple[WaitingFile, ...] = ()
         self._seen = self._scan.seen
         self._scanned_s = float("-inf")
+        self._found_s = float("-inf")
         self._cost_s = 0.0
         self._trouble = ""
         self._mismatch = ""
@@ -107,16 +113,23 @@ class Watcher:
             self._thread.join(_JOIN_S)
         self._hints.stop()
 
-    def take(self, timeout_s: float, limit: int | None = None) -> list[FileReady]:
+    def take(
+        self, timeout_s: float, limit: int | None = None, wanted: Window = EVERYTHING
+    ) -> list[FileReady]:
         """Complete files in the order of slice number, then time written; waits for the first one.
 
-        At most ``limit`` are taken: the rest stays, and later files of an earlier slice overtake it. Files
-        that are plainly no TIFF are among them: the reader says what is wrong with them.
+        At most ``limit`` of those ``wanted`` are taken: the rest stays, and later files of an earlier slice
+        overtake it. Files that are plainly no TIFF are among them: the reader says what is wrong with them.
         """
         with self._changed:
-            self._changed.wait_for(lambda: bool(self._ready) or self._stopping.is_set(), timeout_s)
-            count = len(self._ready) if limit is None else min(limit, len(self._ready))
-            return [heapq.heappop(self._ready)[3] for _ in range(count)]
+            self._changed.wait_for(
+                lambda: self._next(wanted) is not None or self._stopping.is_set(), timeout_s
+            )
+            taken: list[FileReady] = []
+            while (limit is None or len(taken) < limit) and (item := self._next(wanted)) is not None:
+                self._ready.remove(item)
+                taken.append(item[3])
+            return taken
 
     def take_given_up(self) -> list[GivenUp]:
         """Versions that will not become complete by waiting; a later version of such a file is new."""
@@ -166,7 +179,8 @@ class Watcher:
         now_s = self._clock()
         with self._changed:
             lively = sum(now_s - file.since_s < _LIVELY_S for file in self._waiting)
-            return lively + len(self._ready) + len(self._given_up) + len(self._returned)
+            returned = 0 if self._stopping.is_set() else len(self._returned)
+            return lively + len(self._ready) + len(self._given_up) + returned
 
     @property
     def unfinished(self) -> tuple[WaitingFile, ...]:
@@ -207,6 +221,26 @@ class Watcher:
             return
         self._publish(findings, looked_s=begun_s, returned=len(returned))
 
+    def takeable(self, wanted: Window) -> int:
+        """The unread ones without those that are complete and not ``wanted``."""
+        with self._changed:
+            kept_out = sum(not wanted.admits(item[0]) for item in self._ready)
+        return self.unread - kept_out
+
+    @property
+    def arriving(self) -> bool:
+        """Whether a new version was found in the last seconds: a microscope or a copy is at work."""
+        return self._clock() - self._found_s < _ARRIVING_S
+
+    @property
+    def left(self) -> bool:
+        """Whether there is anything to take, wanted or not."""
+        with self._changed:
+            return bool(self._ready or self._given_up)
+
+    def _next(self, wanted: Window) -> _Ready | None:
+        return next((item for item in self._ready if wanted.admits(item[0])), None)
+
     def _hint(self, path: str) -> None:
         with self._changed:
             self._hinted.add(path)
@@ -239,9 +273,10 @@ class Watcher:
                 file = finding.file
                 if finding.progress in (Progress.COMPLETE, Progress.DAMAGED):
                     order = (finding.slice_number, file.mtime_ns, str(file.path))
-                    heapq.heappush(self._ready, (*order, file))
+                    bisect.insort(self._ready, (*order, file))
                 else:
                     self._given_up.append(GivenUp(file, finding.reason, finding.progress))
+            self._found_s = self._clock() if self._scan.seen > self._seen else self._found_s
             self._waiting, self._seen = self._scan.waiting, self._scan.seen
             self._mismatch, self._hidden = self._scan.mismatch, self._scan.trouble
             if looked_s is not None:

@@ -12,11 +12,12 @@ import numpy as np
 
 from daemon.arrivals import Arrivals
 from daemon.assemble import initial, step
-from daemon.assembly import FileRejected, FrameArrived, Outcome, Quarantined, Refusal, Tick
+from daemon.assembly import Event, Outcome, Quarantined, Refusal, SliceComplete
 from daemon.assembly_state import AssemblyRules, AssemblyState, ChannelRule
 from daemon.codec import pack, unpack
 from daemon.config import DEFAULT_FILE_PATTERN
 from daemon.frame_shelf import FrameShelf
+from daemon.items import SliceGap
 from daemon.journal import open_journal
 from daemon.metadata.plain import Sidecar
 from daemon.resume import known_files
@@ -39,6 +40,7 @@ class Loop:
     project: Path
     spool: Path
     rules: AssemblyRules = RULES
+    follow: bool = True
     now_s: float = 0.0
     outcomes: list[Outcome] = field(default_factory=list[Outcome])
 
@@ -53,14 +55,14 @@ class Loop:
         if looks:
             self.watcher.look()
         came = False
-        for event, _ in self.arrivals.next(0.0):
+        for event, _ in self.arrivals.next(0.0, self.state):
             came = True
             self.advance(event)
         if not came:
-            self.advance(Tick(self.watcher.unread))
+            self.advance(self.arrivals.silence(self.state, follow=self.follow))
         self.now_s += 1.0
 
-    def advance(self, event: FrameArrived | FileRejected | Tick) -> None:
+    def advance(self, event: Event) -> None:
         """One event."""
         self.state, more = step(self.state, event, self.now_s)
         self.outcomes += more
@@ -99,7 +101,7 @@ def test_a_name_that_is_not_utf8_goes_on_record(tmp_path: Path, write_fei: Write
     journal = open_journal(tmp_path / "journal.sqlite", {}, lambda: datetime.now(UTC))
     for _ in range(8):
         loop.watcher.look()
-        for event, version in loop.arrivals.next(0.0):
+        for event, version in loop.arrivals.next(0.0, loop.state):
             loop.advance(event)
             with journal.transaction():
                 journal.append_file(version)
@@ -113,3 +115,55 @@ def test_a_name_that_is_not_utf8_goes_on_record(tmp_path: Path, write_fei: Write
         again.look()
     assert again.counts == (2, 0)
     journal.close()
+
+
+def decided(loop: Loop, kind: type) -> list[int]:
+    """Indices of slices, or of gaps."""
+    return [o.index for o in loop.outcomes if isinstance(o, kind)]
+
+
+def test_a_channel_that_never_comes_fills_no_memory(tmp_path: Path, write_fei: WriteFei) -> None:
+    """Forty slices without their second image: eight are held, the others wait in the folder, then gaps."""
+    project = tmp_path / "project"
+    for index in range(1, 41):
+        write_fei(image_path(project, 1000, index), volts=1000)
+    loop = Loop(project, tmp_path / "spool")
+    for _ in range(60):
+        loop.turn()
+        assert len(loop.state.waiting) <= 8
+    assert (loop.arrivals.books(loop.state.tally).waiting, decided(loop, SliceGap)) == (40, [])
+    loop.now_s += 1800.0
+    for _ in range(400):
+        loop.turn()
+        assert len(loop.arrivals.shelf.frames) <= 400
+    assert decided(loop, SliceGap)[:30] == list(range(1, 31))
+    assert len(loop.state.waiting) <= 8
+
+
+def test_a_folder_that_is_only_read_once_moves_on(tmp_path: Path, write_fei: WriteFei) -> None:
+    """Nothing more will come: the oldest slice is decided as it is, and the next files are read."""
+    project = tmp_path / "project"
+    for index in range(1, 21):
+        write_fei(image_path(project, 1000, index), volts=1000)
+    loop = Loop(project, tmp_path / "spool", follow=False)
+    for _ in range(120):
+        loop.turn()
+        assert len(loop.state.waiting) <= 8
+    assert loop.arrivals.exhausted
+    assert decided(loop, SliceGap)[:12] == list(range(1, 13))
+
+
+def test_a_project_copied_folder_by_folder_is_complete(tmp_path: Path, write_fei: WriteFei) -> None:
+    """All first images, then all second ones, one each three seconds: no slice is given up."""
+    project = tmp_path / "project"
+    loop = Loop(project, tmp_path / "spool", AssemblyRules(RULES.channels, 20, missing_after_s=5.0))
+    for volts in (1000, 2000):
+        for index in range(1, 21):
+            write_fei(image_path(project, volts, index), volts=volts)
+            for _ in range(3):
+                loop.turn()
+                assert len(loop.state.waiting) <= 16
+    for _ in range(60):
+        loop.turn()
+    assert decided(loop, SliceComplete) == list(range(1, 21))
+    assert decided(loop, SliceGap) == []
