@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isfinite
+from typing import Final
 
 from daemon.assembly import MoveOn, Tick
 from daemon.assembly_state import AssemblyState, Tally
@@ -13,6 +14,10 @@ from daemon.frame_shelf import Arrival, FrameShelf
 from daemon.ledger import Ledger, ledger
 from daemon.reader import FileAwayError
 from daemon.watch import Watcher
+
+Happening = Arrival | tuple[Tick | MoveOn, None]
+_ARRIVING_S: Final = 10.0
+"""Copies pause less between two files, and a microscope that mills pauses longer between two slices."""
 
 
 @dataclass(slots=True)
@@ -28,23 +33,25 @@ class Arrivals:
         """Whether the folder has been looked at and holds nothing that may still be read."""
         return isfinite(self.watcher.health.scanned_s_ago) and not self.watcher.unread
 
-    def next(self, patience_s: float, state: AssemblyState) -> Iterator[Arrival]:
+    def next(self, patience_s: float, state: AssemblyState, *, follow: bool) -> Iterator[Happening]:
         """Files that were given up, and at most one that is complete; waits for that so long.
 
-        While too many slices wait for an image, only files that may complete one are read.
+        If none came, that time passes, or else, unless more is to ``follow``, that the oldest slice is to be
+        decided. While too many slices wait for an image, only files that may complete one are read.
         """
-        return self._taken(patience_s, 1, window(state))
+        wanted, came = window(state), False
+        for arrival in self._taken(patience_s, 1, wanted):
+            yield arrival
+            came = True
+        if not came:
+            yield self._silence(wanted, follow=follow), None
 
-    def silence(self, state: AssemblyState, *, follow: bool) -> Tick | MoveOn:
-        """Nothing came: time passes, but nobody is late while files arrive, or while the folder is away."""
-        if not follow and self.blocked(state):
+    def _silence(self, wanted: Window, *, follow: bool) -> Tick | MoveOn:
+        unread = self.watcher.takeable(wanted)
+        if self.watcher.left and not (unread or follow):
             return MoveOn()
-        unread = self.watcher.takeable(window(state)) + self.watcher.arriving
-        return Tick(unread, away=not self.watcher.health.share_present)
-
-    def blocked(self, state: AssemblyState) -> bool:
-        """Whether files are left and none may be read before the oldest slice is decided."""
-        return self.watcher.left and not self.watcher.takeable(window(state))
+        health = self.watcher.health
+        return Tick(unread, away=not health.share_present, arriving=health.found_s_ago < _ARRIVING_S)
 
     def close(self) -> None:
         """Nothing more is to come: look at everything a last time."""

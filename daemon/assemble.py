@@ -40,6 +40,10 @@ from daemon.placing import Step, noted, placed
 _CLOCK_JITTER_S: Final = 60.0
 """Stamps have seconds, and copies come in any order; a clock set back by less harms nobody."""
 
+_COPY_S: Final = 1800.0
+"""How much longer an image is waited for while others arrive: of a project that is copied folder by folder,
+one folder. A microscope that is as quick as a copy and lost a channel gets its gaps by then."""
+
 
 def rules_of(configuration: Configuration, expected_slices: int) -> AssemblyRules:
     """The rules of a configuration; ``expected_slices`` as known from it or the project file, 0: unknown."""
@@ -57,6 +61,13 @@ def resumed(state: AssemblyState, rules: AssemblyRules, now_s: float) -> Assembl
     return replace(_waiting_anew(state, now_s), rules=rules)
 
 
+def _patient(tick: Tick, now_s: float) -> float:
+    """The time by which slices are late, s: a copy's files are waited for longer, but not for ever."""
+    if tick.unread:
+        return -math.inf
+    return now_s - _COPY_S if tick.arriving else now_s
+
+
 def _waiting_anew(state: AssemblyState, now_s: float) -> AssemblyState:
     """The same as if every slice that is not whole had just been opened."""
     return replace(state, pending=tuple(replace(slice_, opened_s=now_s) for slice_ in state.pending))
@@ -71,7 +82,7 @@ def step(state: AssemblyState, event: Event, now_s: float) -> Step:
         case Tick():
             state = _waiting_anew(state, now_s) if event.away else state
             outcomes, arrived = (), 0
-            patient_s = now_s if event.unread == 0 else -math.inf
+            patient_s = _patient(event, now_s)
         case MoveOn():
             oldest = state.pending[0].index if state.pending else 0
             state, outcomes = releasing.closed_before(state, oldest + 1)

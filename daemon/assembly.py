@@ -73,11 +73,13 @@ class FileRejected:
 class Tick:
     """Time passes; ``unread`` counts files known but not yet read: while there are any, nobody is late.
 
-    ``away``: the folder cannot be reached, and the clocks of waiting slices stand still.
+    ``away``: the folder cannot be reached, and the clocks of waiting slices stand still. ``arriving``: other
+    files come in quick succession; a copy may be at work that will bring what is lacking.
     """
 
     unread: int = 0
     away: bool = False
+    arriving: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,9 +27,14 @@ class Window:
 EVERYTHING: Final = Window()
 
 
+def is_full(state: AssemblyState) -> bool:
+    """Whether so many slices wait for an image that no further one may."""
+    return len(state.pending) >= MOST_SLICES
+
+
 def window(state: AssemblyState) -> Window:
     """All numbers while few slices wait; else those that wait, and the one whose turn it is."""
-    if len(state.pending) < MOST_SLICES or state.over:
+    if not is_full(state) or state.over:
         return EVERYTHING
     shift = state.segments[-1].shift if state.segments else 0
     upto = -math.inf if state.next_index is None else state.next_index - shift

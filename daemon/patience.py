@@ -7,6 +7,7 @@ from typing import Final
 
 from daemon.admission import pending_at
 from daemon.assembly_state import AssemblyState
+from daemon.back_pressure import is_full
 
 _FEWEST_INTERVALS: Final = 3
 _UNKNOWN_RHYTHM_S: Final = 1800.0
@@ -45,8 +46,13 @@ def _overtaken(state: AssemblyState, index: int) -> bool:
 
 
 def _overdue(state: AssemblyState, index: int, now_s: float) -> bool:
-    """Only slices close ahead count as evidence: a stray file of another project must not close the run."""
+    """Only slices close ahead count as evidence: a stray file of another project must not close the run.
+
+    As many as may wait at all are no strays: the numbers jumped.
+    """
     near = [s.opened_s for s in state.pending if index < s.index <= index + state.rules.later_slices]
+    if not near and is_full(state):
+        near = [s.opened_s for s in state.pending if s.index > index]
     slice_ = pending_at(state, index)
     if not near and slice_ is None:
         return False

@@ -81,7 +81,10 @@ class Runner:
             self._turn()
         self._outlet.enter(RunState.FINISHING, self._counts)
         if self._reason is FinishReason.COMPLETED:
-            self._drain()
+            self._arrivals.close()
+            while self._parts.watcher.left:
+                self._take(0.0, follow=False)
+            self._advance(Finish(), None)
         if self._reason is not FinishReason.STOPPED:
             self._close()
         self._outlet.finish(self._reason, self._counts)
@@ -106,19 +109,10 @@ class Runner:
     def _take(self, patience_s: float, *, follow: bool) -> bool:
         """At most one file, else the passing of time; whether any came."""
         came = False
-        for event, version in self._arrivals.next(patience_s, self._assembly):
+        for event, version in self._arrivals.next(patience_s, self._assembly, follow=follow):
             self._advance(event, version)
-            came = True
-        if not came:
-            self._advance(self._arrivals.silence(self._assembly, follow=follow), None)
+            came = version is not None
         return came
-
-    def _drain(self) -> None:
-        """The acquisition is over: whatever else lies in the folder gets its place in the books."""
-        self._arrivals.close()
-        while self._parts.watcher.left:
-            self._take(0.0, follow=False)
-        self._advance(Finish(), None)
 
     def _advance(self, event: Event, version: FileVersion | None) -> None:
         """Let the assembly decide, follow what comes of it, and make all of it durable together."""

@@ -33,7 +33,7 @@ class Surroundings:
     expected_slices: int
     quiet_after_s: float
     clock: Callable[[], float]
-    _image_s: float | None = None
+    _began_s: float | None = None
     _consumption: space.Consumption | None = None
     _on: set[str] = field(default_factory=set[str])
 
@@ -41,22 +41,23 @@ class Surroundings:
         self, health: WatchHealth, books: Ledger, slices: int, intervals_s: Sequence[float], *, arrived: bool
     ) -> list[Alarm]:
         """The alarms of situations that have begun since the last look; ``arrived``: an image has come."""
-        if arrived or self._image_s is None:
-            self._image_s = self.clock()
+        if self._began_s is None:
+            self._began_s = self.clock()
         away = bool(health.trouble) and not health.share_present
         found = [
             self._begun("share", alarms.unreachable(health.trouble), is_so=away),
             self._begun("sub-folder", alarms.unreachable(health.hidden), is_so=bool(health.hidden)),
             self._begun("pattern", alarms.mismatched(health.mismatch), is_so=bool(health.mismatch)),
-            self._standstill(intervals_s, away=away),
+            self._standstill(health.found_s_ago, intervals_s, away=away),
             self._begun("books", alarms.unbalanced(books), is_so=bool(books.imbalance)),
         ]
         if arrived:
             found.append(self._filling(slices))
         return [alarm for alarm in found if alarm is not None]
 
-    def _standstill(self, intervals_s: Sequence[float], *, away: bool) -> Alarm | None:
-        quiet_s = self.clock() - (self._image_s or 0.0)
+    def _standstill(self, found_s_ago: float, intervals_s: Sequence[float], *, away: bool) -> Alarm | None:
+        """Of the microscope, whose files may lie there for long before they are read."""
+        quiet_s = min(found_s_ago, self.clock() - (self._began_s or 0.0))
         limit_s = self.quiet_after_s or _learned_s(intervals_s)
         return self._begun("quiet", alarms.standstill(quiet_s, limit_s), is_so=quiet_s > limit_s and not away)
 

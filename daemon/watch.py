@@ -6,6 +6,7 @@ It never blocks the pipeline: looking happens in its own thread, and ``take`` gi
 from __future__ import annotations
 
 import bisect
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -26,8 +27,6 @@ without events a full look comes every ``scan_interval_s``."""
 _LIVELY_S: Final = 35.0
 """A file that has not changed for this long is not about to be read: writes over a slow share pause less, and
 an image with a black bottom is read after 30 s."""
-_ARRIVING_S: Final = 10.0
-"""Copies pause less between two files, and a microscope that mills pauses longer between two slices."""
 _JOIN_S: Final = 10.0
 
 _Ready = tuple[int, int, str, FileReady]
@@ -46,6 +45,7 @@ class GivenUp:
 class WatchHealth:
     """How watching goes; ``scanned_s_ago`` is infinite before the first look.
 
+    ``found_s_ago`` is the time since the newest file was found, infinite before the first one.
     ``mismatch`` says that images lie there and none matches the pattern, ``hidden`` which sub-folders cannot
     be listed; both are empty otherwise.
     """
@@ -58,6 +58,7 @@ class WatchHealth:
     trouble: str
     mismatch: str = ""
     hidden: str = ""
+    found_s_ago: float = math.inf
 
 
 class Watcher:
@@ -201,6 +202,7 @@ class Watcher:
                 self._trouble or self._hidden or self._hints.trouble,
                 self._mismatch,
                 self._hidden,
+                self._clock() - self._found_s,
             )
 
     def look(self) -> None:
@@ -226,11 +228,6 @@ class Watcher:
         with self._changed:
             kept_out = sum(not wanted.admits(item[0]) for item in self._ready)
         return self.unread - kept_out
-
-    @property
-    def arriving(self) -> bool:
-        """Whether a new version was found in the last seconds: a microscope or a copy is at work."""
-        return self._clock() - self._found_s < _ARRIVING_S
 
     @property
     def left(self) -> bool:

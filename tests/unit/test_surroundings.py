@@ -71,18 +71,22 @@ def test_images_that_no_pattern_matches_are_told_once(tmp_path, clock):
 
 
 def test_standing_still_is_measured_by_the_runs_own_rhythm(tmp_path, clock):
-    """Three intervals without an image, and not before; an image ends it."""
+    """Three intervals without a file, and not before, however late files are read; a file ends it."""
     surroundings = around(tmp_path, clock)
     rhythm_s = (500.0, 560.0, 600.0)
     assert surroundings.look(PRESENT, BOOKS, 3, rhythm_s, arrived=True) == []
     clock.now_s += 3 * 560.0 - 1.0
     assert surroundings.look(PRESENT, BOOKS, 3, rhythm_s, arrived=False) == []
     clock.now_s += 2.0
-    (alarm,) = surroundings.look(PRESENT, BOOKS, 3, rhythm_s, arrived=False)
+    (alarm,) = surroundings.look(PRESENT, BOOKS, 3, rhythm_s, arrived=True)
     assert alarm.kind == "acquisition stands still"
     assert alarm.limit == pytest.approx(1680.0)
     assert surroundings.look(PRESENT, BOOKS, 3, rhythm_s, arrived=False) == []
-    assert surroundings.look(PRESENT, BOOKS, 4, rhythm_s, arrived=True) == []
+    found = replace(PRESENT, found_s_ago=3.0)
+    assert surroundings.look(found, BOOKS, 4, rhythm_s, arrived=False) == []
+    assert [alarm.kind for alarm in surroundings.look(PRESENT, BOOKS, 4, rhythm_s, arrived=False)] == [
+        "acquisition stands still"
+    ]
 
 
 def test_a_disk_that_will_be_full_is_told_in_time(tmp_path, clock, monkeypatch):
