@@ -108,7 +108,7 @@ def demo(
     headless: Annotated[bool, typer.Option("--headless", help="No monitor; ends by itself.")] = False,
     picture: Annotated[
         Picture, typer.Option(help="How the beam sees the sample; montecarlo needs Warp and minutes.")
-    ] = Picture.FORMULA,
+    ] = Picture.NETWORK,
     as_json: Json = False,
 ) -> None:
     """Watch an emulated microscope at work: emulator, daemon and monitor, nothing to set up."""
@@ -143,7 +143,7 @@ def emulate(
     ] = None,
     picture: Annotated[
         Picture, typer.Option(help="How the beam sees the sample; montecarlo needs Warp and minutes.")
-    ] = Picture.FORMULA,
+    ] = Picture.NETWORK,
     _list_faults: Annotated[
         bool,
         typer.Option(

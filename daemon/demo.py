@@ -94,7 +94,7 @@ def emulate_project(
     faults: Sequence[str],
     truth: Path | None,
     config: Path | None,
-    picture: Picture = Picture.FORMULA,
+    picture: Picture = Picture.NETWORK,
 ) -> None:
     """Write an emulated project, its truth, and a configuration for it if asked.
 
@@ -133,7 +133,7 @@ def run_demo(
     seed: int,
     headless: bool,
     quiet: bool,
-    picture: Picture = Picture.FORMULA,
+    picture: Picture = Picture.NETWORK,
 ) -> dict[str, Any]:
     """Run the whole job on an emulated microscope; the summary against its truth.
 

@@ -23,7 +23,7 @@ from daemon.errors import WireError
 from daemon.face_block import FaceBlock
 from daemon.frame_shelf import FrameShelf
 from daemon.geometry import FaceGeometry, conformed
-from daemon.items import ChannelShift, Image, RegisteredSlice, Status
+from daemon.items import Image, RegisteredSlice, Status
 from daemon.journal import Journal
 from daemon.outputs import Outputs, open_faces
 from daemon.pipeline_state import PipelineState
@@ -37,11 +37,15 @@ _KEPT: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class SeenImage:
-    """Where an image lies, what it was when it was read, and how it was moved."""
+    """Where an image lies, what it was when it was read, and how it was moved.
 
-    path: Path
+    Plain strings and numbers: one is kept for every image of the run, and a path object alone is 2 kB.
+    """
+
+    path: str
     sha256: str
-    shift: ChannelShift
+    dy_px: float
+    dx_px: float
 
 
 class SeenFaces:
@@ -137,8 +141,8 @@ class SeenFaces:
             seen = self._images.get(index, {}).get(channel)
         if seen is None:
             raise _absent(index, channel)
-        frame = conformed(self._configuration, geometry, self._shelf.reread(seen.path, seen.sha256))
-        self._moved[key] = moved(frame.image, seen.shift)
+        frame = conformed(self._configuration, geometry, self._shelf.reread(Path(seen.path), seen.sha256))
+        self._moved[key] = moved(frame.image, seen.dy_px, seen.dx_px)
         while len(self._moved) > _KEPT:
             self._moved.popitem(last=False)
         return self._moved[key]
@@ -146,15 +150,15 @@ class SeenFaces:
 
 def as_seen(registered: RegisteredSlice) -> dict[str, SeenImage]:
     """What must be kept of a slice's images to show them again."""
+    shifts = registered.shifts
     return {
-        name: SeenImage(frame.path, frame.sha256, registered.shifts[name])
+        name: SeenImage(str(frame.path), frame.sha256, shifts[name].dy_px, shifts[name].dx_px)
         for name, frame in registered.frames.items()
     }
 
 
 def _recalled(told: Mapping[str, Any]) -> SeenImage:
-    shift = ChannelShift(told["dy_px"], told["dx_px"], 0.0, 1.0, "journal")
-    return SeenImage(Path(told["path"]), told["sha256"], shift)
+    return SeenImage(told["path"], told["sha256"], told["dy_px"], told["dx_px"])
 
 
 def _cut(layer: NDArray[Any], request: ReadFace) -> NDArray[Any]:

@@ -89,7 +89,9 @@ class Publisher:
         """Number, remember and send a message; return its number. After ``close`` it is only remembered."""
         with self._lock:
             self._seq += 1
-            parts = _owned(message, encode(message, self.envelope(self._seq)))
+            parts = encode(message, self.envelope(self._seq))
+            if message.arrays:
+                parts = _owned(message, parts)
             self._history.remember(message, self._seq, parts)
             if not self._closed:
                 self._send(message, parts)

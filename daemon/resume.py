@@ -17,7 +17,7 @@ from daemon.config import Configuration
 from daemon.errors import JournalError
 from daemon.frame_shelf import FrameShelf
 from daemon.geometry import FaceGeometry, conformed
-from daemon.items import ChannelShift, FileReady, Image
+from daemon.items import FileReady, Image
 from daemon.journal import Journal
 from daemon.pipeline_state import Counts, PipelineState
 from daemon.stages.growing import restored
@@ -107,8 +107,8 @@ def _face(
     frames = shelf.recall_face(index, {where["sha256"]: Path(where["path"]) for where in seen})
     for where in seen:
         frame = conformed(configuration, geometry, frames[where["sha256"]])
-        shift = ChannelShift(where["dy_px"], where["dx_px"], 0.0, 1.0, "journal")
-        images.append(cropped(moved(frame.image, shift), configuration.geometry.roi))
+        in_place = moved(frame.image, where["dy_px"], where["dx_px"])
+        images.append(cropped(in_place, configuration.geometry.roi))
     return FaceStack(index, np.stack(images))
 
 

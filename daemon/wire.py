@@ -38,6 +38,7 @@ T = TypeVar("T")
 _compress = cast(Any, blosc2.compress2)
 _compress_sample = cast(Any, blosc2.compress)  # the same bytes; keeps its context, which is most of the time
 _decompress = cast(Any, blosc2.decompress2)
+_TOPICS = {kind: name.encode("ascii") for name, kind in TYPES.items()}
 _raw_fields = msgspec.msgpack.Decoder(dict[str, msgspec.Raw]).decode  # splits a header without reading it
 
 
@@ -60,7 +61,7 @@ def pack(value: object) -> bytes:
 
 def encode(message: Message, envelope: Envelope) -> Multipart:
     """A message as ``(topic, header, payload…)``; raw payloads are views of the arrays' own memory."""
-    topic = message.topic.encode("ascii")
+    topic = _TOPICS[type(message)]
     if not message.arrays:
         return topic, header(message, envelope, ())
     described, payloads = pack_arrays(message.arrays)

@@ -157,7 +157,7 @@ class EmulatorSettings:
     milling: MillingDesign = field(default_factory=MillingDesign)
     stage: StageDesign = field(default_factory=StageDesign)
     recording: RecordingDesign = field(default_factory=RecordingDesign)
-    picture: Picture = Picture.FORMULA
+    picture: Picture = Picture.NETWORK
 
     def __post_init__(self) -> None:
         for complaint in _complaints(self):

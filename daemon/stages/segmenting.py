@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from algorithms.resampling import most_probable
 from algorithms.translation import covered, translate
 from daemon.config import Configuration, Region
-from daemon.items import ChannelShift, Image, RegisteredSlice, SegmentedSlice, Status
+from daemon.items import Image, RegisteredSlice, SegmentedSlice, Status
 from models.errors import ModelMismatchError
 from models.jury import assemble_jury
 from models.session import Segmenter, open_segmenter, segment
@@ -104,15 +104,16 @@ def align(registered: RegisteredSlice, channels: Sequence[str], roi: Region) -> 
     The region is in px of the reference frame; what lies outside an image repeats its edge.
     """
     images = [
-        cropped(moved(registered.frames[name].image, registered.shifts[name]), roi) for name in channels
+        cropped(moved(registered.frames[name].image, shift.dy_px, shift.dx_px), roi)
+        for name, shift in ((name, registered.shifts[name]) for name in channels)
     ]
     return FaceStack(registered.index, np.stack(images))
 
 
-def moved(image: Image, shift: ChannelShift) -> Image:
+def moved(image: Image, dy_px: float, dx_px: float) -> Image:
     """An image (y, x) in the reference frame; pixels it does not cover repeat the nearest that it does."""
-    whole = translate(image, shift.dy_px, shift.dx_px)
-    rows, columns = covered((image.shape[0], image.shape[1]), shift.dy_px, shift.dx_px)
+    whole = translate(image, dy_px, dx_px)
+    rows, columns = covered((image.shape[0], image.shape[1]), dy_px, dx_px)
     margins = [
         (rows.start, image.shape[0] - rows.stop),
         (columns.start, image.shape[1] - columns.stop),

@@ -18,9 +18,6 @@ ZOO = Path(__file__).parents[2] / "models" / "zoo"
 SEGMENTERS = sorted([ZOO / "late_fusion.md", *ZOO.glob("unet_*.md")])
 
 
-@pytest.mark.xfail(
-    strict=True, reason="trained on images by formula on 2026-11-20; the command trains on fast images now"
-)
 @pytest.mark.parametrize("card", SEGMENTERS, ids=lambda path: path.stem)
 def test_the_card_states_what_the_command_does(card):
     """All settings but the number of threads, which is the machine's."""

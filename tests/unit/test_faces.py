@@ -16,13 +16,13 @@ from daemon.faces import SeenFaces, SeenImage
 from daemon.frame_shelf import open_shelf
 from daemon.geometry import FaceGeometry
 from daemon.growing_array import open_growing_array
-from daemon.items import ChannelShift, FileReady
+from daemon.items import FileReady
 from daemon.outputs import Outputs, open_faces
 from daemon.reader import read_frame
 from daemon.requests import ReadFace
 
 SETTINGS = EmulatorSettings(slices=1, height=256, width=320, seed=4)
-SHIFT = ChannelShift(3.0, -2.0, 0.0, 1.0, "fiducial")
+SHIFT_PX = (3.0, -2.0)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def _seen(faces: SeenFaces, configuration: Configuration, path: Path) -> None:
     stat = path.stat()
     shelf = open_shelf(configuration)
     frame = read_frame(FileReady(path, stat.st_size, stat.st_mtime_ns), shelf.pattern, shelf.sidecar)
-    faces.add(1, {"1kV": SeenImage(path, frame.sha256, SHIFT)})
+    faces.add(1, {"1kV": SeenImage(str(path), frame.sha256, *SHIFT_PX)})
 
 
 def test_an_image_comes_back_moved_as_it_was(
