@@ -24,7 +24,7 @@ from daemon.monitor.chart_frame import (
 from daemon.monitor.palette import SOURCE_NAMES, SOURCE_SYMBOLS, Palette
 from daemon.view import RunView
 
-ALL, RECENT = 10**9, 200  # slices
+ALL, RECENT = 10**9, 100  # slices
 MEAN_OVER = 15  # slices in the running mean, odd: a window that follows a drift and still calms the noise
 LEVEL_NAMES_PX = 74  # right of the chart, for the names of its levels
 OWN_ESTIMATE = "software's own"
@@ -37,7 +37,7 @@ def thickness_chart(view: RunView, palette: Palette) -> Options:
 
 
 def recent_thickness_chart(view: RunView, palette: Palette) -> Options:
-    """The same for the newest 200 slices: more are no points any more on a part of a screen."""
+    """The same for the newest 100 slices: of more, error bars touch each other on a part of a screen."""
     return _thickness(view, palette, RECENT)
 
 
@@ -109,7 +109,7 @@ def drift_chart(view: RunView, palette: Palette) -> Options:
 
 
 def recent_drift_chart(view: RunView, palette: Palette) -> Options:
-    """The same for the newest 200 slices."""
+    """The same for the newest 100 slices."""
     return _drift(view, palette, RECENT)
 
 
