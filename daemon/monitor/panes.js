@@ -2,6 +2,7 @@
 // bar, and fetch a sharper picture of what is visible once the one at hand is too coarse for the screen.
 const NEAR = 0.75; // a picture is too coarse when a screen pixel is smaller than this share of one of its pixels
 const MOST = 40; // times closer than the whole
+const NEWS_MS = 250; // pictures that nobody asked for wait until the numbers beside them have been drawn
 const roundBelow = (nm) => {
   const decade = 10 ** Math.floor(Math.log10(nm));
   return [5, 2, 1, 0.5].map((step) => step * decade).find((length) => length <= nm * 1.0000001);
@@ -48,7 +49,7 @@ export default {
     <button @click="home" title="Fit (0)" aria-label="Fit">⤢</button>
   </div>
 </div>`,
-  props: { panes: Array, blink: Boolean, label: String, pointing: Boolean, zoomable: Boolean, period: Number },
+  props: { panes: Array, patient: Boolean, blink: Boolean, label: String, pointing: Boolean, zoomable: Boolean, period: Number },
   data: () => ({ current: [], zoom: 1, centre: null, bars: [], drag: null, lit: 0, sharp: {}, missing: {}, turn: 0 }),
   mounted() {
     this.observer = new ResizeObserver(() => this.measure());
@@ -73,11 +74,13 @@ export default {
     async take(next) {
       const turn = ++this.turn;
       const missing = {};
+      if (this.patient && this.current.length) await new Promise((done) => setTimeout(done, NEWS_MS));
+      if (turn !== this.turn) return; // a newer one has come meanwhile
       const fetched = async (pane, layer) => {
         if (!(await loaded(layer.href)) && layer.absent) missing[pane.name] = layer.absent;
       };
       await Promise.all((next || []).flatMap((pane) => pane.layers.map((layer) => fetched(pane, layer))));
-      if (turn !== this.turn) return; // a newer one has come meanwhile
+      if (turn !== this.turn) return;
       this.missing = missing;
       const before = this.current[0]?.box.join();
       this.current = next || [];

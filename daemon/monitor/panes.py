@@ -87,7 +87,7 @@ class Panes(ui.element, component="panes.js"):
     ) -> None:
         super().__init__()
         self._shown: tuple[Pane, ...] = ()
-        self._props.update(panes=[], blink=False, label=label, zoomable=zoomable)
+        self._props.update(panes=[], patient=False, blink=False, label=label, zoomable=zoomable)
         self._props["pointing"] = on_point is not None
 
         def pointed(event: GenericEventArguments) -> None:
@@ -97,11 +97,12 @@ class Panes(ui.element, component="panes.js"):
 
         self.on("point", pointed)
 
-    def show(self, panes: Sequence[Pane], *, blink: bool = False) -> None:
-        """Draw these; nothing is sent when nothing has changed."""
+    def show(self, panes: Sequence[Pane], *, blink: bool = False, is_news: bool = False) -> None:
+        """Draw these; nothing is sent when nothing has changed. News come after the numbers beside them."""
         if tuple(panes) == self._shown and blink == self._props["blink"]:
             return
         self._shown = tuple(panes)
         self._props["panes"] = [asdict(pane) for pane in panes]
+        self._props["patient"] = is_news
         self._props["blink"] = blink
         self.update()

@@ -59,7 +59,7 @@ class SlicePanel:
         names = [ALL, BLINK, *channel_names(microscope.feed.view)]
         if self._layouts.options != names:
             self._layouts.set_options(names, value=ALL)
-        self._draw()
+        self._draw(is_news=True)
 
     def step(self, by: int) -> None:
         """Go to an earlier (negative) or later slice; past the last one is following again."""
@@ -113,12 +113,12 @@ class SlicePanel:
         self._look = replace(self._look, index=index)
         self._draw()
 
-    def _draw(self) -> None:
+    def _draw(self, *, is_news: bool = False) -> None:
         view = self._microscope.feed.view
         index = shown_index(view, self._look)
         self._readout.text = slice_readout(view, index, follows=self._look.index is None)
         panes = slice_panes(self._microscope, self._look)
-        self._panes.show(panes, blink=self._look.layout == BLINK)
+        self._panes.show(panes, blink=self._look.layout == BLINK, is_news=is_news)
         self._panes.set_visibility(bool(panes))
         self._empty.set_visibility(not panes)
         if hasattr(self, "_number") and self._number.value != index:

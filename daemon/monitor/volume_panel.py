@@ -55,13 +55,13 @@ class VolumePanel:
     def show(self, microscope: Microscope, palette: Palette) -> None:
         """Draw the newest cuts, or those that were chosen."""
         self._readout.text = volume_readout(microscope.feed.view)
-        shown = [name for name in CUTS if self._draw(name)]
+        shown = [name for name in CUTS if self._draw(name, is_news=True)]
         self._cuts.set_visibility(bool(shown))
         self._empty.set_visibility(not shown)
 
-    def _draw(self, name: str) -> bool:
+    def _draw(self, name: str, *, is_news: bool = False) -> bool:
         pane = cut_pane(self._microscope, name, self._chosen)
-        self._panes[name].show([pane] if pane else [])
+        self._panes[name].show([pane] if pane else [], is_news=is_news)
         return pane is not None
 
     def _follow(self) -> None:
