@@ -99,8 +99,8 @@ def _chapter(name: str, measured: Mapping[str, Any]) -> str:
 
 
 def known(value: float | None) -> float:
-    """A figure as read from JSON, where an unknown one is null."""
-    return math.nan if value is None else value
+    """A figure as read from JSON, where an unknown one is null and a whole one may be an int."""
+    return math.nan if value is None else float(value)
 
 
 def readable(value: float) -> str:
