@@ -42,11 +42,13 @@ def mean_local_thickness(field: NDArray[np.float32], threshold: float, margin: i
     """Mean diameter, in voxels, of the largest inscribed ball that covers a point of the solid.
 
     Balls are tried from the largest down; a point is settled by the first that covers it. POINTS points at
-    least ``margin`` voxels from the border are tried.
+    least ``margin`` voxels from the border are tried. Raises ValueError if none of them is solid.
     """
     centres, radii = medial_balls(field, threshold)
     inner = field[margin:-margin, margin:-margin, margin:-margin]
     solid = np.argwhere(inner > threshold).astype(np.float64) + margin
+    if not len(solid):
+        raise ValueError("the volume is too small to measure ligaments of this size")
     points = np.take(solid, np.random.default_rng(0).integers(len(solid), size=POINTS), axis=0)
     diameters = np.zeros(len(points))
     for batch in np.array_split(np.argsort(-radii), max(1, len(radii) // 300)):

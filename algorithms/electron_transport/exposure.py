@@ -6,6 +6,7 @@ pixel belongs to one band, and counts are integers, so the bytes are the same fo
 any height of a band (on a GPU the rounding of its arithmetic may differ from a CPU's).
 """
 
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from algorithms.electron_transport.tables import (
     ENTRIES,
     HIGHEST_KEV,
     LOWEST_BEAM_KEV,
+    STEEPEST_DEG,
     rate_tables,
 )
 from algorithms.electron_transport.target import Target
@@ -33,8 +35,9 @@ CPU = "cpu"
 
 @dataclass(frozen=True, slots=True)
 class Beam:
-    """Energy, angle of incidence against the face's normal (towards +y), rms radius of the beam, and half
-    angle of the detector's cone around the beam (90°: all that leave towards it).
+    """Energy, angle of incidence against the face's normal (towards +y), rms radius of the beam across its
+    axis (its spot on the face is longer along y), and half angle of the detector's cone around the beam (90°:
+    all that leave towards it).
 
     Raises ValueError outside 0.5–30 kV or for an incidence of 85° and more.
     """
@@ -50,7 +53,12 @@ class Beam:
                 f"voltage_kv = {self.voltage_kv:g}: scattering is known from {LOWEST_BEAM_KEV:g} to "
                 f"{HIGHEST_KEV:g} kV"
             )
-        if not 0 <= self.tilt_deg < 85 or not 0 < self.acceptance_deg <= 180 or self.sigma_nm < 0:
+        is_possible = (
+            0 <= self.tilt_deg < STEEPEST_DEG
+            and 0 < self.acceptance_deg <= 180
+            and 0 <= self.sigma_nm < math.inf
+        )
+        if not is_possible:
             raise ValueError(
                 f"{self}: the incidence lies in [0°, 85°), the acceptance in (0°, 180°], the radius is not "
                 "negative"

@@ -222,7 +222,7 @@ def started(beam: Beam, raster: Raster, pixel: int, number: int):
     azimuth = 6.2831853 * unit(words[1])
     electron.position = wp.vec3(
         0.0,
-        (float(pixel // raster.columns) + 0.5) * raster.row_nm + spread * wp.sin(azimuth),
+        (float(pixel // raster.columns) + 0.5) * raster.row_nm + spread * wp.sin(azimuth) / beam.cos_tilt,
         (float(pixel % raster.columns) + 0.5) * raster.column_nm + spread * wp.cos(azimuth),
     )
     electron.direction = wp.vec3(beam.cos_tilt, beam.sin_tilt, 0.0)

@@ -1,5 +1,6 @@
 """What the sample is made of: mixtures of elements by mass, and their density."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -51,13 +52,15 @@ class Material:
 def compound(name: str, atoms: Mapping[str, float], density: float) -> Material:
     """A material from its formula, atoms per unit by symbol, e.g. ``{"C": 21, "H": 25, "O": 5}``.
 
-    Raises ValueError for a symbol that is not known.
+    Raises ValueError for a symbol that is not known, for no atoms, and for a density that cannot be.
     """
     unknown = sorted(set(atoms) - set(SYMBOLS))
     if unknown:
         raise ValueError(f"material {name!r}: unknown elements {unknown}; known are {', '.join(SYMBOLS)}")
     masses = {SYMBOLS[symbol]: count * ATOMIC_WEIGHTS[SYMBOLS[symbol]] for symbol, count in atoms.items()}
     total = sum(masses.values())
+    if not total > 0 or not 0 < density < math.inf:
+        raise ValueError(f"material {name!r}: it needs atoms and a density above 0 g/cm³")
     return Material(name, tuple((z, mass / total) for z, mass in masses.items()), density)
 
 

@@ -5,6 +5,7 @@ Lengths are in nm or px as named, shares are of the image's height or width.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -204,6 +205,11 @@ def _complaints(settings: EmulatorSettings) -> list[tuple[str, str]]:
         (settings.seed >= 0, f"seed {settings.seed} is negative", "Give a seed of 0 or more."),
         (settings.interval_s >= 0.0, "the interval is negative", "Give seconds per slice, 0 or more."),
         (
+            _lengths_are_possible(settings),
+            "ligaments, slices or pixels of this size cannot be",
+            "Give lengths in nm above 0, and a σ and a grid of 0 or more.",
+        ),
+        (
             len(set(voltages)) == len(voltages) and settings.reference_kv in voltages,
             f"voltages {voltages} kV repeat or lack the reference {settings.reference_kv:g} kV",
             "Give distinct voltages, one of them the reference.",
@@ -230,3 +236,13 @@ def _complaints(settings: EmulatorSettings) -> list[tuple[str, str]]:
         ),
     ]
     return [(what, remedy) for good, what, remedy in checks if not good]
+
+
+def _lengths_are_possible(settings: EmulatorSettings) -> bool:
+    """NaN and infinity are not, either."""
+    sample, milling = settings.sample, settings.milling
+    lengths = (sample.coarse_ligament_nm, sample.fine_ligament_nm, milling.mean_nm, settings.pixel_size_nm)
+    spreads = (milling.sigma_nm, milling.grid_nm)
+    return all(0.0 < value < math.inf for value in lengths) and all(
+        0.0 <= value < math.inf for value in spreads
+    )

@@ -18,6 +18,8 @@ app = typer.Typer(
 )
 Out = Annotated[Path, typer.Argument(metavar="OUT", help="New folder for everything that is made.")]
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same bytes.")]
+SIZE_TOLERANCE = 0.05
+ENOUGH_PERIODS = 7
 Json = Annotated[bool, typer.Option("--json", help="Machine-readable: one JSON object, last line of stdout.")]
 
 
@@ -56,8 +58,8 @@ def structure(
     design = Design(
         kind,
         size,
-        voxel or DEFAULT_VOXELS_NM[kind],
-        solid_fraction or DEFAULT_FRACTIONS[kind],
+        DEFAULT_VOXELS_NM[kind] if voxel is None else voxel,
+        DEFAULT_FRACTIONS[kind] if solid_fraction is None else solid_fraction,
         tuple(ligament or DEFAULT_SIZES_NM[kind]),
         seed,
     )
@@ -71,6 +73,11 @@ def structure(
         typer.echo(
             f"{level['network']}: asked {level['asked_nm']:.1f} nm, obtained {level['obtained_nm']:.1f} nm"
         )
+        if abs(level["obtained_nm"] / level["asked_nm"] - 1) > SIZE_TOLERANCE:
+            periods = max(size) * design.voxel_nm / level["wavelength_nm"]
+            typer.echo(
+                f"  the volume is {periods:.1f} wavelengths wide; {ENOUGH_PERIODS} and more keep to 5 %"
+            )
     typer.echo(f"{out / 'structure.ome.zarr'}, structure.json and structure.png beside it")
 
 
@@ -92,7 +99,7 @@ def slices(
         typer.Option(help="Of every phase: a name, or FORMULA@DENSITY; default: epoxy, gold."),
     ] = None,
     electrons: Annotated[
-        int, typer.Option(min=1, help="Sent at every pixel: the image has their noise.")
+        int, typer.Option(min=1, help="Monte Carlo: sent at every pixel; the image has their noise.")
     ] = 30,
     pixel: Annotated[
         float | None, typer.Option(metavar="NM", min=0.1, help="Default: a voxel of the structure.")
@@ -119,7 +126,8 @@ def slices(
     )
     from daemon.synthesize.slices import Labour, synthesize_slices
 
-    voxel_nm = load_structure(structure).voxel_nm
+    sample = load_structure(structure)
+    voxel_nm = sample.voxel_nm
     rng = np.random.default_rng(seed)
     depths_nm = (
         mimicking_depths_nm(slices, thickness, thickness_sigma, voxel_nm, rng)
@@ -128,6 +136,7 @@ def slices(
     )
     plan = ExposurePlan(
         structure=str(structure.resolve()),
+        structure_sha256=sample.sha256,
         method=method,
         voltages_kv=tuple(voltage or (1.0, 2.0, 4.0)),
         depths_nm=depths_nm,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,11 @@ from algorithms.particle_volumes import (
 from daemon.errors import ConfigurationError
 from daemon.synthesize.options import StructureKind as Kind
 
+FEWEST_VOXELS = 16
+"""Along an axis: curves and cubes of a quarter of it are measured."""
+MOST_VOXELS = 2**31
+"""Fields of 4 bytes each are held in memory, several at a time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Design:
@@ -46,7 +52,15 @@ class Design:
 
     def __post_init__(self) -> None:
         wanted = len(DEFAULT_SIZES_NM[self.kind])
-        if len(self.sizes_nm) != wanted or min(self.sizes_nm) <= 0 or self.voxel_nm <= 0:
+        lengths_nm = (*self.sizes_nm, self.voxel_nm)
+        if min(self.shape) < FEWEST_VOXELS or math.prod(self.shape) > MOST_VOXELS:
+            raise ConfigurationError(
+                f"{' × '.join(map(str, self.shape))} voxels",
+                where="slicewatch synthesize structure",
+                remedy=f"Give {FEWEST_VOXELS} voxels or more along each axis of --size, and at most "
+                f"{MOST_VOXELS:.0e} of them: a larger --voxel makes a larger sample.",
+            )
+        if len(self.sizes_nm) != wanted or not all(0 < length < math.inf for length in lengths_nm):
             raise ConfigurationError(
                 f"sizes {self.sizes_nm} nm in voxels of {self.voxel_nm:g} nm for a {self.kind} structure",
                 where="slicewatch synthesize structure",
@@ -103,18 +117,33 @@ def make_specimen(design: Design) -> Specimen:
 
 def level_figures(specimen: Specimen) -> list[dict[str, Any]]:
     """Ligaments of every network by itself, in nm: asked for, measured by inscribed balls; and what 4 V/S of
-    an infinite one would be."""
+    an infinite one would be.
+
+    Raises
+    ------
+    ConfigurationError
+        The volume is too small for a ball of a network.
+    """
     return [
         {
             "network": name,
             "asked_nm": level.ligament_nm,
-            "obtained_nm": level_thickness_nm(level),
+            "obtained_nm": _thickness_nm(name, level),
             "solid_fraction": level.solid_fraction,
             "wavelength_nm": level.wave_nm,
             "expected_4v_over_s_nm": stereological_diameter_nm(level.wave_nm, level.solid_fraction),
         }
         for name, level in specimen.levels.items()
     ]
+
+
+def _thickness_nm(name: str, level: Level) -> float:
+    try:
+        return level_thickness_nm(level)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"{level.ligament_nm:g} nm: {error}", where=name, remedy="Ask for a larger --size or --voxel."
+        ) from error
 
 
 def _box_nm(design: Design) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ import zarr
 from numpy.typing import NDArray
 
 from algorithms.electron_transport.materials import KNOWN, Material, compound
+from algorithms.electron_transport.tables import HIGHEST_KEV, LOWEST_BEAM_KEV, STEEPEST_DEG
+from algorithms.electrons import VOLTAGES_KV
 from daemon.errors import ConfigurationError
 from daemon.synthesize.options import Method
 
@@ -21,6 +24,7 @@ _FORMULA: Final = re.compile(r"^(?P<atoms>(?:[A-Z][a-z]?[0-9.]*)+)@(?P<density>[
 _ATOM: Final = re.compile(r"([A-Z][a-z]?)([0-9.]*)")
 MOST_ELECTRONS: Final = 65_535
 """Counts are stored as uint16."""
+FAST_HIGHEST_KV: Final = VOLTAGES_KV[1]
 ELECTRONS_PER_PA_US: Final = 1e-18 / 1.602176634e-19
 
 
@@ -29,10 +33,17 @@ class ExposurePlan:
     """Slices of a structure at several voltages.
 
     ``depths_nm`` are those of the faces, on the planes of voxels; ``materials`` as on the command line, one a
-    phase; ``electrons`` are sent at every pixel, which is as large as ``pixel_nm``.
+    phase; ``electrons`` are sent at every pixel, which is as large as ``pixel_nm``. ``structure_sha256`` is
+    of the phases: another structure in the same place is another plan.
+
+    Raises
+    ------
+    ConfigurationError
+        The plan is impossible, whatever the structure.
     """
 
     structure: str
+    structure_sha256: str
     method: Method
     voltages_kv: tuple[float, ...]
     depths_nm: tuple[float, ...]
@@ -45,13 +56,10 @@ class ExposurePlan:
     seed: int
 
     def __post_init__(self) -> None:
-        if not 1 <= self.electrons <= MOST_ELECTRONS or not self.depths_nm or not self.voltages_kv:
-            raise ConfigurationError(
-                f"{len(self.depths_nm)} slices at {len(self.voltages_kv)} voltages with {self.electrons} "
-                "electrons per pixel",
-                where="slicewatch synthesize slices",
-                remedy=f"Ask for one slice, one voltage and 1 to {MOST_ELECTRONS} electrons at least.",
-            )
+        for what, remedy in _complaints(self):
+            raise ConfigurationError(what, where="slicewatch synthesize slices", remedy=remedy)
+        for text in self.materials:
+            parse_material(text)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -69,12 +77,57 @@ class ExposurePlan:
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
+def _complaints(plan: ExposurePlan) -> list[tuple[str, str]]:
+    """What is wrong with a plan: (what, remedy) pairs. NaN is outside every range."""
+    voltages, steps_nm = plan.voltages_kv, np.diff(plan.depths_nm)
+    is_fast = plan.method is not Method.MONTE_CARLO
+    highest_kv = FAST_HIGHEST_KV if is_fast else HIGHEST_KEV
+    given = ", ".join(f"{voltage:g}" for voltage in voltages)
+    checks = [
+        (
+            1 <= plan.electrons <= MOST_ELECTRONS and bool(plan.depths_nm and voltages),
+            f"{len(plan.depths_nm)} slices at {len(voltages)} voltages with {plan.electrons} electrons per "
+            "pixel",
+            f"Ask for one slice, one voltage and 1 to {MOST_ELECTRONS} electrons at least.",
+        ),
+        (
+            all(LOWEST_BEAM_KEV <= voltage <= highest_kv for voltage in voltages),
+            f"{given} kV: the {plan.method} image is known from {LOWEST_BEAM_KEV:g} to {highest_kv:g} kV",
+            "Give other values of --voltage." + (" montecarlo goes to 30 kV." if is_fast else ""),
+        ),
+        (len(set(plan.names)) == len(voltages), f"voltages repeat: {given} kV", "Give every --voltage once."),
+        (
+            bool(np.all(np.isfinite(plan.depths_nm)) and np.all(steps_nm > 0.0)),
+            f"faces at {', '.join(f'{depth:g}' for depth in plan.depths_nm[:4])} … nm repeat",
+            "A --thickness is a voxel of the structure at least.",
+        ),
+        (
+            0.0 <= plan.tilt_deg < STEEPEST_DEG
+            and 0.0 < plan.acceptance_deg <= 180.0
+            and 0.0 <= plan.beam_sigma_nm < math.inf
+            and 0.0 < plan.pixel_nm < math.inf,
+            f"tilt {plan.tilt_deg:g}°, acceptance {plan.acceptance_deg:g}°, beam of {plan.beam_sigma_nm:g} "
+            f"nm, pixels of {plan.pixel_nm:g} nm",
+            f"The tilt lies in [0°, {STEEPEST_DEG:g}°), the acceptance in (0°, 180°]; the beam's radius is "
+            "not negative, a pixel is larger than 0.",
+        ),
+    ]
+    return [(what, remedy) for good, what, remedy in checks if not good]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredStructure:
     """Phases uint8 (z, y, x) and the edge of a voxel."""
 
     phases: NDArray[np.uint8]
     voxel_nm: float
+
+    @property
+    def sha256(self) -> str:
+        """Of the phases, their shape and the voxel."""
+        digest = hashlib.sha256(f"{self.phases.shape} {self.voxel_nm}".encode())
+        digest.update(np.ascontiguousarray(self.phases).data)
+        return digest.hexdigest()
 
 
 def load_structure(path: Path) -> StoredStructure:

@@ -21,6 +21,8 @@ from daemon.synthesize.options import Method
 FAST_SCALE: Final = 50_000
 """Grey values of a noise-free image per backscattered share."""
 DEEPEST_NM: Final = 2000.0
+USUAL_BEAM: Final = (0.0, 0.5, 90.0)
+"""Tilt, rms radius in nm, acceptance: the defaults of the command."""
 FAST_MATERIALS: Final = ("epoxy", "gold")
 
 
@@ -71,12 +73,22 @@ def require_inside(plan: ExposurePlan) -> None:
     """
     cells, voxel_nm = stored_cells(plan.structure)
     if plan.method is not Method.MONTE_CARLO and (
-        plan.pixel_nm != voxel_nm or plan.materials != FAST_MATERIALS or plan.tilt_deg
+        plan.pixel_nm != voxel_nm
+        or plan.materials != FAST_MATERIALS
+        or (plan.tilt_deg, plan.beam_sigma_nm, plan.acceptance_deg) != USUAL_BEAM
     ):
         raise ConfigurationError(
-            f"pixels of {plan.pixel_nm:g} nm, materials {', '.join(plan.materials)}, tilt {plan.tilt_deg:g}°",
+            f"pixels of {plan.pixel_nm:g} nm, materials {', '.join(plan.materials)}, tilt "
+            f"{plan.tilt_deg:g}°, beam of {plan.beam_sigma_nm:g} nm, acceptance {plan.acceptance_deg:g}°",
             where=f"--method {plan.method}",
-            remedy="The fast image is of gold in epoxy from above, a pixel a voxel; else use montecarlo.",
+            remedy="The fast image is of gold in epoxy from above with the usual beam, a pixel a voxel; "
+            "else use montecarlo.",
+        )
+    if plan.pixel_nm > min(cells.shape[1:]) * voxel_nm:
+        raise ConfigurationError(
+            f"a pixel of {plan.pixel_nm:g} nm is larger than the structure",
+            where="--pixel",
+            remedy=f"The face is {cells.shape[1] * voxel_nm:g} × {cells.shape[2] * voxel_nm:g} nm.",
         )
     deepest_nm, phases = plan.depths_nm[-1], int((cells & 7).max()) + 1
     if face_plane(plan, len(plan.depths_nm) - 1) >= len(cells) or len(plan.materials) < phases:

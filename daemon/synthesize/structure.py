@@ -43,9 +43,9 @@ def synthesize_structure(design: Design, out: Path) -> dict[str, Any]:
     """
     require_new(out)
     specimen = make_specimen(design)
+    report, measured = structure_report(specimen)
     provenance = {"synthesized": asdict(design), "version": __version__}
     store_phases(out / VOLUME, specimen.phases, design.voxel_nm, len(specimen.fractions), provenance)
-    report, measured = structure_report(specimen)
     write_atomically(out / REPORT, json.dumps(report, indent=2) + "\n")
     draw_structure(specimen, report, measured, out / PICTURE)
     return report

@@ -18,11 +18,11 @@ from typer.testing import CliRunner
 from daemon.cli import app
 from daemon.emulator import EmulatorSettings, load_truth
 from daemon.emulator.scene import build_scene, clean_signal
-from daemon.emulator.settings import MillingDesign, RecordingDesign
+from daemon.emulator.settings import MillingDesign, RecordingDesign, SampleDesign
 from daemon.errors import ConfigurationError, FolderError
 from daemon.picture import Picture
 from daemon.synthesize.dataset import content_sha256, synthesize_dataset
-from daemon.synthesize.exposure_plan import ExposurePlan, mimicking_depths_nm, parse_material
+from daemon.synthesize.exposure_plan import ExposurePlan, load_structure, mimicking_depths_nm, parse_material
 from daemon.synthesize.options import Method
 from daemon.synthesize.slices import Labour, channel_path, synthesize_slices
 
@@ -42,6 +42,7 @@ def structure(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _plan(structure: Path, **changes: object) -> ExposurePlan:
     settings: dict[str, object] = {
         "structure": str(structure / "structure.ome.zarr"),
+        "structure_sha256": load_structure(structure / "structure.ome.zarr").sha256,
         "method": Method.MONTE_CARLO,
         "voltages_kv": (1.0, 2.0),
         "depths_nm": (0.0, 10.0, 20.0),
@@ -149,6 +150,88 @@ def test_another_plan_is_refused_in_the_same_folder(structure: Path, tmp_path: P
         synthesize_slices(_plan(structure, depths_nm=(0.0, 500.0)), tmp_path / "deep", Labour(1))
     with pytest.raises(ConfigurationError, match="1 materials"):
         synthesize_slices(_plan(structure, materials=("epoxy",)), tmp_path / "bare", Labour(1))
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"voltages_kv": (31.0,)}, "known from 0.5 to 30"),
+        ({"voltages_kv": (0.0,)}, "known from"),
+        ({"voltages_kv": (20.0,), "method": Method.NETWORK}, "known from 0.5 to 10"),
+        ({"voltages_kv": (2.0, 2.0)}, "repeat"),
+        ({"depths_nm": (0.0, 0.0)}, "repeat"),
+        ({"tilt_deg": 89.0}, "tilt 89"),
+        ({"acceptance_deg": 0.0}, "acceptance 0"),
+        ({"beam_sigma_nm": float("nan")}, "beam of nan"),
+        ({"pixel_nm": float("inf")}, "pixels of inf"),
+        ({"materials": ("epoxy", "Au0@3")}, "needs atoms"),
+    ],
+)
+def test_an_impossible_plan_is_refused_at_once(change: dict[str, object], told: str, structure: Path) -> None:
+    """Before a folder is claimed, with what is wrong and what would be right."""
+    with pytest.raises(ConfigurationError, match=told) as refused:
+        _plan(structure, **change)
+    assert refused.value.remedy
+
+
+def test_what_a_fast_image_does_not_show_is_refused(structure: Path, tmp_path: Path) -> None:
+    """Another beam than the usual one would be ignored without a word; a pixel is smaller than the face."""
+    changes: list[dict[str, object]] = [{"acceptance_deg": 18.0}, {"beam_sigma_nm": 2.0}]
+    for change in changes:
+        plan = _plan(structure, method=Method.NETWORK, **change)
+        with pytest.raises(ConfigurationError, match="beam of"):
+            synthesize_slices(plan, tmp_path / "x", Labour(1))
+    with pytest.raises(ConfigurationError, match="larger than the structure"):
+        synthesize_slices(_plan(structure, pixel_nm=1e9), tmp_path / "x", Labour(1))
+    assert not (tmp_path / "x").exists()
+
+
+def test_another_structure_in_the_same_place_is_another_plan(structure: Path, tmp_path: Path) -> None:
+    """Slices of two structures never mix, though both lay at one path."""
+    plan = _plan(structure, depths_nm=(0.0,), voltages_kv=(1.0,))
+    synthesize_slices(plan, tmp_path, Labour(1))
+    with pytest.raises(ConfigurationError, match="another plan"):
+        synthesize_slices(replace(plan, structure_sha256="0" * 64), tmp_path, Labour(1))
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--size", "64", "-5", "64"], "voxels"),
+        (["--size", "64", "1", "64"], "voxels"),
+        (["--size", "100000", "100000", "100000"], "voxels"),
+        (["--voxel", "0"], "positive size"),
+        (["--voxel", "nan"], "positive size"),
+        (["--ligament", "-50"], "positive size"),
+    ],
+)
+def test_an_impossible_structure_is_refused_at_once(options: list[str], told: str, tmp_path: Path) -> None:
+    """On the command line, before anything is written."""
+    out = tmp_path / "out"
+    done = CliRunner().invoke(app, ["synthesize", "structure", str(out), "--kind", "levelled-wave", *options])
+    assert isinstance(done.exception, ConfigurationError)
+    assert told in f"{done.exception.what} {done.exception.remedy}"
+    assert not out.exists()
+
+
+def test_a_small_volume_says_that_its_ligaments_are_not_those_asked_for(tmp_path: Path) -> None:
+    """Few wavelengths: what came out is told beside how many would do; fewer still are refused."""
+    small = ["synthesize", "structure", "--kind", "levelled-wave", "--seed", "1"]
+    size = ["--size", "48", "48", "48", "--ligament", "80"]
+    done = CliRunner().invoke(app, [*small, str(tmp_path / "few"), *size])
+    assert done.exit_code == 0, done.output
+    assert "wavelengths wide" in done.output
+    size = ["--size", "32", "32", "32", "--ligament", "60"]
+    done = CliRunner().invoke(app, [*small, str(tmp_path / "none"), *size])
+    assert isinstance(done.exception, ConfigurationError)
+    assert not (tmp_path / "none").exists()
+
+
+def test_impossible_lengths_are_no_data_set() -> None:
+    """Neither negative ligaments nor unknown ones."""
+    for size in (-5.0, float("nan")):
+        with pytest.raises(ConfigurationError, match="cannot be"):
+            EmulatorSettings(sample=SampleDesign(coarse_ligament_nm=size))
 
 
 @pytest.mark.parametrize("text", ["unobtainium", "C21H25O5", "Qq2@1.0", "Au@"])
