@@ -72,15 +72,20 @@ export default {
   },
   methods: {
     async take(next) {
+      if (this.patient && this.current.length) {
+        if (this.waits) return; // the newest is drawn when the wait is over, however quickly others come
+        this.waits = true;
+        await new Promise((done) => setTimeout(done, NEWS_MS));
+        this.waits = false;
+        next = this.panes;
+      }
       const turn = ++this.turn;
       const missing = {};
-      if (this.patient && this.current.length) await new Promise((done) => setTimeout(done, NEWS_MS));
-      if (turn !== this.turn) return; // a newer one has come meanwhile
       const fetched = async (pane, layer) => {
         if (!(await loaded(layer.href)) && layer.absent) missing[pane.name] = layer.absent;
       };
       await Promise.all((next || []).flatMap((pane) => pane.layers.map((layer) => fetched(pane, layer))));
-      if (turn !== this.turn) return;
+      if (turn !== this.turn) return; // a newer one has come meanwhile
       this.missing = missing;
       const before = this.current[0]?.box.join();
       this.current = next || [];
