@@ -40,7 +40,7 @@ class Arrivals:
         decided. While too many slices wait for an image, only files that may complete one are read.
         """
         wanted, came = window(state), False
-        for arrival in self._taken(patience_s, 1, wanted):
+        for arrival in self._taken(patience_s, wanted):
             yield arrival
             came = True
         if not came:
@@ -63,9 +63,9 @@ class Arrivals:
         seen, untaken = self.watcher.counts
         return ledger(seen, untaken, self.in_hand, tally)
 
-    def _taken(self, patience_s: float, limit: int, wanted: Window) -> Iterator[Arrival]:
+    def _taken(self, patience_s: float, wanted: Window) -> Iterator[Arrival]:
         given_up = self.watcher.take_given_up()
-        ready = self.watcher.take(patience_s, limit, wanted)
+        ready = self.watcher.take(patience_s, 1, wanted)
         self.in_hand = len(given_up) + len(ready)
         for file in given_up:
             self.in_hand -= 1

@@ -39,7 +39,7 @@ _KEPT: Final = 3
 class SeenImage:
     """Where an image lies, what it was when it was read, and how it was moved.
 
-    Plain strings and numbers: one is kept for every image of the run, and a path object alone is 2 kB.
+    Plain strings and numbers: one is kept for every image of the run, and path objects are larger.
     """
 
     path: str

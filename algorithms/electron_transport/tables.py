@@ -15,7 +15,7 @@ CUTOFF_KEV = 0.05
 HIGHEST_KEV = 30.0
 LOWEST_BEAM_KEV = 0.5
 STEEPEST_DEG = 85.0
-"""A beam that grazes the face even more would leave the raster."""
+"""Incidence: the spot on the face grows with 1/cos of it."""
 ENTRIES = 512
 """1.3 % of energy per entry: linear interpolation errs by less than 10⁻⁴."""
 MAJORANT_MARGIN = 1.1
