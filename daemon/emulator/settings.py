@@ -206,7 +206,8 @@ def _complaints(settings: EmulatorSettings) -> list[tuple[str, str]]:
         (settings.interval_s >= 0.0, "the interval is negative", "Give seconds per slice, 0 or more."),
         (
             _lengths_are_possible(settings),
-            f"ligaments of {settings.sample.coarse_ligament_nm:g} and {settings.sample.fine_ligament_nm:g} nm, "
+            f"ligaments of {settings.sample.coarse_ligament_nm:g} and "
+            f"{settings.sample.fine_ligament_nm:g} nm, "
             f"slices of {settings.milling.mean_nm:g} ± {settings.milling.sigma_nm:g} nm on a grid of "
             f"{settings.milling.grid_nm:g} nm, pixels of {settings.pixel_size_nm:g} nm cannot be",
             "Give lengths in nm above 0, and a σ and a grid of 0 or more.",
