@@ -6,7 +6,7 @@ UV_VERSION := 0.13.8
 LIVE_ROOT := /var/tmp/slicewatch-live
 
 .DEFAULT_GOAL := help
-.PHONY: help demo install-service install-units live-service test test-fast fuzz lint format lock bench bench-quick docs clean
+.PHONY: help demo install-service install-units live-service test test-long test-fast fuzz lint format lock bench bench-quick docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -32,11 +32,14 @@ install-units:
 	install -m 0644 systemd/slicewatch.sysusers $(DESTDIR)/etc/sysusers.d/slicewatch.conf
 
 # One BLAS thread, as the command line sets for itself: those of two workers would wait for each other.
-test: $(VENV)/.tests ## install everything, then run all tests
-	OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal $(PYTEST)
+test: $(VENV)/.tests ## install everything, then run the tests that every change must pass
+	OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m "not long" $(PYTEST)
+
+test-long: $(VENV)/.tests ## the others: trainings, more kinds of restart, repetitions over seeds (10 minutes)
+	OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m long $(PYTEST)
 
 test-fast: $(VENV)/.tests ## the tests that take milliseconds
-	OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not slow and not browser" tests/unit tests/property
+	OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n 2 -m "not slow and not long and not browser" tests/unit tests/property
 
 live-service: $(VENV)/.tests ## the units under a systemd that really runs, in a container (as root; needs debootstrap, systemd-nspawn)
 	SLICEWATCH_LIVE_ROOT=$(LIVE_ROOT) $(BIN)/pytest tests/live

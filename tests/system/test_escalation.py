@@ -139,6 +139,7 @@ def test_an_acknowledgement_within_the_grace_period_calls_the_abort_off(drifting
     assert "abort pending" in kinds(acquisition)
 
 
+@pytest.mark.long
 def test_a_peer_that_hangs_does_not_stall_the_pipeline(drifting):
     """While the stop waits for an answer, slices go on being processed; then the abort is NOT CONFIRMED."""
     with mute_peer() as (port, spoken_to, let_go):

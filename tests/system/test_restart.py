@@ -65,6 +65,7 @@ def test_a_killed_daemon_ends_in_the_same_bytes(acquire, tmp_path):
     assert digest(tmp_path / "output") == digest(tmp_path / "uninterrupted")
 
 
+@pytest.mark.long
 def test_images_overwritten_while_nobody_looks(acquire, tmp_path):
     """Killed, then images that the network needs again overwritten and one that waits removed: same bytes."""
     acquisition = acquire()
@@ -94,6 +95,7 @@ def test_images_overwritten_while_nobody_looks(acquire, tmp_path):
     assert not acquisition.outputs.spool.exists()
 
 
+@pytest.mark.long
 def test_killed_between_the_last_plane_and_the_end_counts_no_plane_twice(acquire, tmp_path):
     """All is committed but that the run is finished: closed again, tables and voxels stay as they are."""
     acquisition = acquire()
@@ -183,6 +185,7 @@ def test_a_finished_run_is_not_begun_again(acquire):
     assert digest(acquisition.outputs.folder) == before
 
 
+@pytest.mark.long
 def test_a_stopped_run_goes_on(acquire, tmp_path):
     """``stop`` over the wire ends after the slice in hand with code 0; the next start completes the run."""
     acquisition = acquire()
@@ -223,6 +226,7 @@ def test_the_output_may_not_lie_in_the_acquisition(acquire):
     assert not (acquisition.project / "out").exists()
 
 
+@pytest.mark.long
 def test_files_that_come_while_it_watches(acquire, tmp_path):
     """Images moved into the folder one by one are taken as they come, in the order of their slices."""
     acquisition = acquire()

@@ -13,7 +13,7 @@ from daemon.journal_bodies import read_records
 from daemon.service import run_daemon
 from daemon.tables import read_table
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(300)]
 
 SETTINGS = EmulatorSettings(slices=7, height=320, width=320, seed=17)
 

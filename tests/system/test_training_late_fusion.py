@@ -79,6 +79,7 @@ def test_a_fusion_is_trained_whole_and_shipped(folder, name, train):
     assert f"**{name}**" in (folder / f"{name}.md").read_text()
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_training_starts_from_exported_networks(folder):
@@ -92,6 +93,7 @@ def test_a_training_starts_from_exported_networks(folder):
         assert trained.started_from == {name: specs[name].sha256 for name in ("unet_1kv", "unet_4kv")}
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_same_settings_train_the_same_network(folder):

@@ -77,6 +77,7 @@ def test_the_weighted_sum_is_that_of_the_layers():
     np.testing.assert_allclose(weighted_sum(np.ones_like(layers), np.array([2.0, 1.0, 1.0])), 1.0)
 
 
+@pytest.mark.long
 def test_a_network_learns_what_was_simulated():
     """A small training reaches a few hundredths on runs it did not see, and survives the disk."""
     runs = run_all(electrons=300, materials=(COPPER, GOLD), voltages_kv=(2.0, 4.0), threads=2)

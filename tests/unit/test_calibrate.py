@@ -18,7 +18,9 @@ from daemon.emulator.settings import RecordingDesign, RulerDesign, SampleDesign
 from daemon.errors import CalibrationError, FolderError
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize(
+    "seed", [1, pytest.param(2, marks=pytest.mark.long), pytest.param(3, marks=pytest.mark.long)]
+)
 def test_finds_every_region_of_an_emulated_project(seed: int) -> None:
     """Marks, kinds, directions, polarity, fiducials, their surface and the region of interest are right."""
     settings = Case(seed).settings

@@ -48,6 +48,7 @@ def test_a_bad_first_image_is_forgotten(case: str) -> None:
     assert np.sqrt(np.mean(errors[10:] ** 2)) < 0.08
 
 
+@pytest.mark.long
 def test_the_error_shrinks_with_the_comparisons_and_stays_honest() -> None:
     """Of many runs, the mean offset error is what the offset says of itself, and smaller than at first."""
     claimed, first, wrong = list[float](), list[float](), list[float]()

@@ -94,6 +94,7 @@ def test_the_configuration_opens_its_network(exported: Path, tmp_path: Path) -> 
         filling(tmp_path / "nowhere.onnx")
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_short_training_learns_and_ships(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From nothing to a file that opens: the loss on structures it never saw falls, the card names the file's

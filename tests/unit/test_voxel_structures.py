@@ -63,6 +63,7 @@ def test_a_hierarchical_volume_is_the_fine_network_inside_the_coarse() -> None:
     assert not (both & ~wave_volume(coarse, CUBE, 5.0) & 1).any()
 
 
+@pytest.mark.long
 def test_anisotropy_of_an_isotropic_structure_falls_with_its_size() -> None:
     """e_LPF belongs to the finite sample: larger cubes of the same structure have less."""
     level = draw_level(96 * 5.0, 40.0, 0.35, np.random.default_rng(4))
