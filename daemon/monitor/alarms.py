@@ -30,7 +30,7 @@ class AlarmPanel:
         self._acknowledge = acknowledge
         self._shown: list[AlarmMessage] = []
         with ui.element("section").classes("panel alarms").props('aria-label="Alarms"'):
-            with ui.row().classes("title no-wrap items-center"):
+            with ui.row().classes("title"):
                 heading("Alarms")
                 self._readout = ui.label().classes("readout")
             self._list = (

@@ -38,7 +38,7 @@ class ChartPanel:
 
 def title(name: str) -> ui.label:
     """A panel's title line; returns the label of its readout."""
-    with ui.row().classes("title no-wrap items-center"):
+    with ui.row().classes("title"):
         heading(name)
         return ui.label().classes("readout")
 

@@ -24,7 +24,7 @@ class ControlPanel:
     def __init__(self, commands: Commands | None) -> None:
         self._commands = commands
         with ui.element("section").classes("panel controls").props('aria-label="Controls"'):
-            with ui.row().classes("title no-wrap items-center"):
+            with ui.row().classes("title"):
                 heading("Controls")
                 self._readout = ui.label().classes("readout")
             if commands is None:

@@ -110,6 +110,8 @@ def run_monitor(
         reload=False,
         show=False,
         show_welcome_message=False,
+        # It would scan the page for classes at each change of it, and keep two records of each scan for ever.
+        tailwind=False,
         message_history_length=REPLAYED_MESSAGES,
         reconnect_timeout=RECONNECT_WITHIN_S,
         **_certified(tls),

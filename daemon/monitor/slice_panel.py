@@ -37,7 +37,7 @@ class SlicePanel:
         self._look = Look(whole=large)
         self._learning = False
         with ui.element("section").classes("panel slice").props('aria-label="Slice"'):
-            with ui.row().classes("title no-wrap items-center"):
+            with ui.row().classes("title"):
                 heading("Slice")
                 if large:
                     self._navigator()

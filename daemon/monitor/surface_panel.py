@@ -28,7 +28,7 @@ class SurfacePanel:
         self._drawn = 0
         self._busy = False
         with ui.element("section").classes("panel surface").props('aria-label="Surface"'):
-            with ui.row().classes("title no-wrap items-center"):
+            with ui.row().classes("title"):
                 heading("Surface")
                 self._readout = ui.label("waiting for planes").classes("readout")
             self._scene = ui.scene(grid=False, background_color=DARK.panel).classes("scene")

@@ -37,7 +37,7 @@ class VolumePanel:
         self._microscope = microscope
         self._chosen: CutPoint | None = None
         with ui.element("section").classes("panel volume").props('aria-label="Volume"'):
-            with ui.row().classes("title no-wrap items-center"):
+            with ui.row().classes("title"):
                 heading("Volume")
                 self._readout = ui.label().classes("readout")
                 ui.space()
