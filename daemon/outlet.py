@@ -171,6 +171,10 @@ class Outlet:
         self._outbox.say(say.alarm_message(str(number), alarm))
         _log.warning("alarm", kind=alarm.kind, slice=alarm.slice_index, message=alarm.message)
 
+    def alarms_told(self) -> Mapping[int, Mapping[str, Any]]:
+        """Every alarm that is on record by its number, and who has seen it."""
+        return self._station.journal.latest("alarm")
+
     # What people do
 
     def escalation(self, arming: Arming, told: say.EscalationDescription) -> None:
@@ -189,7 +193,7 @@ class Outlet:
 
     def acknowledge(self, identifier: str, by: str) -> None:
         """Tell an alarm again, with the name of who has seen it; an unknown one is nobody's."""
-        told = self._station.journal.latest("alarm")
+        told = self.alarms_told()
         if identifier.isdecimal() and int(identifier) in told:
             fields = {**told[int(identifier)], "acknowledged_by": by}
             self._outbox.say(msgspec.convert(fields, say.AlarmMessage, strict=False))

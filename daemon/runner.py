@@ -201,7 +201,7 @@ class Runner:
         judged, lost = judging.judge_registration(state.judging, registered)
         raised += (*lost, *alarms.memory_exhausted(self._parts.segmenter.runner.told(), registered.index))
         if self._configuration.ruler is not None and not isnan(thickness.thickness_nm):
-            judged, verdict, drifting = judging.judge(judged, thickness)
+            judged, verdict, drifting = judging.judge(judged, thickness, self._outlet.alarms_told())
             raised += drifting
             self._outlet.drift(thickness.index, verdict, judged)
         for alarm in raised:

@@ -69,7 +69,7 @@ def drift() -> Figure:
     values = rng.gamma((means / SIGMA_NM) ** 2, SIGMA_NM**2 / means)
     state, evidence = start_drift(), list[float]()
     for value in values:
-        state, verdict = step(state, float(value), 0.05)
+        state, (verdict, *_) = step(state, float(value), 0.05)
         evidence.append(
             verdict.evidence if verdict.kind in ("steady", "thicker", "thinner", "spread") else np.nan
         )
