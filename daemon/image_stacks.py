@@ -108,7 +108,7 @@ def array_stack(path: Path, numbers: Iterable[int]) -> ImageStack:
     except (OSError, ValueError, KeyError) as error:
         raise _unreadable(path, error) from error
     ordered = list(numbers)
-    if array.ndim != 3 or len(array) != len(ordered):
+    if array.ndim != 3 or array.shape[0] != len(ordered):
         raise ConfigurationError(
             f"the array is {array.shape}, but there are {len(ordered)} slices",
             where=str(path),

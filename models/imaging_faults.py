@@ -38,5 +38,6 @@ def curtained(images: Images, most: float, rng: np.random.Generator) -> Images:
     slices, width = images.shape[1], images.shape[3]
     noise = rng.standard_normal((slices, width))
     smooth = ndimage.gaussian_filter1d(noise, rng.uniform(NARROWEST_PX, WIDEST_PX), axis=1, mode="wrap")
+    smooth -= smooth.mean(axis=1, keepdims=True)
     stripes = smooth / np.sqrt((smooth**2).mean(axis=1, keepdims=True))
     return images + (rng.uniform(0, most) * stripes).astype(np.float32)[:, None, :]
