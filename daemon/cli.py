@@ -6,7 +6,6 @@ What a command needs is imported inside it: ``slicewatch run`` starts fast and n
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +18,7 @@ from daemon.logs import configure_logs
 from daemon.picture import Picture
 from daemon.safety_commands import abort, watchdog
 from daemon.synthesize.commands import app as synthesize_app
+from daemon.training_command import train
 
 app = typer.Typer(
     name="slicewatch",
@@ -31,15 +31,6 @@ app = typer.Typer(
 app.add_typer(synthesize_app, name="synthesize")
 
 app.add_typer(keys_app, name="keys")
-
-
-class Network(StrEnum):
-    """What ``train`` can train."""
-
-    LATE_FUSION = "late-fusion"
-    EARLY_FUSION = "early-fusion"
-    INTERMEDIATE_FUSION = "intermediate-fusion"
-    INPAINTING = "inpainting"
 
 
 def _print_version(wanted: bool) -> None:
@@ -285,15 +276,4 @@ def metrics(
     print_metrics(output, patch, as_json=as_json)
 
 
-@app.command()
-def train(
-    network: Annotated[Network, typer.Argument(help="What to train.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Checkpoints, curves and .onnx files.")],
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Minutes instead of an hour; for trying out.")
-    ] = False,
-) -> None:
-    """Train a network on synthetic data and export it to ONNX; started again, it resumes."""
-    from daemon.training import train_network
-
-    train_network(network.value, out, quick=quick)
+app.command()(train)

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Ge, Gt, Len
 from numpy.typing import NDArray
 
 from algorithms.acquisition import FaceGrid, gamma_depths_nm, render_stack
@@ -38,15 +40,15 @@ class HeldOut:
         noise: of the images over the usual, by its rms.
     """
 
-    runs: int = 6
-    height: int = 256
-    width: int = 384
-    slices: int = 12
-    pixel_nm: float = 3.26
-    thickness_nm: float = 10.16
-    thickness_sigma_nm: float = 3.12
-    voltages_kv: tuple[float, ...] = (1.0, 2.0, 4.0)
-    noise: float = 1.0
+    runs: Annotated[int, Ge(1)] = 6
+    height: Annotated[int, Ge(16)] = 256
+    width: Annotated[int, Ge(16)] = 384
+    slices: Annotated[int, Ge(1)] = 12
+    pixel_nm: Annotated[float, Gt(0)] = 3.26
+    thickness_nm: Annotated[float, Gt(0)] = 10.16
+    thickness_sigma_nm: Annotated[float, Gt(0)] = 3.12
+    voltages_kv: Annotated[tuple[Annotated[float, Gt(0)], ...], Len(1)] = (1.0, 2.0, 4.0)
+    noise: Annotated[float, Gt(0)] = 1.0
 
 
 @dataclass(frozen=True, slots=True)
