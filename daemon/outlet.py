@@ -197,14 +197,14 @@ class Outlet:
         if identifier.isdecimal() and int(identifier) in told:
             fields = {**told[int(identifier)], "acknowledged_by": by}
             self._outbox.say(msgspec.convert(fields, say.AlarmMessage, strict=False))
-            self._outbox.flush()
 
     def audit(self, command: Command) -> None:
-        """Keep who asked for what."""
+        """Keep who asked for what, of which alarm, and why."""
+        fields = {name: value for name, value in msgspec.structs.asdict(command).items() if value}
         asked = {"command": type(command).__name__, "by": command.by, "key": command.key}
-        self._outbox.keep(Record("audit", 0, asked))
-        self._outbox.flush()
-        _log.info("operator.command", **asked)
+        about = {name: fields[name] for name in ("alarm", "reason", "token") if name in fields}
+        self._outbox.keep(Record("audit", 0, {**asked, **about}))
+        _log.info("operator.command", **asked, **about)
 
     # Letting it out
 
