@@ -3,7 +3,8 @@
 Questions (``snapshot``, ``latest``, ``replay``, ``planes``) are answered here. Commands (``acknowledge``,
 ``arm``, ``disarm``, ``stop``, ``abort``) are put into a bounded inbox that the runner empties between
 slices; their reply says that they were accepted, and the events say what came of them. Garbage is counted
-and dropped without a reply; a peer that is gone or does not read loses its replies and holds nobody up.
+and dropped without a reply; a peer that is gone or does not read loses its replies and holds nobody up, and
+one whose request never ends is hung up on (``daemon.flood_guard``).
 Where there are keys, a command needs one for control (``daemon.access``) and carries its name from here on.
 """
 
@@ -25,6 +26,7 @@ from daemon.curve import Doorkeeper
 from daemon.endpoints import HANDSHAKE_WITHIN_MS, bind
 from daemon.errors import SlicewatchError, WireError
 from daemon.face_block import FACE_FIELDS, FaceBlock
+from daemon.flood_guard import FloodGuard
 from daemon.inbox import Inbox
 from daemon.keys import DaemonKeys
 from daemon.publish import Publisher
@@ -44,6 +46,8 @@ from daemon.wire import Multipart, pack_arrays
 
 POLL_MS = 100
 MAX_REQUEST_BYTES = 16 * 1024
+QUEUED_REQUESTS = 16  # per peer; then TCP holds it up
+BUFFERED_BYTES = 128 * 1024  # the kernel's, per peer; it would grow to some MB for one that does not wait
 MAX_BLOCK_BYTES = 64 * 2**20
 QUEUED_REPLIES = 16
 
@@ -104,6 +108,7 @@ class ControlServer:
         self._context = zmq.Context()
         self._doorkeeper = Doorkeeper(self._context, keys) if keys else None
         self._socket = _answering_socket(self._context)
+        self._flood_guard = FloodGuard(self._socket, encrypted=keys is not None)
         try:
             self.endpoint = bind(self._socket, endpoint, keys)
         except Exception:
@@ -115,9 +120,9 @@ class ControlServer:
 
     @property
     def garbage(self) -> int:
-        """How many frames were dropped because they were no requests."""
+        """How many requests were dropped because they were none, or hung up on because they did not end."""
         with self._counts_lock:
-            return self._garbage
+            return self._garbage + self._flood_guard.hung_up
 
     @property
     def forbidden(self) -> int:
@@ -144,6 +149,7 @@ class ControlServer:
 
     def _answer_one(self, frames: Sequence[zmq.Frame]) -> None:
         """``[peer, request]`` from a DEALER, ``[peer, empty, request]`` from a REQ."""
+        self._flood_guard.taken(frames[1:])
         parts = [frame.bytes for frame in frames]
         delimited = len(parts) == 3 and parts[1] == b""
         try:
@@ -166,8 +172,10 @@ class ControlServer:
             return refused(request, error)
         except SlicewatchError as error:
             return refused(request, error)
-        except (OSError, ValueError) as error:
-            return refused(request, WireError(str(error), where="control", remedy="See the daemon's log."))
+        except Exception as error:  # whatever a question runs into, the next command must find a listener
+            _log.exception("control.unexpected", request=type(request).__name__)
+            what = f"the request failed: {type(error).__name__}"
+            return refused(request, WireError(what, where="control", remedy="See the daemon's log."))
 
     def _count_forbidden(self, request: AnyRequest, error: ForbiddenError) -> None:
         """Every power of two is logged, so that a peer which goes on asking cannot fill the log."""
@@ -259,6 +267,8 @@ def _extent(request: ReadPlanes, shape: tuple[int, int, int]) -> tuple[int, int]
 def _answering_socket(context: zmq.Context[Any]) -> zmq.Socket[Any]:
     socket = context.socket(zmq.ROUTER)
     socket.setsockopt(zmq.SNDHWM, QUEUED_REPLIES)
+    socket.setsockopt(zmq.RCVHWM, QUEUED_REQUESTS)
+    socket.setsockopt(zmq.RCVBUF, BUFFERED_BYTES)
     socket.setsockopt(zmq.MAXMSGSIZE, MAX_REQUEST_BYTES)
     socket.setsockopt(zmq.HEARTBEAT_IVL, 5_000)
     socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_WITHIN_MS)

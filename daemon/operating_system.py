@@ -1,7 +1,8 @@
 """What differs between operating systems: the one module with a path for POSIX only.
 
-Windows has no group and world bits, no ``flock``, no ``getrusage`` and no notification socket; each function
-says what it does there. ``docs/how-to/run-as-a-service.md`` tells users.
+Windows has no group and world bits, no ``flock``, no ``getrusage``, no notification socket and no count of
+what a connection received; each function says what it does there. ``docs/how-to/run-as-a-service.md`` tells
+users.
 """
 
 from __future__ import annotations
@@ -9,13 +10,16 @@ from __future__ import annotations
 import ctypes
 import os
 import socket
+import struct
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import psutil
 
 _M_ARENA_MAX: Final = -8  # malloc.h of glibc
+_BYTES_RECEIVED: Final = 128  # where tcp_info of linux/tcp.h has tcpi_bytes_received, since Linux 4.1
 
 
 def is_private(path: Path) -> bool:
@@ -97,3 +101,41 @@ def output_is_logged() -> bool:
     except (OSError, ValueError):  # there is no output
         return False
     return os.environ.get("JOURNAL_STREAM") == f"{output.st_dev}:{output.st_ino}"
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Who is at the other end of a TCP connection of this process, and how many bytes came from there."""
+
+    peer: str
+    received: int
+
+
+def traffic(descriptor: int) -> Traffic | None:
+    """What a connection has received so far; None if this is none (any more), or not on Linux.
+
+    Looked at through a copy: the descriptor is another library's, and may be closed and reused meanwhile.
+    """
+    if sys.platform != "linux":
+        return None
+    try:
+        with socket.socket(fileno=os.dup(descriptor)) as copy:
+            told = copy.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_RECEIVED + 8)
+            return Traffic(str(copy.getpeername()), struct.unpack_from("=Q", told, _BYTES_RECEIVED)[0])
+    except (OSError, struct.error):
+        return None
+
+
+def hang_up(descriptor: int, peer: str) -> None:
+    """End the connection with this peer, if the descriptor is still that; whoever owns it sees it end.
+
+    Nothing happens on Windows, where descriptors of sockets cannot be copied.
+    """
+    try:
+        with socket.socket(fileno=os.dup(descriptor)) as copy:
+            if str(copy.getpeername()) == peer:
+                # Else a peer that goes on sending would wait for room, and not hear that it was hung up on.
+                copy.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                copy.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return

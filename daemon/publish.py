@@ -21,6 +21,7 @@ import zmq
 
 from daemon.curve import Doorkeeper
 from daemon.endpoints import HANDSHAKE_WITHIN_MS, bind
+from daemon.flood_guard import FloodGuard
 from daemon.history import History
 from daemon.keys import DaemonKeys
 from daemon.messages import Message, PreviewMessage
@@ -76,6 +77,7 @@ class Publisher:
         self._context = zmq.Context()
         self._doorkeeper = Doorkeeper(self._context, keys) if keys else None
         self._socket = publishing_socket(self._context)
+        self._flood_guard = FloodGuard(self._socket, encrypted=keys is not None)
         # what zmq.Socket.send wraps; the wrapping, for sockets that are still drafts, is half of its time
         self._send_frame = super(zmq.Socket, self._socket).send
         self._closed = False
@@ -133,6 +135,11 @@ class Publisher:
         """How many previews went out without pictures because somebody was behind."""
         with self._lock:
             return self._withheld
+
+    @property
+    def hung_up(self) -> int:
+        """How many subscribers were hung up on because they sent without end."""
+        return self._flood_guard.hung_up
 
     @property
     def peers_refused(self) -> int:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import psutil
@@ -18,6 +20,7 @@ import zmq
 from daemon.client import Client
 from daemon.control import MAX_REQUEST_BYTES, ControlServer
 from daemon.errors import WireError
+from daemon.flood_guard import UNFINISHED_BYTES
 from daemon.inbox import Inbox
 from daemon.items import ThicknessSource
 from daemon.messages import ThicknessMessage
@@ -110,6 +113,66 @@ def test_a_request_of_just_the_permitted_size_is_looked_at_and_refused(daemon: P
             peer.poll(10)
     assert daemon[1].garbage == 2
     serves(daemon)
+
+
+def endless(length: int) -> bytes:
+    """About a MiB of frames of this length, each announcing another one."""
+    size = length.to_bytes(8, "big") if length > 255 else bytes([length])
+    frame = (b"\x03" if length > 255 else b"\x01") + size + b"x" * length
+    return frame * (2**20 // len(frame))
+
+
+def let_in(endpoint: str, kind: bytes) -> socket.socket:
+    """A bare connection after its handshake; libzmq takes what comes before that for a broken one."""
+    host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
+    connection = socket.create_connection((host, int(port)), timeout=60)
+    said = introduced(kind)
+    connection.sendall(said[:64])
+    heard = 0
+    while heard < 64:
+        heard += len(connection.recv(64 - heard))
+    connection.sendall(said[64:])
+    assert connection.recv(4096).startswith(b"\x04")
+    return connection
+
+
+ENDLESS = [
+    pytest.param(1, b"DEALER", MAX_REQUEST_BYTES, 1, id="requests of large frames"),
+    pytest.param(1, b"DEALER", 0, 1, id="requests of empty frames"),
+    pytest.param(1, b"DEALER", MAX_REQUEST_BYTES, 8, id="eight peers with requests"),
+    pytest.param(0, b"SUB", 1000, 1, id="subscriptions of large frames"),
+    pytest.param(0, b"SUB", 0, 1, id="subscriptions of empty frames"),
+]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts what a connection has received")
+@pytest.mark.parametrize(("end", "kind", "length", "peers"), ENDLESS)
+def test_who_sends_a_message_that_never_ends_is_hung_up_on(
+    daemon: Pair, end: Literal[0, 1], kind: bytes, length: int, peers: int
+) -> None:
+    """Each frame is small enough and none is the last: 400 MiB are not taken, and nobody else notices."""
+    publisher, control, _ = daemon
+    piece = endless(length)
+    with Client(publisher.endpoint, control.endpoint, timeout_s=30.0) as witness, ExitStack() as stack:
+        before, number = psutil.Process().memory_info().rss, witness.snapshot().envelope.seq
+        connections = [
+            stack.enter_context(let_in((publisher, control)[end].endpoint, kind)) for _ in range(peers)
+        ]
+        for _ in range(400):
+            connections = [connection for connection in connections if _takes(connection, piece)]
+        assert connections == []
+        assert psutil.Process().memory_info().rss - before < 32 * UNFINISHED_BYTES + 64 * 2**20
+        assert witness.snapshot().envelope.seq == number
+    assert (publisher.hung_up, control.garbage) == ((peers, 0) if end == 0 else (0, peers))
+    serves(daemon)
+
+
+def _takes(connection: socket.socket, data: bytes) -> bool:
+    try:
+        connection.sendall(data)
+    except ConnectionError:
+        return False
+    return True
 
 
 @pytest.mark.slow
