@@ -15,6 +15,7 @@ from daemon import __version__
 from daemon.command_options import ConfigPath, Connect, Json, Keys, leave
 from daemon.keys_command import keys_app
 from daemon.logs import configure_logs
+from daemon.network_commands import evaluate_app, shrink
 from daemon.picture import Picture
 from daemon.safety_commands import abort, watchdog
 from daemon.synthesize.commands import app as synthesize_app
@@ -29,8 +30,8 @@ app = typer.Typer(
 )
 
 app.add_typer(synthesize_app, name="synthesize")
-
 app.add_typer(keys_app, name="keys")
+app.add_typer(evaluate_app, name="evaluate")
 
 
 def _print_version(wanted: bool) -> None:
@@ -199,8 +200,8 @@ def status(connect: Connect = "tcp://127.0.0.1:5556", keys: Keys = None, as_json
     print_status(connect, keys, as_json=as_json)
 
 
-app.command()(watchdog)
-app.command()(abort)
+for _command in (watchdog, abort, shrink):
+    app.command()(_command)
 
 
 @app.command()
