@@ -11,7 +11,7 @@ import zmq
 from daemon.endpoints import connect
 from daemon.errors import UnreachableError, WireError
 from daemon.keys import ClientKey
-from daemon.requests import AnyRequest, Failure, Reply
+from daemon.requests import AnyRequest, Failure, Reply, decode_request
 from daemon.wire import SCHEMA, garbage, pack, read_fields, unpack
 
 
@@ -42,7 +42,9 @@ class Asker:
 
     def ask(self, request: AnyRequest) -> tuple[dict[str, Any], list[bytes]]:
         """Header and payload of the answer; UnreachableError after the time-out, WireError if refused."""
-        self._send(pack(request))
+        data = pack(request)
+        decode_request(data)  # what the daemon would drop without an answer is refused here, at once
+        self._send(data)
         deadline = self._clock() + self._timeout_s
         while (left_s := deadline - self._clock()) > 0 and self._socket.poll(math.ceil(left_s * 1000)):
             header_part, *payload = self._socket.recv_multipart()

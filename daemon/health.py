@@ -118,6 +118,8 @@ def _heartbeat(beat: HeartbeatMessage) -> Iterator[Metric]:
         if isfinite(value):
             yield _gauge(name, text, value)
     yield _counter("requests_refused", "Frames that were no requests.", beat.requests_refused)
+    yield _counter("requests_forbidden", "Requests beyond the right of their key.", beat.requests_forbidden)
+    yield _counter("peers_refused", "Handshakes without an allowed key.", beat.peers_refused)
     yield _counter("previews_withheld", "Previews sent without pictures.", beat.previews_withheld)
 
 

@@ -15,9 +15,11 @@ import msgspec
 from daemon.errors import SlicewatchError
 from daemon.wire import SCHEMA, Envelope, Multipart, Part, garbage, pack
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
-Text = Annotated[str, msgspec.Meta(max_length=400)]
-Token = Annotated[str, msgspec.Meta(max_length=64)]
+# No controls, line separators or changes of direction: these texts come to terminals and logs.
+_PRINTABLE = r"^(?![\s\S]*[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069])"
+Name = Annotated[str, msgspec.Meta(min_length=1, max_length=80, pattern=_PRINTABLE)]
+Text = Annotated[str, msgspec.Meta(max_length=400, pattern=_PRINTABLE)]
+Token = Annotated[str, msgspec.Meta(max_length=64, pattern=_PRINTABLE)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
 
 

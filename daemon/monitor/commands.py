@@ -49,7 +49,7 @@ class Commands:
             return
         try:
             self.require_right()
-            await self.microscope.ask(lambda client: command(client, self.who))
+            await self.microscope.command(lambda client: command(client, self.who))
         except SlicewatchError as error:
             ui.notify(str(error), type="negative", timeout=10_000)
         else:

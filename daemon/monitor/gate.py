@@ -74,10 +74,8 @@ class Gate:
     def _refusal(self, connection: HTTPConnection) -> Response | None:
         """Why a request is not even looked at."""
         host = connection.headers.get("host", "")
-        origin = connection.headers.get("origin", "")
-        is_foreign = bool(origin) and urlsplit(origin).netloc != host
         is_rebound = not self._guard.asks_for_password and not is_loopback(_name(host))
-        if is_rebound or (is_foreign and (connection.scope["type"] == "websocket" or _changes(connection))):
+        if is_rebound or _is_foreign(connection, host):
             return PlainTextResponse("not from there", HTTPStatus.FORBIDDEN, _HEADERS)
         return None
 
@@ -159,10 +157,23 @@ def _gone_out(request: Request) -> Response:
     return response
 
 
-def _changes(connection: HTTPConnection) -> bool:
-    return connection.scope.get("method") not in ("GET", "HEAD", "OPTIONS")
+def _is_foreign(connection: HTTPConnection, host: str) -> bool:
+    """Whether another site asks; a link on its page that somebody follows is no question of that site."""
+    named = connection.headers
+    origin, site = named.get("origin", ""), named.get("sec-fetch-site", "none")
+    if origin and origin.partition("://")[2] != host:
+        return True
+    is_followed_link = (
+        connection.scope.get("method") == "GET"
+        and named.get("sec-fetch-mode") == "navigate"
+        and named.get("sec-fetch-dest") == "document"
+    )
+    return site not in ("none", "same-origin") and not is_followed_link
 
 
 def _name(host: str) -> str:
-    """The name in a ``Host`` header, its port and brackets taken off."""
-    return urlsplit(f"//{host}").hostname or ""
+    """The name in a ``Host`` header, its port and brackets taken off; empty if it is none."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""

@@ -28,6 +28,7 @@ from daemon.monitor.surface import Mesh
 
 T = TypeVar("T")
 _askers = ThreadPoolExecutor(4, "asker")
+_commanders = ThreadPoolExecutor(4, "commander")  # of their own: no picture stands before a command
 COARSE = 64  # step with which a layer is asked for when only its geometry matters
 
 
@@ -106,6 +107,16 @@ class Microscope:
             It cannot be reached, or refuses.
         """
         return await asyncio.get_running_loop().run_in_executor(_askers, self._asked, question)
+
+    async def command(self, order: Callable[[Client], None]) -> None:
+        """Give the daemon an order; pictures that are asked for meanwhile do not hold it up.
+
+        Raises
+        ------
+        WireError
+            It cannot be reached, or refuses.
+        """
+        await asyncio.get_running_loop().run_in_executor(_commanders, self._asked, order)
 
     async def learn_frame(self, index: int, channel: str) -> None:
         """Find out how large the images are, from an image that exists."""

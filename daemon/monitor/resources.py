@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import numpy as np
-from fastapi import Request, Response
+from fastapi import Path as PathParameter
+from fastapi import Query, Response
 from nicegui import app
 from numpy.typing import NDArray
 
@@ -27,7 +28,9 @@ from daemon.monitor.png import grey_png
 T = TypeVar("T")
 FRESH = {"Cache-Control": "no-store"}  # what lies there is always the newest
 KEPT = {"Cache-Control": "private, max-age=600"}  # what an address names never changes
-NUMBERS = ("y", "x", "height", "width", "step")
+LARGEST = 2**40  # as in daemon.requests: what is beyond is no request, and the daemon would not answer it
+Number = Annotated[int, PathParameter(ge=0, le=LARGEST)]
+Extent = Annotated[int, Query(ge=0, le=LARGEST)]
 _encoder = ThreadPoolExecutor(1, "encoder")
 
 
@@ -35,32 +38,43 @@ def serve_resources(microscopes: Sequence[Microscope]) -> None:
     """Add the routes below ``/m/NUMBER/``."""
 
     @app.get("/m/{number}/chart/{name}/{theme}/{state}")
-    async def chart(number: int, name: str, theme: str, state: str) -> Response:
+    async def chart(number: Number, name: str, theme: str, state: str) -> Response:
         if number >= len(microscopes) or name not in CHARTS or theme not in PALETTES:
             return _missing()
         told = microscopes[number].chart(name, PALETTES[theme])
         return Response(told, media_type="application/json", headers=FRESH)
 
     @app.get("/m/{number}/picture/{tag}/{name:path}")
-    async def picture(number: int, tag: str, name: str) -> Response:
+    async def picture(number: Number, tag: str, name: str) -> Response:
         if number >= len(microscopes):
             return _missing()
         png = await _encoding(lambda: microscopes[number].pictures.png(name))
         return _missing() if png is None else Response(png, media_type="image/png", headers=KEPT)
 
     @app.get("/m/{number}/face/{index}/{layer:path}")
-    async def face(number: int, index: int, layer: str, request: Request) -> Response:
-        asked = {name: int(value) for name, value in request.query_params.items() if name in NUMBERS}
-        return await _picture(
-            microscopes, number, lambda c: c.face(index, layer, **asked).pixels, _of_layer(layer)
-        )
+    async def face(
+        number: Number,
+        index: Number,
+        layer: Annotated[str, PathParameter(max_length=80)],
+        y: Extent = 0,
+        x: Extent = 0,
+        height: Extent = 0,
+        width: Extent = 0,
+        step: Annotated[int, Query(ge=1, le=256)] = 1,
+    ) -> Response:
+        def ask(client: Client) -> NDArray[np.uint8]:
+            return client.face(index, layer, y=y, x=x, height=height, width=width, step=step).pixels
+
+        return await _picture(microscopes, number, ask, _of_layer(layer))
 
     @app.get("/m/{number}/cut/{name}/{level}/{at}")
-    async def cut(number: int, name: str, level: int, at: int, of: int) -> Response:
+    async def cut(
+        number: Number, name: str, level: Number, at: Number, of: Annotated[int, Query(ge=0, le=2**20)]
+    ) -> Response:
         return await _picture(microscopes, number, lambda c: read_cut(c, name, level, at, of), coloured)
 
     @app.get("/m/{number}/surface/{planes}.stl")
-    def surface(number: int, planes: int) -> Response:
+    def surface(number: Number, planes: int) -> Response:
         mesh = microscopes[number].surface if number < len(microscopes) else None
         return _missing() if mesh is None else Response(mesh.stl, media_type="model/stl", headers=KEPT)
 

@@ -115,6 +115,7 @@ def run_monitor(
         tailwind=False,
         message_history_length=REPLAYED_MESSAGES,
         reconnect_timeout=RECONNECT_WITHIN_S,
+        proxy_headers=False,  # else anyone on this machine names the address that the brake on guessing sees
         **_certified(tls),
     )
 

@@ -64,6 +64,7 @@ def scrape(publisher, tmp_path):
 
 def beat() -> HeartbeatMessage:
     return HeartbeatMessage(
+        requests_forbidden=2, peers_refused=3,
         state=RunState.WAITING, interval_s=2.0, last_image_age_s=12.0, progress_age_s=0.2, rss_mib=100.0,
         uptime_s=5.0, armed=True, escalation=GRACE, ledger={"seen": 21, "waiting": 0},
     )  # fmt: skip
@@ -85,6 +86,8 @@ def test_the_figures_of_a_run_are_served(scrape, publisher):
     assert later["slicewatch_slices_total"] == 8.0
     assert later["slicewatch_armed"] == later["slicewatch_escalation/grace"] == 1.0
     assert later["slicewatch_files/seen"] == 21.0
+    assert later["slicewatch_requests_forbidden_total"] == 2.0
+    assert later["slicewatch_peers_refused_total"] == 3.0
 
 
 def test_what_grafana_and_the_rules_ask_for_exists(scrape, publisher):

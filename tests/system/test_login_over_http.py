@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -131,11 +132,60 @@ def test_garbage_is_no_password(dashboard: Dashboard) -> None:
 
 
 def test_guessing_is_slowed_down(dashboard: Dashboard) -> None:
-    """After five wrong ones even the right password has to wait. The last test of the module: it must."""
+    """After five wrong ones even the right password has to wait. One of the module's last tests."""
     for _ in range(FREE_FAILURES):
         assert dashboard.log_in("wrong password").status == 401
     statuses = [dashboard.log_in("wrong password").status for _ in range(10)]
     assert 429 in statuses
+
+
+def test_who_names_another_address_is_slowed_down_all_the_same(dashboard: Dashboard) -> None:
+    """A header that a proxy would set is what anyone on this machine can write. After the test above."""
+    for number in range(3):
+        body = urlencode({"password": "wrong password"})
+        forged = {"X_Forwarded_For": f"10.0.0.{number}", "Forwarded": f"for=10.0.0.{number}"}
+        assert dashboard.ask("POST", "/login", body, **forged).status == 429
+
+
+UNANSWERABLE = [
+    "face/1/labels?step=0",
+    "face/1/labels?y=-1",
+    "face/1/labels?y=abc",
+    f"face/{10**20}/labels",
+    "face/-1/labels",
+    f"face/1/{'x' * 81}",
+    "cut/xy/-1/0?of=5",
+    "cut/xy/0/-1?of=5",
+    "cut/xy/0/0?of=-5",
+]
+
+
+def test_numbers_that_make_no_request_are_refused_at_once(tmp_path: Path) -> None:
+    """They never reach the threads that ask the daemon; nor does anything end in an error of the server."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    with (tmp_path / "output").open("w") as output:
+        process = monitor("--port", str(port), output=output.fileno())
+        try:
+            served = Dashboard(port)
+            while process.poll() is None and not _refuses_a_link(served):
+                pass
+            assert [served.ask("GET", f"/m/0/{path}").status for path in UNANSWERABLE] == [422] * 9
+            assert served.ask("GET", "/m/-1/surface/3.stl").status == 422
+            assert served.ask("POST", "/login", Origin="http://[").status == 403
+            assert served.ask("GET", "/", Host="[::1").status == 403
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+    assert "Traceback" not in (tmp_path / "output").read_text()
+
+
+def _refuses_a_link(dashboard: Dashboard) -> bool:
+    try:
+        return dashboard.ask("GET", "/login").status == 403
+    except ConnectionError:
+        return False
 
 
 @pytest.mark.parametrize("journal", [True, False])

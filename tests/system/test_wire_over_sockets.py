@@ -229,6 +229,44 @@ def test_blocks_of_the_volume_are_read_exactly_or_refused() -> None:
             client.planes(0, 1, level=3)
 
 
+UNPRINTABLE = ["\x1b[31mEve", "Eve\n", "\x00", "Eve\x9b2J", "Eve\u2028", "\u202eevE"]
+
+
+@pytest.mark.parametrize("by", ["", "x" * 81, *UNPRINTABLE])
+def test_a_name_that_would_reach_into_a_terminal_is_refused_before_it_is_sent(by: str) -> None:
+    """Escape sequences, line breaks and changes of direction are in no name; other scripts are."""
+    with listening() as daemon, daemon.client(timeout_s=30.0) as client:
+        with pytest.raises(WireError, match="no request"):
+            client.arm(by)
+        client.arm("Zoë 名前 ليلى")
+        assert [command.by for command in daemon.inbox.drain()] == ["Zoë 名前 ليلى"]
+
+
+class Broken(Blocks):
+    """A volume whose reading fails as nobody foresaw."""
+
+    def shape(self, level: int) -> tuple[int, int, int]:
+        """Never known."""
+        raise ZeroDivisionError
+
+
+def test_an_unforeseen_failure_is_told_and_the_next_command_is_heard() -> None:
+    """The thread that listens outlives whatever a question runs into."""
+    publisher = Publisher(run="r", epoch=1, endpoint="tcp://127.0.0.1:0", now=lambda: datetime.now(UTC))
+    inbox = Inbox()
+    with (
+        closing(publisher),
+        closing(
+            ControlServer(endpoint="tcp://127.0.0.1:0", publisher=publisher, inbox=inbox, volume=Broken())
+        ) as control,
+        Client(publisher.endpoint, control.endpoint, timeout_s=30.0) as client,
+    ):
+        with pytest.raises(WireError, match="ZeroDivisionError"):
+            client.planes(0, 1)
+        client.stop("Ada")
+        assert len(inbox.drain()) == 1
+
+
 def test_garbage_on_the_control_socket_is_counted_and_changes_nothing() -> None:
     """Wrong frames, maps, schemas and commands: counted, no reply, no command, still serving."""
     with listening() as daemon, zmq.Context() as context, context.socket(zmq.DEALER) as peer:
@@ -245,6 +283,7 @@ def test_garbage_on_the_control_socket_is_counted_and_changes_nothing() -> None:
             [pack({"command": "stop", "id": 1, "schema": 2, "by": "x"})],
             [pack({"command": "stop", "id": 1, "schema": 1, "by": "x"}), b"", b"and more"],
             [b"\x91" * 10_000],
+            *([pack({"command": "arm", "id": 1, "schema": 1, "by": by})] for by in UNPRINTABLE),
         ]
         for parts in garbage:
             peer.send_multipart(parts)

@@ -45,7 +45,7 @@ def ask(
     named = {"host": "localhost:8050", **headers}
     scope: dict[str, Any] = {"type": kind, "method": method, "scheme": scheme, "path": path}
     scope |= {"query_string": query.encode(), "server": ("127.0.0.1", 8050), "client": ("127.0.0.1", 1)}
-    scope |= {"root_path": "", "headers": [(n.encode(), v.encode()) for n, v in named.items()]}
+    scope |= {"root_path": "", "headers": [(n.encode(), v.encode("latin-1")) for n, v in named.items()]}
     asyncio.run(Gate(page, guard)(scope, receive, send))
     return answered
 
@@ -69,6 +69,42 @@ def test_a_name_that_was_made_to_point_here_does_not(host: str) -> None:
     guard = Guard(None)
     assert ask(guard, host=host)[0]["status"] == 403
     assert ask(guard, kind="websocket", host=host) == [{"type": "websocket.close", "code": 4401}]
+
+
+FOREIGN: list[dict[str, Any]] = [
+    {"origin": "http://evil.example"},
+    {"origin": "null"},
+    {"origin": "http://["},
+    {"origin": "http://localhost:3000"},
+    {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors", "sec-fetch-dest": "image"},
+    {"sec-fetch-site": "same-site", "sec-fetch-mode": "no-cors", "sec-fetch-dest": "image"},
+    {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "iframe"},
+]
+OWN: list[dict[str, Any]] = [
+    {"origin": "http://localhost:8050"},
+    {"sec-fetch-site": "same-origin", "sec-fetch-mode": "cors", "sec-fetch-dest": "empty"},
+    {"sec-fetch-site": "none", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"},
+    {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"},
+]
+
+
+@pytest.mark.parametrize("named", FOREIGN)
+@pytest.mark.parametrize("path", ["/m/0/face/1/labels", "/_nicegui_ws/socket.io/", "/login"])
+def test_a_page_of_another_site_asks_for_nothing(path: str, named: dict[str, Any]) -> None:
+    """Neither pictures nor the feed: its questions would stand before the operator's."""
+    assert ask(Guard(None), path, **named)[0]["status"] == 403
+
+
+@pytest.mark.parametrize("named", OWN)
+def test_the_dashboard_s_own_pages_and_a_link_to_it_are_answered(named: dict[str, Any]) -> None:
+    """A link in a chat or a wiki is followed by a person."""
+    assert ask(Guard(None), **named)[0]["status"] == 200
+
+
+@pytest.mark.parametrize("host", ["[::1", "[", "]:1", "127.0.0.1:x[", "\xff"])
+def test_a_host_that_is_none_is_refused(host: str) -> None:
+    """Without a trace of an error."""
+    assert ask(Guard(None), host=host)[0]["status"] == 403
 
 
 def test_another_site_opens_no_socket_and_changes_nothing() -> None:
