@@ -69,8 +69,8 @@ def card_section(network: Path, variants: Sequence[Variant], pixels: int) -> str
 ## Variants
 
 `slicewatch shrink {network.name}`, {today}: {pixels / 1e6:.2f} million pixels of {VALIDATION_SCENES}
-validation scenes.
-Seconds on the {cores} cores of this machine's CPU, of the quickest batch; half precision is for GPUs.
+validation scenes. Seconds on the {cores} cores of this machine's CPU, of the quickest batch; half precision
+is for GPUs.
 
 | precision | MiB | mean Dice | − fp32 | s per Mpx | file |
 |---|---|---|---|---|---|

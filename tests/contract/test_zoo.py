@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,17 @@ def test_a_shipped_file_holds_nothing_of_the_machine_it_was_made_on(name):
     for trace in (b"site-packages", b"python3", b"stack_trace", b'File "', b"/home/", b"/root/"):
         assert trace not in content
     assert PREFIX.encode() in content
+
+
+@pytest.mark.parametrize("variant", sorted(path.name for path in ZOO.glob("*.*.onnx")))
+def test_a_shipped_variant_belongs_to_the_network_beside_it(variant):
+    """Made from a network that was trained on the same scenes, whole, and told in that network's card."""
+    name, precision, _ = variant.split(".")
+    spec = open_segmenter(ZOO / variant).spec
+    network = open_segmenter(ZOO / f"{name}.onnx").spec
+    assert spec == replace(network, precision=precision, sha256=spec.sha256)
+    assert checksum_path(ZOO / variant).is_file()
+    assert spec.sha256 in (ZOO / f"{name}.md").read_text()
 
 
 def test_the_shipped_inpainter_is_whole_and_explained():
