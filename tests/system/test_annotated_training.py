@@ -102,7 +102,7 @@ def test_annotated_slices_refine_the_networks(folder, capsys):
     assert re.findall(r"held back: slice (\d+) of", told) == ["7", "8"]
     gains = re.findall(r"(\w+): mean Dice on annotated slices held back (\S+) → (\S+)", told)
     assert [name for name, *_ in gains] == ["late_fusion", "unet_1kv", "unet_4kv"]
-    assert all(float(after) > float(before) + 0.1 for _, before, after in gains)
+    assert all(float(after) > float(before) + 0.1 for _, before, after in gains), gains
     card = (folder / "after" / "late_fusion.md").read_text()
     assert f"{gains[0][1]} → {gains[0][2]}" in card
     assert "[[annotated]]" in card
