@@ -23,6 +23,8 @@ _LATEST: Final = (
     "(SELECT max(id) FROM records WHERE kind = ? GROUP BY key) ORDER BY key"
 )
 
+_EVERY: Final = "SELECT time, body, crc FROM records WHERE kind = ? ORDER BY id"
+
 
 def encoded(body: dict[str, Any]) -> tuple[bytes, int]:
     """The bytes of a body and their checksum."""
@@ -87,6 +89,22 @@ def read_records(path: Path, kind: str) -> tuple[dict[str, Any], list[dict[str, 
     except sqlite3.Error as error:
         raise damaged(path, error) from error
     return configuration, [decoded(data, crc, path) for data, crc in rows]
+
+
+def read_log(path: Path, kind: str) -> list[tuple[str, dict[str, Any]]]:
+    """Every record of a kind with its time (UTC, ISO 8601), oldest first, without counting as a start.
+
+    Raises
+    ------
+    JournalError
+        The file is damaged or not a journal.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{_reading(path)}", uri=True)) as connection:
+            rows = connection.execute(_EVERY, (kind,)).fetchall()
+    except sqlite3.Error as error:
+        raise damaged(path, error) from error
+    return [(str(time), decoded(data, crc, path)) for time, data, crc in rows]
 
 
 def damaged(path: Path, error: sqlite3.Error) -> JournalError | DiskFullError:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from daemon.errors import FolderError
 from daemon.example_faces import ExampleFace, read_examples
 from daemon.items import Status, ThicknessSource
-from daemon.journal_bodies import read_records
+from daemon.journal_bodies import read_log, read_records
 from daemon.outputs import Outputs
 from daemon.tables import read_table
 from daemon.thickness_figures import single_thickness
@@ -30,7 +30,8 @@ class Contents:
     """The tables, summary, verdicts, alarms and pictures of a run.
 
     ``slices``, ``metrics`` and ``ligaments`` are rows of text as in the CSV files, ``drift`` and ``alarms``
-    bodies of the journal's records; ``cuts`` are label planes (rows, columns) through the middle of the
+    bodies of the journal's records, ``audit`` such with their times;
+    ``cuts`` are label planes (rows, columns) through the middle of the
     volume, keyed by their axes; ``shape`` is the volume's (z, y, x); ``examples`` are the last slice's
     registered images by channel name and its ``labels``, in native pixels; ``earlier`` are reduced faces of
     slices before it. ``faces`` are the journal's records of what the microscope said of each image.
@@ -44,6 +45,7 @@ class Contents:
     ligaments: list[Row]
     drift: list[dict[str, Any]]
     alarms: list[dict[str, Any]]
+    audit: list[tuple[str, dict[str, Any]]]
     configuration: dict[str, Any]
     cuts: dict[str, NDArray[np.uint8]]
     shape: tuple[int, int, int]
@@ -145,6 +147,7 @@ def read_contents(folder: Path) -> Contents:
         ligaments=read_table(outputs.ligaments),
         drift=drift,
         alarms=alarms,
+        audit=read_log(outputs.journal, "audit"),
         configuration=configuration,
         cuts=cuts,
         shape=shape,

@@ -39,6 +39,10 @@ CAPTIONS: Final = {
     "grows; bands are standard errors. Dotted: published for real hierarchical nanoporous gold (late fusion, "
     "2024).",
 }
+_AUDITED: Final = (
+    "alarm", "cause", "reason", "token", "order", "kind", "target", "attempt", "outcome", "detail",
+)  # fmt: skip
+"""What is shown of an entry of the audit log, in this order."""
 _MOST_ROWS: Final = 60
 """A table that nobody reads to its end hides the one after it; the CSV file has every row."""
 
@@ -52,6 +56,7 @@ def tell(contents: Contents, figures: Collection[str]) -> Document:
         Section("Drift", tuple(_drift(contents, figures))),
         Section("Gaps", tuple(_gaps(contents))),
         Section("Alarms", (_alarms(contents.alarms),)),
+        *_asked(contents.audit),
         Section("Registration", (*_drawn(figures, "registration"), registration_table(contents))),
         Section("Segmentation", _drawn(figures, "faces", "earlier")),
         Section("Volume", (*_drawn(figures, "cuts", "surface"), facts_table(facts.volume_facts(contents)))),
@@ -129,6 +134,22 @@ def _alarms(alarms: list[dict[str, Any]]) -> Block:
         for alarm in alarms
     ]
     return _cut_short(rows, ("slice", "kind", "what → remedy", "acknowledged by"))
+
+
+def _asked(audit: list[tuple[str, dict[str, Any]]]) -> tuple[Section, ...]:
+    """Who asked for what, and every attempt to stop the microscope; nothing where nobody did."""
+    if not audit:
+        return ()
+    rows = [
+        (
+            time[:19].replace("T", " "),
+            body["command"],
+            f"{body['by']} ({body['key']})" if body.get("key") else body["by"],
+            ", ".join(f"{name} {body[name]}" for name in _AUDITED if body.get(name) not in (None, "")),
+        )
+        for time, body in audit
+    ]
+    return (Section("Commands and actions", (_cut_short(rows, ("time (UTC)", "what", "by", "about")),)),)
 
 
 def _structure(contents: Contents, figures: Collection[str]) -> list[Block]:

@@ -184,6 +184,9 @@ def fill(journal: Journal) -> None:
             journal.append(as_record(message))
         sizes = {"ligament_nm": [0.0, 5.0, 7.5], "ligament_share": [0.2, 0.5, 0.3]}
         journal.append(Record("ligaments", 0, sizes))
+        stop = {"command": "Stop", "by": "Ada", "key": "control-room", "reason": "the detector needs service"}
+        for entry in ({"command": "Acknowledge", "by": "Bob", "alarm": "1", "token": "t-17"}, stop):
+            journal.append(Record("audit", 0, entry))
         journal.append(Record("finished", 0, {"reason": str(FinishReason.DRIFT_ABORT)}))
 
 

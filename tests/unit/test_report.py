@@ -181,3 +181,11 @@ def test_gaps_are_listed_as_ranges_with_their_reasons():
     rows = [{"slice": str(index), "reason": reason} for index, reason in reasons.items()]
     assert gap_list(rows) == "4–5 (missing), 6 (unreadable), 8 (unreadable), 9 (no reason given)"
     assert gap_list([]) == ""
+
+
+def test_who_asked_for_what_is_told(page):
+    """Every entry of the audit log: what, by whom and with which key, of which alarm, why."""
+    log = page[page.index("Commands and actions") :]
+    assert "Ada (control-room)" in log
+    assert "reason the detector needs service" in log
+    assert "alarm 1, token t-17" in log

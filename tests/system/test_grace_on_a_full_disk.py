@@ -1,0 +1,84 @@
+"""A grace period goes on while the disk is full: it ends in the stop, or is called off, on time."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from daemon.client import Client
+from daemon.emulator import EmulatorSettings
+from daemon.emulator.settings import MillingDesign
+from daemon.journal_bodies import read_records
+from daemon.messages import AlarmMessage, RunMessage
+from daemon.service import run_daemon
+from tests.system.test_abort_at_once import Operator, appears, fill, kinds, messages
+
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(600)]
+DRIFTING = EmulatorSettings(
+    slices=16, height=256, width=320, seed=11,
+    milling=MillingDesign(mean_nm=10.0, sigma_nm=1.0, drift_shift_sigma=10.0),
+)  # fmt: skip
+
+
+def drifting(acquire, output: Path, sentinel: Path, grace_s: float):
+    """An acquisition whose slices thicken for good."""
+    return acquire(
+        DRIFTING,
+        ("drift@8",),
+        drift={"warmup_slices": 5, "false_alarm_slices": 200.0},
+        run={"output": str(output), "expected_slices": 16},
+        abort={"armed": True, "grace_s": grace_s, "actions": [{"kind": "file", "path": str(sentinel)}]},
+    )
+
+
+def until_grace_on_a_full_disk(client: Client, ballast: Path) -> str:
+    """Fill the disk as soon as the abort is announced, listen until the run pauses; the announcement."""
+    pending = ""
+    for message in messages(client):
+        if isinstance(message, AlarmMessage) and message.kind == "abort pending":
+            pending = pending or message.id
+        if isinstance(message, RunMessage) and message.escalation.stage == "grace" and not ballast.exists():
+            fill(ballast)
+        if isinstance(message, AlarmMessage) and message.kind == "output disk full":
+            return pending
+    raise AssertionError("the run ended")
+
+
+def test_it_ends_in_the_stop(acquire, mount, tmp_path):
+    """Nobody answers and nothing can be recorded: the microscope is stopped, and later it is on record."""
+    disk, sentinel = mount(300), tmp_path / "STOP"
+    acquisition = drifting(acquire, disk / "output", sentinel, grace_s=2.0)
+
+    def operate(client: Client) -> None:
+        until_grace_on_a_full_disk(client, disk / "ballast")
+        assert appears(sentinel)
+        os.unlink(disk / "ballast")
+
+    operator = Operator(acquisition.config, operate)
+    assert run_daemon(acquisition.config, follow=True) == 3
+    operator.join()
+    told = kinds(acquisition)
+    assert told.count("abort confirmed") == 1
+    assert told.index("abort pending") < told.index("abort confirmed")
+
+
+def test_it_is_called_off(acquire, mount, tmp_path):
+    """Somebody acknowledges while nothing can be recorded: no stop, then or later, and his name is kept."""
+    disk, sentinel = mount(300), tmp_path / "STOP"
+    acquisition = drifting(acquire, disk / "output", sentinel, grace_s=8.0)
+
+    def operate(client: Client) -> None:
+        pending = until_grace_on_a_full_disk(client, disk / "ballast")
+        client.acknowledge(pending, "Ada")
+        client.disarm("Ada")
+        assert not appears(sentinel)
+        os.unlink(disk / "ballast")
+
+    operator = Operator(acquisition.config, operate)
+    assert run_daemon(acquisition.config, follow=True) == 0
+    operator.join()
+    assert not sentinel.exists()
+    _, (arming,) = read_records(acquisition.outputs.journal, "arming")
+    assert (arming["armed"], arming["by"]) == (False, "Ada")
