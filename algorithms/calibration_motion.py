@@ -49,7 +49,7 @@ class Angle:
 
 
 def track(slices: Sequence[tuple[Bar, ...]]) -> tuple[NDArray[np.int64], Array]:
-    """Follow the bars of the first slice: the slices where all are seen (n,), their centres (n, bars) px.
+    """Follow the bars of the first image: the images where all are seen (n,), their centres (n, bars) px.
 
     Marks of a readable ruler never meet, so their order identifies them; a slice where one has jumped by more
     than half their distance shows something else.

@@ -23,6 +23,7 @@ from algorithms.drift_charts import (
     judge_given,
     judge_learned,
     learn,
+    released,
 )
 from algorithms.run_length import shift_threshold, spread_threshold
 
@@ -30,13 +31,15 @@ __all__ = [
     "DriftKind",
     "DriftState",
     "DriftVerdict",
+    "Sustained",
     "acknowledge",
     "baseline_nm",
     "start_drift",
     "step",
 ]
 
-DriftKind: TypeAlias = Literal["warming up", "steady", "thicker", "thinner", "spread", "limit", "unreadable"]
+Sustained: TypeAlias = Literal["thicker", "thinner", "spread"]
+DriftKind: TypeAlias = Sustained | Literal["warming up", "steady", "limit", "unreadable"]
 
 PUBLISHED_SHAPE = (10.16 / 3.12) ** 2  # 316 slices of hierarchical nanoporous gold: mean and σ in nm
 _SPREAD_SHARE = 0.04  # of the false alarms; the two directions of the mean share the rest
@@ -49,13 +52,13 @@ _SHORTEST_WARMUP = 5
 
 @dataclass(frozen=True, slots=True)
 class DriftVerdict:
-    """One slice's verdict. ``evidence`` is relative to what an alarm needs: 1 alarms.
+    """One verdict on the milling. ``evidence`` is relative to what an alarm needs: 1 alarms.
 
     ``measurement`` and ``limit`` by kind: thicker, thinner: mean thickness (nm) over the suspicious slices,
     and the mean half-way to the smallest change watched for; spread: standard deviation (nm) and its
     half-way mark; limit: the slice's thickness and the limit; unreadable: slices in a row and how many are
-    allowed; otherwise the slice's thickness and the baseline's mean. ``slices`` is how many slices the
-    verdict rests on, ``active`` every alarm that is on.
+    allowed; otherwise the slice's thickness and the baseline's mean. ``alarm`` is whether this alarm is on,
+    ``slices`` how many slices the verdict rests on.
     """
 
     kind: DriftKind
@@ -64,7 +67,6 @@ class DriftVerdict:
     evidence: float
     alarm: bool
     slices: int
-    active: tuple[DriftKind, ...]
 
 
 def start_drift(
@@ -129,43 +131,62 @@ def _check(
         raise ValueError(f"drift.false_alarm_slices is {false_alarm}: choose 10 to 10 million slices")
     if not limits[0] < limits[1]:
         raise ValueError(f"drift.limits_nm is {list(limits)}: the lower limit must come first")
-    if baseline is not None and not (baseline[0] > 0.0 and 0.0 < baseline[1] < baseline[0]):
+    if baseline is not None and not 0.0 < baseline[1] < baseline[0] < float("inf"):
         raise ValueError(f"drift baseline is {baseline}: give mean and σ in nm, 0 < σ < mean")
 
 
 def step(
     state: DriftState, thickness_nm: float, sigma_nm: float = 0.0, mean_of_slices: int = 1
-) -> tuple[DriftState, DriftVerdict]:
-    """Take one slice's thickness ± its standard error (NaN: the ruler could not be read).
+) -> tuple[DriftState, tuple[DriftVerdict, ...]]:
+    """Take one slice's thickness ± its standard error (either NaN: the ruler could not be read).
+
+    Returns a verdict for every alarm that is on, what this slice itself did wrong first and then the
+    sustained ones, most evidence first; or the one verdict that none is.
 
     After lost slices it is the mean of ``mean_of_slices``. That is weighed as what it is, but teaches no
     warm-up, and a limit that it keeps may have been broken by one of them.
     """
-    if not np.isfinite(thickness_nm):
+    if not (np.isfinite(thickness_nm) and np.isfinite(sigma_nm)):
         return _unreadable(state)
     state = replace(state, unreadable=0)
     if not state.warm:
         strange = _outside(state, thickness_nm) or mean_of_slices > 1
         after = state if strange else learn(state, float(np.cbrt(thickness_nm)))
-        return after, _verdict(after, thickness_nm, sigma_nm, warming=True)
+        return after, _verdicts(after, thickness_nm, sigma_nm, warming=True)
     judge = judge_given if np.isfinite(state.given_mean_nm) else judge_learned
     after = judge(state, thickness_nm, sigma_nm, mean_of_slices)
-    return after, _verdict(after, thickness_nm, sigma_nm, warming=False)
+    return after, _verdicts(after, thickness_nm, sigma_nm, warming=False)
 
 
-def acknowledge(state: DriftState) -> DriftState:
-    """Forget the evidence, keep the baseline: what an operator's "seen, carry on" means."""
-    quiet = replace(state, thicker=Chart(), thinner=Chart(), spread=Chart(), unreadable=0)
-    return replace(quiet, recent=np.empty(0), unpaired=float("nan"))
+def acknowledge(state: DriftState, kind: Sustained) -> DriftState:
+    """Forget the evidence of an alarm that somebody has seen: should its cause go on, it rises once more.
+
+    The baseline stays what it was; a learned one is that of before the alarm, and learns again.
+    """
+    if kind not in _active(state):
+        return state
+    forgotten = replace(state, **{kind: Chart()})
+    return forgotten if np.isfinite(state.given_mean_nm) else released(forgotten)
 
 
-def _active(state: DriftState) -> tuple[DriftKind, ...]:
-    charts: tuple[tuple[DriftKind, Chart], ...] = (
-        ("thicker", state.thicker),
-        ("thinner", state.thinner),
-        ("spread", state.spread),
-    )
-    return tuple(kind for kind, chart in charts if chart.alarm)
+def _charts(state: DriftState) -> dict[Sustained, tuple[Chart, float]]:
+    """Every chart with its threshold."""
+    rules = state.rules
+    return {
+        "thicker": (state.thicker, rules.thicker_threshold),
+        "thinner": (state.thinner, rules.thinner_threshold),
+        "spread": (state.spread, rules.spread_threshold),
+    }
+
+
+def _active(state: DriftState) -> tuple[Sustained, ...]:
+    """The sustained alarms that are on, the one with the most evidence first."""
+    on: list[tuple[float, Sustained]] = [
+        (-chart.evidence / threshold, kind)
+        for kind, (chart, threshold) in _charts(state).items()
+        if chart.alarm
+    ]
+    return tuple(kind for _, kind in sorted(on))
 
 
 def _outside(state: DriftState, thickness_nm: float) -> bool:
@@ -173,49 +194,49 @@ def _outside(state: DriftState, thickness_nm: float) -> bool:
     return not lower <= thickness_nm <= upper
 
 
-def _unreadable(state: DriftState) -> tuple[DriftState, DriftVerdict]:
+def _unreadable(state: DriftState) -> tuple[DriftState, tuple[DriftVerdict, ...]]:
     missed, allowed = state.unreadable + 1, state.rules.unreadable_slices
-    alarm = missed >= allowed
-    active = (*_active(state), "unreadable") if alarm else _active(state)
-    verdict = DriftVerdict("unreadable", missed, allowed, missed / allowed, alarm, missed, active)
-    return replace(state, unreadable=missed), verdict
+    own = DriftVerdict("unreadable", missed, allowed, missed / allowed, missed >= allowed, missed)
+    return replace(state, unreadable=missed), (own, *_sustained(state))
 
 
-def _verdict(state: DriftState, thickness_nm: float, sigma_nm: float, *, warming: bool) -> DriftVerdict:
-    active = _active(state)
+def _verdicts(
+    state: DriftState, thickness_nm: float, sigma_nm: float, *, warming: bool
+) -> tuple[DriftVerdict, ...]:
+    sustained = _sustained(state)
     if _outside(state, thickness_nm):
-        return _limit_verdict(state, thickness_nm, sigma_nm, active)
-    mean, spread = baseline_nm(state)
+        return _limit_verdict(state, thickness_nm, sigma_nm), *sustained
+    mean, _ = baseline_nm(state)
     if warming:
-        return DriftVerdict("warming up", thickness_nm, mean, 0.0, False, state.count, active)
-    rules = state.rules
-    charts: dict[DriftKind, tuple[Chart, float]] = {
-        "thicker": (state.thicker, rules.thicker_threshold),
-        "thinner": (state.thinner, rules.thinner_threshold),
-        "spread": (state.spread, rules.spread_threshold),
-    }
-    kind = max(active or charts, key=lambda name: charts[name][0].evidence / charts[name][1])
-    chart, threshold = charts[kind]
-    evidence = chart.evidence / threshold
-    if not active:
-        return DriftVerdict("steady", thickness_nm, mean, evidence, False, chart.slices, active)
-    measured, limit = _measured(kind, chart, mean, spread, rules.shift_sigma)
-    return DriftVerdict(kind, measured, limit, evidence, True, chart.slices, active)
+        return (DriftVerdict("warming up", thickness_nm, mean, 0.0, False, state.count),)
+    if sustained:
+        return sustained
+    chart, threshold = max(_charts(state).values(), key=lambda one: one[0].evidence / one[1])
+    return (DriftVerdict("steady", thickness_nm, mean, chart.evidence / threshold, False, chart.slices),)
+
+
+def _sustained(state: DriftState) -> tuple[DriftVerdict, ...]:
+    """One verdict for each sustained alarm that is on."""
+    charts, (mean, spread) = _charts(state), baseline_nm(state)
+    verdicts: list[DriftVerdict] = []
+    for kind in _active(state):
+        chart, threshold = charts[kind]
+        measured, limit = _measured(kind, chart, mean, spread, state.rules.shift_sigma)
+        verdicts.append(DriftVerdict(kind, measured, limit, chart.evidence / threshold, True, chart.slices))
+    return tuple(verdicts)
 
 
 def _measured(
-    kind: DriftKind, chart: Chart, mean: float, spread: float, shift_sigma: float
+    kind: Sustained, chart: Chart, mean: float, spread: float, shift_sigma: float
 ) -> tuple[float, float]:
     if kind == "spread":
         return spread * float(np.sqrt(chart.average)), spread * 0.5 * (1.0 + SPREAD_GROWTH)
     return chart.average, mean + (0.5 if kind == "thicker" else -0.5) * shift_sigma * spread
 
 
-def _limit_verdict(
-    state: DriftState, thickness_nm: float, sigma_nm: float, active: tuple[DriftKind, ...]
-) -> DriftVerdict:
+def _limit_verdict(state: DriftState, thickness_nm: float, sigma_nm: float) -> DriftVerdict:
     """Evidence of a limit: 1 at the limit, plus how many standard errors the slice lies beyond it."""
     lower, upper = state.rules.limits_nm
     limit = lower if thickness_nm < lower else upper
     evidence = 1.0 + abs(thickness_nm - limit) / max(sigma_nm, 1e-3)
-    return DriftVerdict("limit", thickness_nm, limit, evidence, True, 1, (*active, "limit"))
+    return DriftVerdict("limit", thickness_nm, limit, evidence, True, 1)

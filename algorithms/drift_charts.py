@@ -13,6 +13,12 @@ when the baseline is given. When it is learned, the Shiryaev–Roberts statistic
 :mod:`algorithms.change_point` takes its place: a CUSUM would teach the shifted slices to its own baseline
 and often miss the change. Growth of the spread is a CUSUM of the differences within pairs of slices, which a
 shift of the mean leaves as they are.
+
+A learned baseline must not keep the slices that it was alarmed about, or healthy milling would look wrong
+after them. So when an alarm rises, the slices since the likeliest moment of the change are taken out of it,
+and it is *held*: nothing is learned, and CUSUMs judge against it as against a given one, until the evidence
+has fallen to half its threshold or somebody has seen the alarm. Then learning goes on. Until the first alarm
+none of this happens, so the promised run length is untouched.
 """
 
 from __future__ import annotations
@@ -69,8 +75,8 @@ class DriftState:
     """Everything the test remembers.
 
     ``given_*`` (nm) are NaN when the baseline is learned. ``count``, ``mean``, ``squares`` are those of the
-    cube roots of all slices learned, ``recent`` the newest of these roots that came after the warm-up;
-    ``unpaired`` is the score that waits for its partner, NaN if none does.
+    cube roots of all slices learned, ``recent`` the newest of these roots that came after the warm-up and the
+    last alarm; ``unpaired`` is the score that waits for its partner, NaN if none does.
     """
 
     rules: DriftRules
@@ -91,6 +97,11 @@ class DriftState:
         """Whether there is a baseline to judge by."""
         learned = self.count >= self.rules.warmup_slices and self.squares > 0.0
         return learned or np.isfinite(self.given_mean_nm)
+
+    @property
+    def alarmed(self) -> bool:
+        """Whether a sustained alarm is on; a learned baseline is then held."""
+        return self.thicker.alarm or self.thinner.alarm or self.spread.alarm
 
 
 def baseline_nm(state: DriftState) -> tuple[float, float]:
@@ -132,26 +143,63 @@ def judge_given(
 def judge_learned(
     state: DriftState, thickness_nm: float, sigma_nm: float, mean_of_slices: int = 1
 ) -> DriftState:
-    """Feed the charts with a slice, against the slices before it, and learn it.
+    """Feed the charts with a slice, against the slices before it, and learn it unless an alarm is on.
 
     A wild slice is learned as one at the score limit: otherwise it alone would be evidence of a change. The
     mean of k slices scatters √k times less; it is learned as the one slice that would be as unusual.
     """
-    k, variance = mean_of_slices, state.squares / (state.count - 1)
-    mean, sigma = baseline_nm(state)
-    deviation = float(np.sqrt(variance * (1.0 / k + 1.0 / state.count)))
-    voice = sigma / float(np.hypot(sigma, sigma_nm * np.sqrt(k)))
-    student = (_root(thickness_nm, mean, sigma, k) - state.mean) / deviation * voice
+    student = _student(state, thickness_nm, sigma_nm, mean_of_slices)
     score = float(np.clip(ndtri(stdtr(state.count - 1, student)), -SCORE_LIMIT, SCORE_LIMIT))
-    single = float(np.sqrt(variance * (1.0 + 1.0 / state.count)))
+    paired = _pair(state, score)
+    if state.alarmed:
+        return released(_held(paired, score, thickness_nm))
+    single = float(np.sqrt(state.squares / (state.count - 1) * (1.0 + 1.0 / state.count)))
     root = state.mean + float(np.clip(student, -SCORE_LIMIT, SCORE_LIMIT)) * single
-    after = replace(learn(_pair(state, score), root), recent=np.append(state.recent, root)[-WINDOW:])
+    after = replace(learn(paired, root), recent=np.append(state.recent, root)[-WINDOW:])
     up, down = after.rules.root_shifts
-    return replace(
+    after = replace(
         after,
-        thicker=_changed(after, state.thicker, up, after.rules.thicker_threshold),
-        thinner=_changed(after, state.thinner, down, after.rules.thinner_threshold),
+        thicker=_changed(after, up, after.rules.thicker_threshold),
+        thinner=_changed(after, down, after.rules.thinner_threshold),
     )
+    return _rolled_back(after) if after.alarmed else after
+
+
+def _student(state: DriftState, thickness_nm: float, sigma_nm: float, slices: int) -> float:
+    """A slice, or the mean of several, against the learned roots: Student's t with count - 1 degrees of
+    freedom, smaller for an uncertain measurement."""
+    variance = state.squares / (state.count - 1)
+    mean, sigma = baseline_nm(state)
+    deviation = float(np.sqrt(variance * (1.0 / slices + 1.0 / state.count)))
+    voice = sigma / float(np.hypot(sigma, sigma_nm * np.sqrt(slices)))
+    return (_root(thickness_nm, mean, sigma, slices) - state.mean) / deviation * voice
+
+
+def _held(state: DriftState, score: float, thickness_nm: float) -> DriftState:
+    """Feed CUSUMs of the score's normal log-likelihood ratio, which start from the evidence of the alarm."""
+    rules = state.rules
+    up, down = (shift * score - 0.5 * shift**2 for shift in rules.root_shifts)
+    return replace(
+        state,
+        thicker=_add(state.thicker, up, rules.thicker_threshold, thickness_nm),
+        thinner=_add(state.thinner, down, rules.thinner_threshold, thickness_nm),
+    )
+
+
+def released(state: DriftState) -> DriftState:
+    """Once no alarm is on, a held baseline learns again; evidence of a shift comes from the slices after."""
+    return state if state.alarmed else replace(state, thicker=Chart(), thinner=Chart())
+
+
+def _rolled_back(state: DriftState) -> DriftState:
+    """Take the slices on which an alarm rests out of the baseline: the moments of the others are exact."""
+    slices = max(chart.slices for chart in (state.thicker, state.thinner, state.spread) if chart.alarm)
+    out = state.recent[-slices:]
+    count = state.count - out.size
+    mean = (state.count * state.mean - float(out.sum())) / count
+    between = (float(out.mean()) - mean) ** 2 * count * out.size / state.count
+    squares = state.squares - float(np.sum((out - out.mean()) ** 2)) - between
+    return replace(state, count=count, mean=mean, squares=squares, recent=np.empty(0))
 
 
 def _root(thickness_nm: float, mean_nm: float, sigma_nm: float, slices: int) -> float:
@@ -171,13 +219,13 @@ def learn(state: DriftState, root: float) -> DriftState:
     return replace(state, count=count, mean=mean, squares=squares)
 
 
-def _changed(state: DriftState, before: Chart, shift: float, threshold: float) -> Chart:
+def _changed(state: DriftState, shift: float, threshold: float) -> Chart:
     """The Shiryaev–Roberts statistic, and the mean thickness since the likeliest moment of the change."""
     ratios = change_ratios(state.recent, state.count, np.array(state.mean), np.array(state.squares), shift)
     evidence = float(np.logaddexp.reduce(np.append(ratios, 0.0)))
     start = int(np.argmax(ratios))
     since = state.recent[start:]
-    return _chart(before, evidence, threshold, since.size, float(np.mean(since**3)))
+    return _chart(Chart(), evidence, threshold, since.size, float(np.mean(since**3)))
 
 
 def _pair(state: DriftState, score: float) -> DriftState:
@@ -192,7 +240,7 @@ def _pair(state: DriftState, score: float) -> DriftState:
 
 def _add(chart: Chart, increment: float, threshold: float, amount: float, slices: int = 1) -> Chart:
     """Page's CUSUM; at 0 the chart starts afresh. ``amount`` is averaged over the slices."""
-    evidence = min(max(chart.evidence + increment, 0.0), _CEILING * threshold)
+    evidence = max(chart.evidence + increment, 0.0)
     if evidence == 0.0:
         return Chart()
     total = chart.slices + slices
@@ -202,4 +250,4 @@ def _add(chart: Chart, increment: float, threshold: float, amount: float, slices
 
 def _chart(before: Chart, evidence: float, threshold: float, slices: int, average: float) -> Chart:
     alarm = evidence > threshold or (before.alarm and evidence > _RELEASE * threshold)
-    return Chart(evidence, slices, average, alarm)
+    return Chart(min(evidence, _CEILING * threshold), slices, average, alarm)

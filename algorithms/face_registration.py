@@ -149,7 +149,7 @@ def _block_trust(blocks: _Blocks, step: Floats) -> Floats:
     """(rows, columns) 0…1 from how far each block's own shift is from the common one."""
     left = blocks.score - blocks.information @ step
     strength = np.trace(blocks.information, axis1=2, axis2=3)
-    usable = strength > 0.02 * strength.max()
+    usable = strength >= 0.02 * strength.max()  # all of them where an image shows nothing
     deviation = np.linalg.norm(left, axis=2) / np.sqrt(np.maximum(strength, 1e-12))
     spread = max(float(np.median(deviation[usable])), 1e-12)
     return redescending(deviation / spread) * usable

@@ -24,6 +24,9 @@ RECOGNISED = 0.3
 """Quality from which a mark is believed; an eroded half of a mark still reaches 0.4."""
 REACQUIRED = 0.5
 """The same for a mark found anywhere in the image: more places, more chances to be wrong."""
+SURE = 0.8
+"""The same for one that nothing else confirms, and for learning from it: where a mark has left the image,
+something else in it has reached 0.66."""
 AGREEMENT_SIGMA = 5.0
 AGREEMENT_PX = 0.3
 """Marks are said to agree within so many standard errors, or so many px: they deform."""

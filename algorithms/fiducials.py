@@ -10,7 +10,8 @@ The frame is that of the milled face. A mark on the unmilled top does not recede
 moves up by the recession r = depth · cos(tilt) (in image px), so face shift = surface mark's shift + (r, 0).
 
 An image is registered by the marks that are recognised (`quality`) and agree with each other; a mark not
-found within its search window is sought in the whole image; if none is left the face decides, and `source`
+found within its search window is sought in the whole image, where a second mark or the face must confirm
+it, or, without a face to ask, it must be found for sure; if none is left the face decides, and `source`
 says so.
 """
 
@@ -20,8 +21,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.face_registration import face_shift, start_face, updated_face
-from algorithms.fiducial_search import FoundMark, believable, find_marks, largest_agreement
+from algorithms.face_registration import FaceShift, face_shift, start_face, updated_face
+from algorithms.fiducial_search import (
+    AGREEMENT_SIGMA,
+    SURE,
+    FoundMark,
+    believable,
+    find_marks,
+    largest_agreement,
+)
 from algorithms.maintained_reference import has_structure
 from algorithms.mark_learning import learn_marks
 from algorithms.registration_state import (
@@ -47,6 +55,8 @@ __all__ = [
 
 FACE_LOST = 0.15
 """Quality below which the face is not recognised: unlike faces reach half of it."""
+CONFIRMED_PX = 4.0
+"""How far, beyond their errors, the face may be from a mark that it confirms: it changes with every slice."""
 
 
 def _combined(used: list[FoundMark]) -> tuple[Shift, float]:
@@ -75,14 +85,37 @@ def _by_marks(found: list[FoundMark], used: list[FoundMark]) -> Registration:
     return Registration(*shift, sigma, quality, "fiducial", False, tuple(notes), marks)
 
 
+def _face_shift(state: RegistrationState, channel: str, image: NDArray[Any]) -> FaceShift:
+    """Against the channel's own face, else the reference channel's, else any other's."""
+    order = {channel: 0, state.reference_channel: 1}
+    face = min(state.faces, key=lambda f: order.get(f.channel, 2))
+    return face_shift(face.reference, image)
+
+
+def _confirmed(
+    state: RegistrationState, channel: str, image: NDArray[Any], used: list[FoundMark]
+) -> list[FoundMark]:
+    """The marks, but not a lone one found far away where the face says otherwise; without a face to ask, one
+    must be found for sure."""
+    if len(used) != 1 or not used[0].reacquired:
+        return used
+    face, (mark,) = _face_shift(state, channel, image), used
+    apart = float(np.hypot(mark.shift[0] - face.dy_px, mark.shift[1] - face.dx_px))
+    reach = CONFIRMED_PX + AGREEMENT_SIGMA * float(np.hypot(mark.sigma_px, face.sigma_px))
+    agrees = apart <= reach if face.quality >= FACE_LOST else mark.estimate.quality >= SURE
+    return used if agrees else []
+
+
 def _by_face(
     state: RegistrationState, channel: str, image: NDArray[Any], found: list[FoundMark]
 ) -> Registration:
     """The face's answer, or the last known shift with an error of the search window when that fails too."""
-    order = {channel: 0, state.reference_channel: 1}
-    face = min(state.faces, key=lambda f: order.get(f.channel, 2))
-    shift = face_shift(face.reference, image)
-    notes = [f"fiducial {f.region} not recognised (quality {f.estimate.quality:.2f})" for f in found]
+    shift = _face_shift(state, channel, image)
+    notes = [
+        f"fiducial {f.region} {'not confirmed' if believable(f) else 'not recognised'} "
+        f"(quality {f.estimate.quality:.2f})"
+        for f in found
+    ]
     if shift.quality >= FACE_LOST:
         return Registration(
             shift.dy_px,
@@ -150,10 +183,7 @@ def register_image(
         If the channel is unknown, a fiducial region lies outside the first image, or the image is of another
         size than those before it.
     """
-    if channel not in state.channel_names:
-        raise ValueError(
-            f"channel {channel!r} is not one of {state.channel_names}: name it in the configuration"
-        )
+    _check_channel(state, channel)
     found: list[FoundMark] = []
     if not state.faces:
         _check_regions(state, image)
@@ -161,13 +191,20 @@ def register_image(
     else:
         _check_size(state, image)
         found = find_marks(state, channel, image, expected_recession_px)
-        used = largest_agreement(found)
+        used = _confirmed(state, channel, image, largest_agreement(found))
         result = _by_marks(found, used) if used else _by_face(state, channel, image, found)
     if result.lost:
         return state, result
     state = learn_marks(state, channel, image, result, found, expected_recession_px)
     state = _learn_face(state, channel, image, result)
     return replace(state, last_shift_px=(result.dy_px, result.dx_px)), result
+
+
+def _check_channel(state: RegistrationState, channel: str) -> None:
+    if channel not in state.channel_names:
+        raise ValueError(
+            f"channel {channel!r} is not one of {state.channel_names}: name it in the configuration"
+        )
 
 
 def _check_regions(state: RegistrationState, image: NDArray[Any]) -> None:

@@ -50,7 +50,7 @@ def shift_covariance(patches: Patches, fit: Fit, raw: Floats) -> Floats:
     score = _score_covariance(fit, _noise_power(patches, fit, raw))
     white = products(fit.linear.derivatives[:2], fit.linear.derivatives[:2], fit.weights)
     unstriped = (fit.linear.derivatives[:2] ** 2 * fit.weights.precision).sum((1, 2))
-    kept = np.sqrt(np.clip(np.diag(white) / unstriped, 1e-6, 1.0))
+    kept = np.sqrt(np.clip(np.diag(white) / np.maximum(unstriped, 1e-30), 1e-6, 1.0))
     inverse = np.linalg.inv(fit.sensitivity[:2, :2])
     return inverse @ (score * np.outer(kept, kept)) @ inverse.T
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.channel_offset import ChannelOffset, compared, first_offset
-from algorithms.fiducial_search import RECOGNISED, FoundMark
+from algorithms.fiducial_search import RECOGNISED, SURE, FoundMark
 from algorithms.maintained_reference import (
     UPDATE_QUALITY,
     aligned,
@@ -85,6 +85,8 @@ def _renewed(
     state: RegistrationState, kept: RegionReference, found: FoundMark, lesson: _Lesson
 ) -> RegionReference:
     """A channel's own reference after one of its images: improved, compared, or begun anew."""
+    if found.reacquired and found.estimate.quality < SURE:
+        return kept
     region, frame = state.regions[kept.region], frame_reference(state, kept.region)
     if frame is None or frame.channel == kept.channel:
         return _improved(kept, found, lesson, region)

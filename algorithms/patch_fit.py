@@ -43,6 +43,8 @@ START_UNCERTAINTY_PX = 0.7
 """Of the correlation peak of an eroded mark."""
 GAIN_STRIDE = 4
 GAIN_PAIRS = 60
+LEAST_PIXELS = 32
+"""Of every `GAIN_STRIDE`-th in both directions: fewer make no guess of the gain."""
 GAIN_ONLY_ITERATIONS = 2
 """First gain and trust alone: an eroded mark must not move the shift before it is recognised as eroded."""
 
@@ -81,6 +83,12 @@ def comparable(reference: Reference, moving: Floats, inside: Floats) -> Patches:
     coefficients = spline_coefficients(smoothed(reference.picture, width))
     slope = reference.noise_variance / (8.0 * np.pi * width**4)
     return Patches(coefficients, smoothed(moving, width).astype(float), valid, width, slope)
+
+
+def shows_anything(patches: Patches) -> bool:
+    """Whether enough of the image patch lies inside the image, and is not of one grey value."""
+    picked = patches.valid[::GAIN_STRIDE, ::GAIN_STRIDE] > 0
+    return int(picked.sum()) >= LEAST_PIXELS and float(np.ptp(patches.moving[patches.valid > 0])) > 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)

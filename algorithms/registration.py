@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from algorithms.correlation_peak import Peak, find_patch
 from algorithms.fit_error import coherence, raw_residual, shift_covariance, trusted_share
-from algorithms.patch_fit import MARGIN_PX, Fit, Patches, Reference, comparable, fit_patches
+from algorithms.patch_fit import MARGIN_PX, Fit, Patches, Reference, comparable, fit_patches, shows_anything
 from algorithms.residual_noise import noise_variance
 from algorithms.spline_sampling import Floats, Picture, crop
 
@@ -135,23 +135,52 @@ class _Attempt:
         return self.whole_px + self.fit.trial[:2]
 
 
-def _attempt(reference: Reference, image: NDArray[Any], origin: tuple[int, int], start: Floats) -> _Attempt:
-    """The fit from the shift `start` (2,) on the patch cut out there."""
+def _attempt(
+    reference: Reference, image: NDArray[Any], origin: tuple[int, int], start: Floats
+) -> _Attempt | None:
+    """The fit from the shift `start` (2,) on the patch cut out there; None if that shows nothing."""
     whole = np.round(start)
     corner = (origin[0] - int(whole[0]), origin[1] - int(whole[1]))
     moving, inside = crop(image, corner, (reference.picture.shape[0], reference.picture.shape[1]))
     patches = comparable(reference, moving, inside)
+    if not shows_anything(patches):
+        return None
     return _Attempt(whole, moving, patches, fit_patches(patches, start - whole))
 
 
-def _refined(reference: Reference, image: NDArray[Any], origin: tuple[int, int], start: Floats) -> _Attempt:
+def _refined(
+    reference: Reference, image: NDArray[Any], origin: tuple[int, int], start: Floats
+) -> _Attempt | None:
     """The fit, on a patch cut out anew where the first one has led away from its place."""
     attempt = _attempt(reference, image, origin, start)
     for _ in range(RECENTRINGS):
-        if np.abs(attempt.fit.trial[:2]).max() < RECENTRED_PX:
+        if attempt is None or np.abs(attempt.fit.trial[:2]).max() < RECENTRED_PX:
             break
         attempt = _attempt(reference, image, origin, attempt.shift_px)
     return attempt
+
+
+def _estimated(reference: Reference, found: _Attempt, sharpness: float) -> ShiftEstimate:
+    """The fit's result with its errors."""
+    fit, shift = found.fit, found.shift_px
+    raw = raw_residual(reference, found.moving, fit)
+    return ShiftEstimate(
+        dy_px=float(shift[0]),
+        dx_px=float(shift[1]),
+        covariance_px2=shift_covariance(found.patches, fit, raw),
+        gain=float(fit.trial[2]),
+        offset=fit.linear.offset,
+        noise_variance=noise_variance(raw.astype(np.float32)),
+        coherence=coherence(fit, reference.smoothing_px),
+        trusted=trusted_share(fit),
+        sharpness=sharpness,
+    )
+
+
+def _undetermined(shift: Floats, search_px: int) -> ShiftEstimate:
+    """The best place in the search window where the image tells none; its quality is 0."""
+    covariance = np.eye(2) * float(search_px) ** 2
+    return ShiftEstimate(float(shift[0]), float(shift[1]), covariance, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def estimate_shift(
@@ -163,14 +192,12 @@ def estimate_shift(
     search_px: int = 64,
     any_polarity: bool = False,
 ) -> ShiftEstimate:
-    """Shift of `image` against a reference patch (made by `reference_of`).
+    """Shift of `image` (H, W) against a reference patch of (h, w), made by `reference_of`.
 
     Parameters
     ----------
-    reference : Reference of (h, w), both at least 24
     origin : (int, int)
         Place (row, column) of the reference's first pixel.
-    image : (H, W) uint8, uint16 or float32
     expected, search_px
         Centre (dy, dx) and half width of the search.
     any_polarity : bool
@@ -190,18 +217,10 @@ def estimate_shift(
     shape = reference.picture.shape
     if min(shape) < SMALLEST_PX:
         raise ValueError(f"cannot register a patch of {shape} px: draw it at least {SMALLEST_PX} px a side")
-    peak, shift = _coarse(reference.picture, image, origin, expected, search_px, any_polarity)
-    found = _refined(reference, image, origin, shift)
-    fit, shift = found.fit, found.shift_px
-    raw = raw_residual(reference, found.moving, fit)
-    return ShiftEstimate(
-        dy_px=float(shift[0]),
-        dx_px=float(shift[1]),
-        covariance_px2=shift_covariance(found.patches, fit, raw),
-        gain=float(fit.trial[2]),
-        offset=fit.linear.offset,
-        noise_variance=noise_variance(raw.astype(np.float32)),
-        coherence=coherence(fit, reference.smoothing_px),
-        trusted=trusted_share(fit),
-        sharpness=peak.sharpness,
-    )
+    peak, start = _coarse(reference.picture, image, origin, expected, search_px, any_polarity)
+    try:
+        found = _refined(reference, image, origin, start)
+        estimate = None if found is None else _estimated(reference, found, peak.sharpness)
+    except np.linalg.LinAlgError:  # too little of the patch is trusted to determine a shift
+        estimate = None
+    return estimate or _undetermined(start, search_px)

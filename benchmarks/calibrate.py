@@ -6,6 +6,7 @@ A project counts as found when every mark, fiducial and the region of interest i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -60,8 +61,8 @@ def photographs(settings: EmulatorSettings, slices: int = SLICES) -> list[Any]:
     return [photograph(scene, n, settings.reference_channel) for n in range(slices)]
 
 
-def look(settings: EmulatorSettings, images: list[Any]) -> Proposal:
-    """What is proposed for a run, from its reference images alone."""
+def look(settings: EmulatorSettings, images: list[Any], numbers: Sequence[int] = ()) -> Proposal:
+    """What is proposed for a run, from its reference images alone; ``numbers`` of their slices, else all."""
     metadata = FrameMetadata(
         "electron",
         settings.reference_kv,
@@ -72,7 +73,10 @@ def look(settings: EmulatorSettings, images: list[Any]) -> Proposal:
         settings.tilt_correction,
         None,
     )
-    frames = {n: Frame(Path(f"{n}.tif"), n, image, metadata, "") for n, image in enumerate(images, start=1)}
+    slices = numbers or range(1, len(images) + 1)
+    frames = {
+        n: Frame(Path(f"{n}.tif"), n, image, metadata, "") for n, image in zip(slices, images, strict=True)
+    }
     folder = Path(__file__).parent
     key = ChannelKey(settings.reference_kv, "TLD")
     return propose(folder, folder / "out", {key: frames}, None, settings.milling.target_nm)

@@ -258,8 +258,8 @@ def disagreements(runs: int = 6, slices: int = 300) -> int:
 def _stepped(series: Array, warmup: int) -> int:
     state = _start(warmup)
     for number, thickness in enumerate(series, start=1):
-        state, verdict = step(state, float(thickness))
-        if set(verdict.active) - {"limit"}:
+        state, verdicts = step(state, float(thickness))
+        if any(verdict.alarm and verdict.kind != "limit" for verdict in verdicts):
             return number
     return series.size + 1
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from daemon.abort.orders import ActionResult, Order
 from daemon.assembly import ClockSetBack, OtherProject, Outcome, Quarantined, Renumbered
 from daemon.errors import SlicewatchError
 from daemon.items import Alarm, PlacedSlice, SliceGap
 from daemon.ledger import Ledger
+
+ABORT_PENDING: Final = "abort pending"
+"""The kind of the alarm that announces an abort; whoever acknowledges it has seen the drift behind it."""
 
 
 def of(outcome: Outcome) -> Alarm | None:
@@ -185,7 +189,7 @@ def asked_to_abort(by: str, reason: str) -> Alarm:
 def abort_pending(cause: Alarm, number: str, grace_s: float) -> Alarm:
     """The microscope will be stopped unless somebody says no."""
     return Alarm(
-        "abort pending",
+        ABORT_PENDING,
         cause.slice_index,
         f"the microscope is stopped in {grace_s:.0f} s because of '{cause.kind}' (alarm #{number})",
         limit=grace_s,

@@ -37,16 +37,32 @@ def run_attempts(station: Station, before: tuple[Alarm, ...] = ()) -> FinishReas
     SlicewatchError, ModelError
         The run can no longer keep its promises; every listener has been told.
     """
-    told = before
+    try:
+        _recall_abort(station)
+        return _attempts(station, before)
+    finally:
+        station.inbox.close()
+
+
+def _attempts(station: Station, told: tuple[Alarm, ...]) -> FinishReason:
     while True:
         try:
             return _attempt(station, told)
         except (StoreError, JournalError) as error:
             if not isinstance(error, DiskFullError) and not space.is_used_up(station.outputs.folder):
                 raise
+            station.inbox.open()
             told = (alarms.disk_full(error),)
             if not wait_for_room(station, told[0]):
                 return FinishReason.STOPPED
+
+
+def _recall_abort(station: Station) -> None:
+    """An earlier process was killed before the abort that it had begun was on record: begin it again."""
+    asked = station.bridge.note.recall()
+    if asked is not None:
+        _log.warning("abort.recalled", by=asked.by, key=asked.key)
+        station.inbox.put(asked)
 
 
 def _stored_volume(

@@ -6,7 +6,6 @@ What a command needs is imported inside it: ``slicewatch run`` starts fast and n
 from __future__ import annotations
 
 import json
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -16,9 +15,11 @@ from daemon import __version__
 from daemon.command_options import ConfigPath, Connect, Json, Keys, leave
 from daemon.keys_command import keys_app
 from daemon.logs import configure_logs
+from daemon.network_commands import evaluate_app, shrink
 from daemon.picture import Picture
 from daemon.safety_commands import abort, watchdog
 from daemon.synthesize.commands import app as synthesize_app
+from daemon.training_command import train
 
 app = typer.Typer(
     name="slicewatch",
@@ -29,17 +30,8 @@ app = typer.Typer(
 )
 
 app.add_typer(synthesize_app, name="synthesize")
-
 app.add_typer(keys_app, name="keys")
-
-
-class Network(StrEnum):
-    """What ``train`` can train."""
-
-    LATE_FUSION = "late-fusion"
-    EARLY_FUSION = "early-fusion"
-    INTERMEDIATE_FUSION = "intermediate-fusion"
-    INPAINTING = "inpainting"
+app.add_typer(evaluate_app, name="evaluate")
 
 
 def _print_version(wanted: bool) -> None:
@@ -208,8 +200,8 @@ def status(connect: Connect = "tcp://127.0.0.1:5556", keys: Keys = None, as_json
     print_status(connect, keys, as_json=as_json)
 
 
-app.command()(watchdog)
-app.command()(abort)
+for _command in (watchdog, abort, shrink):
+    app.command()(_command)
 
 
 @app.command()
@@ -285,15 +277,4 @@ def metrics(
     print_metrics(output, patch, as_json=as_json)
 
 
-@app.command()
-def train(
-    network: Annotated[Network, typer.Argument(help="What to train.")],
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Checkpoints, curves and .onnx files.")],
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Minutes instead of an hour; for trying out.")
-    ] = False,
-) -> None:
-    """Train a network on synthetic data and export it to ONNX; started again, it resumes."""
-    from daemon.training import train_network
-
-    train_network(network.value, out, quick=quick)
+app.command()(train)

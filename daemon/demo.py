@@ -142,7 +142,7 @@ def run_demo(
     SlicewatchError
         One of the processes failed.
     """
-    folder = DemoFolder(workdir or Path(tempfile.mkdtemp(prefix="slicewatch-demo-")))
+    folder = DemoFolder((workdir or Path(tempfile.mkdtemp(prefix="slicewatch-demo-"))).resolve())
     _claim(folder)
     console = Console(stderr=True, highlight=False)
     settings = EmulatorSettings(slices=slices, height=size[0], width=size[1], seed=seed)

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import socket
 import struct
+import subprocess
 import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -62,6 +66,30 @@ def share_one_heap() -> None:
     """
     if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
         mallopt(_M_ARENA_MAX, 1)
+
+
+def start_group(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """Start a program with pipes, at the head of a group; on Windows its descendants are the group."""
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, **environment},
+        start_new_session=sys.platform != "win32",
+    )
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """End a program that ``start_group`` started and nobody has waited for, with all that it has started."""
+    if sys.platform != "win32":
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        return
+    with suppress(psutil.NoSuchProcess):
+        for child in psutil.Process(process.pid).children(recursive=True):
+            child.kill()
+    process.kill()
 
 
 def mount_table() -> str:

@@ -171,6 +171,10 @@ class Outlet:
         self._outbox.say(say.alarm_message(str(number), alarm))
         _log.warning("alarm", kind=alarm.kind, slice=alarm.slice_index, message=alarm.message)
 
+    def alarms_told(self) -> Mapping[int, Mapping[str, Any]]:
+        """Every alarm that is on record by its number, and who has seen it."""
+        return self._station.journal.latest("alarm")
+
     # What people do
 
     def escalation(self, arming: Arming, told: say.EscalationDescription) -> None:
@@ -189,18 +193,18 @@ class Outlet:
 
     def acknowledge(self, identifier: str, by: str) -> None:
         """Tell an alarm again, with the name of who has seen it; an unknown one is nobody's."""
-        told = self._station.journal.latest("alarm")
+        told = self.alarms_told()
         if identifier.isdecimal() and int(identifier) in told:
             fields = {**told[int(identifier)], "acknowledged_by": by}
             self._outbox.say(msgspec.convert(fields, say.AlarmMessage, strict=False))
-            self._outbox.flush()
 
     def audit(self, command: Command) -> None:
-        """Keep who asked for what."""
+        """Keep who asked for what, of which alarm, and why."""
+        fields = {name: value for name, value in msgspec.structs.asdict(command).items() if value}
         asked = {"command": type(command).__name__, "by": command.by, "key": command.key}
-        self._outbox.keep(Record("audit", 0, asked))
-        self._outbox.flush()
-        _log.info("operator.command", **asked)
+        about = {name: fields[name] for name in ("alarm", "reason", "token") if name in fields}
+        self._outbox.keep(Record("audit", 0, {**asked, **about}))
+        _log.info("operator.command", **asked, **about)
 
     # Letting it out
 

@@ -56,8 +56,19 @@ def load_progress(
     return Progress(
         assemble.initial(rules) if assembly is None else assemble.resumed(assembly, rules, now_s),
         _state(journal, "pipeline", PipelineState),
-        _state(journal, "counts", Counts) or Counts(),
+        counts_on_record(journal),
     )
+
+
+def counts_on_record(journal: Journal) -> Counts:
+    """How much has happened, as far as it is committed.
+
+    Raises
+    ------
+    JournalError
+        The stored state cannot be read.
+    """
+    return _state(journal, "counts", Counts) or Counts()
 
 
 def with_images(

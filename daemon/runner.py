@@ -87,20 +87,20 @@ class Runner:
             self._advance(Finish(), None)
         if self._reason is not FinishReason.STOPPED:
             self._close()
-        self._outlet.finish(self._reason, self._counts)
-        return self._reason
+        reason = self._operator.obey_the_last(self._parts.inbox, self._reason)
+        if reason is not self._reason is FinishReason.STOPPED:
+            self._close()
+        self._outlet.finish(reason, self._counts)
+        return reason
 
     def request_stop(self) -> None:
         """End the run after the slice in hand; safe to call from a signal handler."""
         self._reason = self._reason or FinishReason.STOPPED
 
-    # The loop
-
     def _turn(self) -> None:
         """One turn: requests first, then at most one file, else the passing of time."""
         self._outlet.beat()
-        wish = self._operator.obey(self._parts.inbox.drain())
-        self._reason = wish if wish is FinishReason.DRIFT_ABORT else self._reason or wish
+        self._reason = self._operator.obey(self._parts.inbox, self._reason)
         came = self._take(_PATIENCE_S, follow=self._parts.follow)
         over = self._assembly.over or (not came and not self._parts.follow and self._arrivals.exhausted)
         if over and not self._operator.is_aborting:
@@ -201,7 +201,7 @@ class Runner:
         judged, lost = judging.judge_registration(state.judging, registered)
         raised += (*lost, *alarms.memory_exhausted(self._parts.segmenter.runner.told(), registered.index))
         if self._configuration.ruler is not None and not isnan(thickness.thickness_nm):
-            judged, verdict, drifting = judging.judge(judged, thickness)
+            judged, verdict, drifting = judging.judge(judged, thickness, self._outlet.alarms_told())
             raised += drifting
             self._outlet.drift(thickness.index, verdict, judged)
         for alarm in raised:

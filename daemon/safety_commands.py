@@ -14,7 +14,7 @@ def watchdog(
     config: ConfigPath,
     state: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="What it has told; default: watchdog.json in run.output."),
+        typer.Option(metavar="FILE", help="What it has told; default: beside CONFIG."),
     ] = None,
 ) -> None:
     """Look once whether the daemon is dead or hung, and tell people; for a timer. Exit 5: it is."""

@@ -13,6 +13,7 @@ from typing import Final
 import structlog
 
 from daemon import alarms
+from daemon.abort.bridge import bridge_of
 from daemon.alerts.desk import Desk
 from daemon.attempts import run_attempts
 from daemon.config import Configuration, as_toml_table, load
@@ -38,6 +39,7 @@ from daemon.run_tables import RunTables
 from daemon.stages.filling import Filling, open_filling
 from daemon.stages.segmenting import open_model
 from daemon.station import Station
+from daemon.unrecorded import Unrecorded
 from daemon.vitals import Refusals, Vitals, heartbeat_message
 from daemon.volume_reader import StoredVolume
 from models.errors import ModelError
@@ -68,15 +70,7 @@ def run_daemon(path: Path, *, follow: bool, accept_changes: bool = False) -> int
         It cannot start, or can no longer keep its promises.
     """
     configuration = load(path)
-    folder = configuration.run.folder
-    if not folder.is_dir():
-        raise FolderError(
-            "the acquisition folder does not exist" if not folder.exists() else "this is not a folder",
-            where=f"run.folder = {folder}",
-            remedy="Correct run.folder, or mount the share; a folder that vanishes later is waited for.",
-        )
-    outputs = prepare(configuration.run.output, folder)
-    refuse_without_journal(outputs)
+    outputs = _outputs(configuration)
     segmenter = open_model(configuration, os.cpu_count() or 1)
     filling = open_filling(configuration, os.cpu_count() or 1)
     if segmenter.refusals:
@@ -99,6 +93,20 @@ def run_daemon(path: Path, *, follow: bool, accept_changes: bool = False) -> int
     return EXIT_CODES[reason]
 
 
+def _outputs(configuration: Configuration) -> Outputs:
+    """The output folder, made, of an acquisition folder that is there."""
+    folder = configuration.run.folder
+    if not folder.is_dir():
+        raise FolderError(
+            "the acquisition folder does not exist" if not folder.exists() else "this is not a folder",
+            where=f"run.folder = {folder}",
+            remedy="Correct run.folder, or mount the share; a folder that vanishes later is waited for.",
+        )
+    outputs = prepare(configuration.run.output, folder)
+    refuse_without_journal(outputs)
+    return outputs
+
+
 def _run(
     configuration: Configuration,
     outputs: Outputs,
@@ -109,27 +117,11 @@ def _run(
     follow: bool,
 ) -> FinishReason:
     """Open the sockets around the loop; whatever happens, close them in order."""
-    project = read_project(configuration.run.folder)
     keys = open_keys(configuration.publish.curve_keys)
     with ExitStack() as stack:
         publisher = stack.enter_context(closing(_publisher(configuration, outputs, journal, keys)))
-        station = Station(
-            configuration,
-            outputs,
-            journal,
-            segmenter,
-            filling,
-            publisher,
-            inbox=Inbox(),
-            volume=StoredVolume(),
-            faces=SeenFaces(configuration, outputs, open_shelf(configuration)),
-            tables=RunTables(outputs, configuration.channel_names, configuration.drift.outlier_z),
-            vitals=Vitals(started_at=_now()),
-            expected_slices=configuration.run.expected_slices or project.expected_slices,
-            follow=follow,
-            clock=time.monotonic,
-            now=_now,
-        )
+        station = _station(configuration, outputs, journal, segmenter, filling, publisher, follow=follow)
+        stack.enter_context(closing(station.bridge))
         control = stack.enter_context(closing(_control(station, keys)))
         stack.enter_context(closing(_heartbeat(station, control)))
         _log.info("sockets.open", events=publisher.endpoint, control=control.endpoint, keys=keys is not None)
@@ -147,6 +139,40 @@ def _run(
         notify(ENDING)
     _write_report(outputs)
     return reason
+
+
+def _station(
+    configuration: Configuration,
+    outputs: Outputs,
+    journal: Journal,
+    segmenter: Segmenter,
+    filling: Filling,
+    publisher: Publisher,
+    *,
+    follow: bool,
+) -> Station:
+    vitals = Vitals(started_at=_now())
+    unrecorded = Unrecorded(publisher, vitals)
+    bridge = bridge_of(configuration, outputs.folder, str(journal.run_id), vitals, unrecorded)
+    project = read_project(configuration.run.folder)
+    return Station(
+        configuration,
+        outputs,
+        journal,
+        segmenter,
+        filling,
+        publisher,
+        inbox=Inbox(bridge.emergency.abort),
+        volume=StoredVolume(),
+        faces=SeenFaces(configuration, outputs, open_shelf(configuration)),
+        tables=RunTables(outputs, configuration.channel_names, configuration.drift.outlier_z),
+        vitals=vitals,
+        bridge=bridge,
+        expected_slices=configuration.run.expected_slices or project.expected_slices,
+        follow=follow,
+        clock=time.monotonic,
+        now=_now,
+    )
 
 
 def _publisher(
@@ -194,8 +220,7 @@ def _heartbeat(station: Station, control: ControlServer) -> Heartbeat:
 
 
 def _desk(station: Station) -> Desk:
-    path = station.outputs.folder / "alerts.json"
-    return Desk(station.publisher, station.configuration.alerts, path, station.now)
+    return Desk(station.publisher, station.configuration.alerts, station.outputs.folder, station.now)
 
 
 def _lost_hardware(journal: Journal, segmenter: Segmenter) -> tuple[Alarm, ...]:

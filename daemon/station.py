@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from daemon.abort.bridge import Bridge
 from daemon.config import Configuration
 from daemon.faces import SeenFaces
 from daemon.inbox import Inbox
@@ -38,6 +39,7 @@ class Station:
     faces: SeenFaces
     tables: RunTables
     vitals: Vitals
+    bridge: Bridge
     expected_slices: int
     follow: bool
     clock: Callable[[], float]

@@ -1,15 +1,14 @@
 """``slicewatch train``: from the command line to ``models.shipping``, with progress a person can wait by.
 
-Torch is imported here and nowhere else in ``daemon``, and only when a training starts.
+Torch, and every module that imports it, is imported only when a training starts.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import os
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,30 +18,43 @@ from rich.console import Console
 from daemon.errors import ConfigurationError, SlicewatchError, StoreError
 
 if TYPE_CHECKING:
-    from models.evaluation import HeldOut
-    from models.material import TrainingSettings
-    from models.shipping import Training
+    from models.origin import Origin
 
-LIBRARIES: Final = ("torch", "onnx", "onnxscript")
-START: Final = "models/zoo"
-"""The networks to start from, beside slicewatch itself."""
+LIBRARIES: Final = ("torch", "onnx", "onnxscript", "tensorboard")
 
 
 class LibraryMissingError(SlicewatchError):
     """A library that only training needs is not installed."""
 
 
-def train_network(network: str, out: Path, *, quick: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """What was typed behind the network's name."""
+
+    command: str
+    out: Path
+    config: Path | None
+    quick: bool
+
+    def origin(self) -> Origin:
+        from models.origin import Origin
+
+        text = self.config.read_text(encoding="utf-8") if self.config else ""
+        return Origin(self.command, _today(), text)
+
+
+def train_network(network: str, out: Path, *, quick: bool, config: Path | None = None) -> None:
     """Train ``network`` into ``out`` and print where the files lie; started again, it goes on.
 
-    ``quick`` takes minutes and is for trying out the way, not for use.
+    ``quick`` takes minutes and is for trying out the way, not for use. What the file ``config`` says takes
+    the place of the shipped settings, or of the quick ones.
 
     Raises
     ------
     LibraryMissingError
         Torch, or what the export needs, is not installed.
     ConfigurationError
-        There is no such network.
+        There is no such network, or the file or the annotated slices that it names are no good.
     StoreError
         ``out`` cannot be written.
     ModelError
@@ -58,9 +70,10 @@ def train_network(network: str, out: Path, *, quick: bool) -> None:
     require(*LIBRARIES)
     _make(out)
     console = Console(highlight=False, soft_wrap=True)
-    command = f"slicewatch train {network} --out {out}{' --quick' if quick else ''}"
+    options = f"{f' --config {config}' if config else ''}{' --quick' if quick else ''}"
+    order = _Order(f"slicewatch train {network} --out {out}{options}", out, config, quick)
     with console.status("training") as status:
-        checksums = train(out, command, _reporter(console, status.update), quick)
+        checksums = train(network, order, _reporter(console, status.update))
     for name, sha256 in checksums.items():
         console.print(f"{out / f'{name}.onnx'}  sha256 {sha256[:16]}…")
     console.print(f"cards and learning curves: {out}")
@@ -83,119 +96,47 @@ def require(*libraries: str) -> None:
         )
 
 
-def shipped_settings() -> TrainingSettings:
-    """How a network is trained unless quickly.
-
-    The late fusion takes some 26 minutes of one core, estimated from 0.36 s a step of 16 patches and voltage
-    (AMD EPYC, 2026-11-27). The cards in ``models/zoo`` hold the settings of the networks beside them.
-    """
-    from models.fitting import Recipe
-    from models.material import TrainingSettings
-    from models.schedules import Cosine
-
-    recipe = Recipe(
-        batch=24,
-        steps=30,
-        epochs=20,
-        learning_rate=1e-3,
-        schedule=Cosine(),
-        patience_epochs=20,
-        cross_entropy_weight=1.0,
-    )
-    return TrainingSettings(
-        recipe=recipe,
-        joint_recipe=replace(recipe, epochs=12, learning_rate=5e-4, patience_epochs=12),
-        fusion_recipe=replace(recipe, epochs=40, learning_rate=2e-3, patience_epochs=40),
-        scenes=120,
-        validation_scenes=6,
-        ensemble_scenes=12,
-        start_from=START,
-        threads=_cores(),
-    )
-
-
-def quick_settings() -> TrainingSettings:
-    """The same way with few scenes, narrow networks and few steps: a poor network within minutes."""
-    from models.fitting import Recipe
-    from models.material import TrainingSettings
-    from models.schedules import Cosine
-
-    recipe = Recipe(
-        batch=32, steps=18, epochs=3, learning_rate=4e-3, schedule=Cosine(), cross_entropy_weight=1.0
-    )
-    return TrainingSettings(
-        filters=8,
-        volume_filters=6,
-        recipe=recipe,
-        joint_recipe=recipe,
-        fusion_recipe=recipe,
-        scenes=10,
-        validation_scenes=2,
-        ensemble_scenes=4,
-        threads=_cores(),
-    )
-
-
-def quick_held_out() -> HeldOut:
-    """Enough held-out faces to see that something was learned."""
-    from models.evaluation import HeldOut
-
-    return HeldOut(runs=2, height=128, width=192, slices=6)
-
-
-def _train_late(out: Path, command: str, report: Callable[[str], None], quick: bool) -> dict[str, str]:
-    from models.training import train_late_fusion
-
-    return _train_fusion(train_late_fusion, out, command, report, quick)
-
-
-def _train_early(out: Path, command: str, report: Callable[[str], None], quick: bool) -> dict[str, str]:
-    from models.training import train_early_fusion
-
-    return _train_fusion(train_early_fusion, out, command, report, quick)
-
-
-def _train_intermediate(
-    out: Path, command: str, report: Callable[[str], None], quick: bool
-) -> dict[str, str]:
-    from models.training import train_intermediate_fusion
-
-    return _train_fusion(train_intermediate_fusion, out, command, report, quick)
-
-
-def _train_fusion(
-    train: Training, out: Path, command: str, report: Callable[[str], None], quick: bool
-) -> dict[str, str]:
+def _train_fusion(network: str, order: _Order, report: Callable[[str], None]) -> dict[str, str]:
     """Train, and return the checksum of each network by name."""
-    from models.evaluation import HeldOut
-    from models.shipping import Origin, train_and_ship
+    from daemon.annotated import read_annotations
+    from daemon.training_file import fusion_plan
+    from daemon.training_presets import quick_fusion, shipped_fusion
+    from models.shipping import train_and_ship
+    from models.training import train_early_fusion, train_intermediate_fusion, train_late_fusion
 
-    settings, held_out = (quick_settings(), quick_held_out()) if quick else (shipped_settings(), HeldOut())
+    train = {
+        "late-fusion": train_late_fusion,
+        "early-fusion": train_early_fusion,
+        "intermediate-fusion": train_intermediate_fusion,
+    }[network]
+    plan = fusion_plan(quick_fusion() if order.quick else shipped_fusion(), order.config)
+    annotated = read_annotations(plan.annotated, plan.training)
+    for kind, slices in (("learned from", annotated.learned), ("held back", annotated.held_back)):
+        for one in slices:
+            report(f"annotated, {kind}: {one.name}, {one.annotated_pixels} px")
+    settings = plan.training
     scenes = settings.scenes + settings.validation_scenes + settings.ensemble_scenes
     report(f"{scenes} scenes are rendered, then the network is trained")
-    specs = train_and_ship(train, settings, held_out, out, Origin(command, _today()), report)
+    specs = train_and_ship(train, settings, plan.held_out, order.out, order.origin(), report, annotated)
     return {name: spec.sha256 for name, spec in specs.items()}
 
 
-def _train_inpainting(out: Path, command: str, report: Callable[[str], None], quick: bool) -> dict[str, str]:
+def _train_inpainting(network: str, order: _Order, report: Callable[[str], None]) -> dict[str, str]:
     """Train the inpainting network; its checksum by its name."""
-    from models.inpainting_shipping import Origin, ship_inpainting
-    from models.inpainting_training import InpaintingSettings
-    from models.mimicking import MimickingSettings
+    from daemon.training_file import inpainting_plan
+    from daemon.training_presets import quick_inpainting, shipped_inpainting
+    from models.inpainting_shipping import ship_inpainting
 
-    settings = InpaintingSettings(threads=_cores())
-    if quick:
-        recipe = replace(settings.recipe, steps=20, epochs=3)
-        volumes = MimickingSettings(structures=4)
-        settings = replace(settings, volumes=volumes, recipe=recipe, filters=8, validation_patches=64)
+    base = quick_inpainting() if order.quick else shipped_inpainting()
+    settings = inpainting_plan(base, order.config).training
     report(f"{settings.volumes.structures} structures are made, then the network is trained")
-    return {"inpainting": ship_inpainting(settings, out, Origin(command, _today()), report).sha256}
+    return {network: ship_inpainting(settings, order.out, order.origin(), report).sha256}
 
 
 _TRAININGS: Final = {
-    "late-fusion": _train_late,
-    "early-fusion": _train_early,
-    "intermediate-fusion": _train_intermediate,
+    "late-fusion": _train_fusion,
+    "early-fusion": _train_fusion,
+    "intermediate-fusion": _train_fusion,
     "inpainting": _train_inpainting,
 }
 
@@ -224,7 +165,3 @@ def _make(out: Path) -> None:
             where=str(out),
             remedy="Choose a folder that this user may write to with --out.",
         ) from error
-
-
-def _cores() -> int:
-    return os.cpu_count() or 1

@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Ge, Le, Lt
 
 from models.datasets import BLEED_PX, Crop, Patch, PreparedScene, cut_patch
+from models.imaging_faults import blurred, curtained, misregistered
 from models.normalisation import Normalisation
 from models.scenes import Scene
 from models.windows import window_slices
@@ -23,14 +26,23 @@ class Augmentation:
         flicker: the same for each image of the window by itself.
         noise: rms of the Gaussian noise added, at most; mostly much less (the cube of a uniform number), but
             now and then as much as in images taken in a hurry.
+        blur: rms radius of a Gaussian, at most, px.
+        curtaining: rms of stripes along y, at most.
+        misregistration: displacement of each voltage's images from the labels along y and x, at most, px.
+        thickness: relative change of the slices' thickness, at most; 0.5: from half to one and a half times.
+            Thinner slices repeat neighbours, thicker ones leave some out.
     """
 
-    end_share: float = 0.25
-    gap_share: float = 0.05
-    contrast: float = 0.2
-    brightness: float = 0.1
-    flicker: float = 0.03
-    noise: float = 0.4
+    end_share: Annotated[float, Ge(0), Le(1)] = 0.25
+    gap_share: Annotated[float, Ge(0), Le(1)] = 0.05
+    contrast: Annotated[float, Ge(0), Lt(1)] = 0.2
+    brightness: Annotated[float, Ge(0)] = 0.1
+    flicker: Annotated[float, Ge(0)] = 0.03
+    noise: Annotated[float, Ge(0)] = 0.4
+    blur: Annotated[float, Ge(0), Le(8)] = 0.0
+    curtaining: Annotated[float, Ge(0)] = 0.0
+    misregistration: Annotated[float, Ge(0), Le(8)] = 0.0
+    thickness: Annotated[float, Ge(0), Lt(1)] = 0.0
 
 
 def random_patch(
@@ -45,8 +57,43 @@ def random_patch(
     """A varied patch of a random place in a random scene."""
     prepared = scenes[int(rng.integers(len(scenes)))]
     crop = _random_crop(prepared.scene, patch_px, adjacent_slices, augmentation, rng)
-    patch = _turned(cut_patch(prepared, crop, channels, normalisation), prepared.scene.square_pixels, rng)
-    return _relit(patch, augmentation, rng)
+    return varied(
+        cut_patch(prepared, crop, channels, normalisation), prepared.scene.square_pixels, augmentation, rng
+    )
+
+
+def varied(patch: Patch, square_pixels: bool, augmentation: Augmentation, rng: np.random.Generator) -> Patch:
+    """The patch flipped or turned, and its images with the faults of others.
+
+    What is off draws no random number, so that trainings without it stay what they are.
+    """
+    images, labels = _turned(patch, square_pixels, rng)
+    if augmentation.misregistration:
+        images = misregistered(images, augmentation.misregistration, rng)
+    if augmentation.blur:
+        images = blurred(images, augmentation.blur, rng)
+    if augmentation.curtaining:
+        images = curtained(images, augmentation.curtaining, rng)
+    return _relit((images, labels), augmentation, rng)
+
+
+def random_window(
+    centre: int, slices: int, adjacent_slices: int, augmentation: Augmentation, rng: np.random.Generator
+) -> tuple[int, ...]:
+    """Numbers of the slices that the patch sees, of those numbered 0 to ``slices`` − 1."""
+    drawn = _existing(centre, adjacent_slices // 2, augmentation, rng)
+    existing = [number for number in drawn if 0 <= number < slices]
+    window = window_slices(centre, existing, adjacent_slices)
+    if not augmentation.thickness:
+        return window
+    thickness = 1 + augmentation.thickness * rng.uniform(-1, 1)
+    steps = np.rint(thickness * (np.array(window) - centre)).astype(int)
+    return tuple(int(number) for number in np.clip(centre + steps, 0, slices - 1))
+
+
+def farthest_neighbour(adjacent_slices: int, augmentation: Augmentation) -> int:
+    """How far from its middle a window of :func:`random_window` may reach, in slices."""
+    return round(adjacent_slices // 2 * (1 + augmentation.thickness))
 
 
 def _random_crop(
@@ -54,13 +101,13 @@ def _random_crop(
 ) -> Crop:
     half = adjacent_slices // 2
     centre = int(rng.integers(half, len(scene.images) - half))
-    existing = _existing(centre, half, augmentation, rng)
+    window = random_window(centre, len(scene.images), adjacent_slices, augmentation, rng)
     block = int(rng.integers(scene.images.shape[-1] // scene.block_px)) * scene.block_px
     margin = min(BLEED_PX, (scene.block_px - patch_px) // 2)
     top, left = (int(start) for start in rng.integers(margin, scene.block_px - patch_px - margin + 1, size=2))
     return Crop(
         centre,
-        window_slices(centre, existing, adjacent_slices),
+        window,
         slice(top, top + patch_px),
         slice(block + left, block + left + patch_px),
     )
@@ -69,7 +116,7 @@ def _random_crop(
 def _existing(centre: int, half: int, augmentation: Augmentation, rng: np.random.Generator) -> list[int]:
     """Slices of the window that are there: all, or up to an end of the run, or with a gap."""
     first, last = centre - half, centre + half
-    if rng.random() < augmentation.end_share:
+    if half and rng.random() < augmentation.end_share:
         first, last = (
             (centre - int(rng.integers(half)), last)
             if rng.random() < 0.5

@@ -2,21 +2,27 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from algorithms.reliability import calibration_error
 from models.evaluation import HeldOut, Score
 from models.fitting import Epoch
+from models.origin import Origin
+from models.refinement import Refinement
 from models.spec import ModelSpec
 
 PURPOSE = """\
 Tells gold (1) from pore (0) on the face of hierarchical nanoporous gold in epoxy, in backscattered-electron
 images of a FIB-SEM tomography, where gold below the face shines through the epoxy."""
-LIMITS = """\
+RENDERED = """\
 - Learned from rendered images only (`models/scenes.py`): no real microscope, no other material contrast. On
-  other samples look at the result before trusting it.
+  other samples look at the result before trusting it."""
+REFINED = """\
+- Learned from rendered images (`models/scenes.py`) and from the annotated slices of one sample. On other
+  samples look at the result before trusting it."""
+LIMITS = """\
 - Pixels of 2.5–5 nm and slices of 5–15 nm on average were trained; ligaments of 10–150 nm.
 - The images of a window must be registered to about 0.3 px.
 - Probabilities are calibrated for images as published; at other doses they claim too much or too little."""
@@ -27,8 +33,7 @@ class Account:
     """How the networks of one training came about.
 
     Attributes:
-        command: that made them.
-        date: ISO 8601, of the training and the scores.
+        origin: the command that made them, the date of training and scores.
         settings: of the training, as a plain dictionary.
         held_out: the runs it was scored on.
         scores: on them, by name.
@@ -36,10 +41,11 @@ class Account:
         temperatures: that calibrated each network, by name.
         started_from: checksums of the networks whose weights the training began with, by name.
         pictures: names of those of the learning curves and of the reliability.
+        refinements: what annotated slices brought, by name; empty without any.
+        held_back: number of annotated slices by which that was judged.
     """
 
-    command: str
-    date: str
+    origin: Origin
     settings: Mapping[str, Any]
     held_out: HeldOut
     scores: Mapping[str, Score]
@@ -47,6 +53,8 @@ class Account:
     temperatures: Mapping[str, float]
     started_from: Mapping[str, str]
     pictures: tuple[str, str]
+    refinements: Mapping[str, Refinement] = field(default_factory=dict[str, Refinement])
+    held_back: int = 0
 
 
 def write_card(path: Path, spec: ModelSpec, account: Account) -> None:
@@ -58,8 +66,9 @@ def write_card(path: Path, spec: ModelSpec, account: Account) -> None:
         _use(spec),
         "## Figures",
         _figures(spec, account),
+        *_refined(spec, account),
         "## Limits",
-        LIMITS,
+        f"{REFINED if account.refinements else RENDERED}\n{LIMITS}",
         "## Making",
         _making(spec, account),
     ]
@@ -86,11 +95,11 @@ def _use(spec: ModelSpec) -> str:
 
 
 def _figures(spec: ModelSpec, account: Account) -> str:
-    run = account.held_out
+    run, date = account.held_out, account.origin.date
     rows = "\n".join(_row(name, score, name == spec.name) for name, score in account.scores.items())
     truth = next(iter(account.scores.values())).true_solid_fraction
     return f"""\
-Measured on {account.date} on {run.runs} held-out rendered runs: other structures and seeds than in training
+Measured on {date} on {run.runs} held-out rendered runs: other structures and seeds than in training
 (`models.evaluation`), {run.slices} slices of {run.height}×{run.width} px each, {run.pixel_nm} nm pixels,
 slices {run.thickness_nm} ± {run.thickness_sigma_nm} nm, the ends of the runs included. True solid fraction
 {truth:.4f}. k-means has k = 3.
@@ -101,6 +110,16 @@ slices {run.thickness_nm} ± {run.thickness_sigma_nm} nm, the ends of the runs i
 
 Scores were divided by a temperature of {account.temperatures[spec.name]:.2f}, found on scenes that were not
 learned from; claimed probability beside frequency: `{account.pictures[1]}`."""
+
+
+def _refined(spec: ModelSpec, account: Account) -> list[str]:
+    if not account.refinements:
+        return []
+    return [
+        "## Annotated slices",
+        f"Mean Dice on the annotated pixels of {account.held_back} slices that were held back, before and "
+        f"after the training: {account.refinements[spec.name]}.",
+    ]
 
 
 def _row(name: str, score: Score, bold: bool) -> str:
@@ -117,9 +136,9 @@ def _making(spec: ModelSpec, account: Account) -> str:
     epochs = ", ".join(f"{stage} {len(history)}" for stage, history in account.histories.items())
     start = ", ".join(f"{name} (sha256 `{sha256[:16]}…`)" for name, sha256 in account.started_from.items())
     return f"""\
-`{account.command}`
+{account.origin.told()}
 
-{seconds / 60:.0f} minutes of fitting (epochs: {epochs}), {account.date}; the learning curves are in
+{seconds / 60:.0f} minutes of fitting (epochs: {epochs}), {account.origin.date}; the learning curves are in
 `{account.pictures[0]}`. Started from {start or "random weights"}. sha256 of the training scenes' images and
 labels: `{spec.training_data_sha256}`. Settings:
 

@@ -62,7 +62,7 @@ def prepare_scenes(
         with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
             for done, _ in enumerate(pool.map(render, missing, chunksize=4), 1):
                 report(len(seeds) - len(missing) + done, len(seeds))
-    return [_prepared(_load(_path(folder, seed)), normalisation) for seed in seeds]
+    return [prepared_scene(_load(_path(folder, seed)), normalisation) for seed in seeds]
 
 
 def scenes_sha256(scenes: Sequence[PreparedScene]) -> str:
@@ -125,6 +125,7 @@ def _load(path: Path) -> Scene:
         )
 
 
-def _prepared(scene: Scene, normalisation: Normalisation) -> PreparedScene:
+def prepared_scene(scene: Scene, normalisation: Normalisation) -> PreparedScene:
+    """The scene with the limits of each of its images."""
     limits = [[face_limits(image, normalisation) for image in channels] for channels in scene.images]
     return PreparedScene(scene, limits)

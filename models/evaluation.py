@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Ge, Gt, Len
 from numpy.typing import NDArray
 
 from algorithms.acquisition import FaceGrid, gamma_depths_nm, render_stack
@@ -13,7 +15,7 @@ from algorithms.clustering import brightest_cluster
 from algorithms.instrument import Instrument, default_instrument
 from algorithms.reliability import Reliability, reliability
 from algorithms.scores import Confusion, confusion, mean_dice, misplaced_percent, missed_percent
-from algorithms.structures import hierarchical_structure
+from algorithms.structures import HierarchicalStructure, hierarchical_structure
 from models.backscatter import network_response
 from models.scenes import COARSE_SIZE, FINE_SIZE, HELD_OUT_SEEDS
 from models.session import Segmenter, segment
@@ -21,6 +23,9 @@ from models.windows import window_slices
 
 VOTES = (0.5, 0.3, 0.2)
 """Weights of 1, 2 and 4 kV that the papers' ensemble came to (Sardhara et al. 2024, §3.1)."""
+
+Beliefs = NDArray[np.float32]
+"""Probabilities (slice, class, y, x) of every slice of a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +43,15 @@ class HeldOut:
         noise: of the images over the usual, by its rms.
     """
 
-    runs: int = 6
-    height: int = 256
-    width: int = 384
-    slices: int = 12
-    pixel_nm: float = 3.26
-    thickness_nm: float = 10.16
-    thickness_sigma_nm: float = 3.12
-    voltages_kv: tuple[float, ...] = (1.0, 2.0, 4.0)
-    noise: float = 1.0
+    runs: Annotated[int, Ge(1)] = 6
+    height: Annotated[int, Ge(16)] = 256
+    width: Annotated[int, Ge(16)] = 384
+    slices: Annotated[int, Ge(1)] = 12
+    pixel_nm: Annotated[float, Gt(0)] = 3.26
+    thickness_nm: Annotated[float, Gt(0)] = 10.16
+    thickness_sigma_nm: Annotated[float, Gt(0)] = 3.12
+    voltages_kv: Annotated[tuple[Annotated[float, Gt(0)], ...], Len(1)] = (1.0, 2.0, 4.0)
+    noise: Annotated[float, Gt(0)] = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,60 +76,93 @@ class RenderedRun:
     voltages_kv: tuple[float, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a run is made of: its structure, the depths (nm) of its slices, where its faces lie, and the
+    generator that photographs them next."""
+
+    structure: HierarchicalStructure
+    depths_nm: NDArray[np.float64]
+    grid: FaceGrid
+    rng: np.random.Generator
+
+
 def held_out_runs(held_out: HeldOut) -> list[RenderedRun]:
     """The first of the runs that no network and no tuning has seen."""
     return [render_run(seed, held_out) for seed in HELD_OUT_SEEDS[: held_out.runs]]
 
 
-def render_run(seed: int, held_out: HeldOut) -> RenderedRun:
-    """A run of the default microscope, somewhere in a sample of its own."""
+def draw_sample(seed: int, held_out: HeldOut) -> Sample:
+    """The sample of a run, and where in it the faces lie."""
     rng = np.random.default_rng(seed)
     structure = hierarchical_structure(rng, coarse_size=COARSE_SIZE, fine_size=FINE_SIZE)
     depths_nm = gamma_depths_nm(held_out.slices, held_out.thickness_nm, held_out.thickness_sigma_nm, rng)
     y_px, x_px = rng.uniform(0, 1e4, size=2)
     grid = FaceGrid(held_out.height, held_out.width, held_out.pixel_nm, held_out.pixel_nm, y_px, x_px)
+    return Sample(structure, depths_nm, grid, rng)
+
+
+def render_run(seed: int, held_out: HeldOut) -> RenderedRun:
+    """A run of the default microscope, somewhere in a sample of its own."""
+    sample = draw_sample(seed, held_out)
     instruments = [_instrument(voltage, held_out.noise) for voltage in held_out.voltages_kv]
     responses = [network_response(voltage) for voltage in held_out.voltages_kv]
     images, labels = render_stack(
-        structure, depths_nm, grid, held_out.voltages_kv, instruments, rng, responses
+        sample.structure,
+        sample.depths_nm,
+        sample.grid,
+        held_out.voltages_kv,
+        instruments,
+        sample.rng,
+        responses,
     )
     return RenderedRun(images, labels, held_out.voltages_kv)
 
 
 def score_segmenter(segmenter: Segmenter, runs: Sequence[RenderedRun]) -> Score:
     """Of all slices of all runs, the ends of each run included."""
+    return score_beliefs([believed_run(segmenter, run) for run in runs], runs)
+
+
+def score_beliefs(believed: Sequence[Beliefs], runs: Sequence[RenderedRun]) -> Score:
+    """Of what is believed of each run."""
     matrices: list[Confusion] = []
     trust: list[Reliability] = []
-    for run in runs:
-        beliefs = believed_run(segmenter, run)
-        matrices.append(confusion(run.labels, beliefs.argmax(axis=1).astype(np.uint8)))
+    for beliefs, run in zip(believed, runs, strict=True):
+        matrices.append(confusion(run.labels, most_believed(beliefs)))
         trust.append(reliability(beliefs[:, 1], run.labels == 1))
     return replace(_score(matrices), reliability=reduce(add, trust))
 
 
 def score_clustering(voltage_kv: float, runs: Sequence[RenderedRun]) -> Score:
     """Of k-means with k = 3 on each image of one voltage."""
-    return _score([confusion(run.labels, _cluster_run(voltage_kv, run)) for run in runs])
-
-
-def score_voting(singles: Sequence[Segmenter], runs: Sequence[RenderedRun]) -> Score:
-    """Of the weighted vote of three single-voltage networks, in rising order of voltage."""
-    return _score([confusion(run.labels, _elected(singles, run)) for run in runs])
+    return _score([confusion(run.labels, cluster_run(voltage_kv, run)) for run in runs])
 
 
 def segment_run(segmenter: Segmenter, run: RenderedRun) -> NDArray[np.uint8]:
     """Labels uint8 (slice, y, x) of every slice of a run."""
-    return believed_run(segmenter, run).argmax(axis=1).astype(np.uint8)
+    return most_believed(believed_run(segmenter, run))
 
 
-def believed_run(segmenter: Segmenter, run: RenderedRun) -> NDArray[np.float32]:
-    """Probabilities float32 (slice, class, y, x) of every slice of a run."""
+def most_believed(beliefs: Beliefs) -> NDArray[np.uint8]:
+    """Labels uint8 (slice, y, x)."""
+    return beliefs.argmax(axis=1).astype(np.uint8)
+
+
+def believed_run(segmenter: Segmenter, run: RenderedRun) -> Beliefs:
+    """Of a network, of every slice of a run."""
     channels = [run.voltages_kv.index(voltage) for voltage in segmenter.spec.voltages_kv]
-    beliefs: list[NDArray[np.float32]] = []
+    beliefs: list[Beliefs] = []
     for centre in range(len(run.images)):
         window = window_slices(centre, range(len(run.images)), segmenter.spec.adjacent_slices)
         beliefs.append(segment(segmenter, run.images[np.ix_(window, channels)].swapaxes(0, 1)))
     return np.stack(beliefs)
+
+
+def cluster_run(voltage_kv: float, run: RenderedRun) -> NDArray[np.uint8]:
+    """Labels uint8 (slice, y, x) of k-means with k = 3 on each image of one voltage."""
+    channel = run.voltages_kv.index(voltage_kv)
+    return np.stack([brightest_cluster(images[channel]) for images in run.images])
 
 
 def score_all(segmenters: Mapping[str, Segmenter], runs: Sequence[RenderedRun]) -> dict[str, Score]:
@@ -142,16 +180,6 @@ def _instrument(voltage_kv: float, noise: float) -> Instrument:
         pixel_noise=usual.pixel_noise * noise,
         line_noise=usual.line_noise * noise,
     )
-
-
-def _elected(singles: Sequence[Segmenter], run: RenderedRun) -> NDArray[np.uint8]:
-    beliefs = np.stack([believed_run(segmenter, run) for segmenter in singles])
-    return np.tensordot(np.array(VOTES), beliefs, axes=1).argmax(axis=1).astype(np.uint8)
-
-
-def _cluster_run(voltage_kv: float, run: RenderedRun) -> NDArray[np.uint8]:
-    channel = run.voltages_kv.index(voltage_kv)
-    return np.stack([brightest_cluster(images[channel]) for images in run.images])
 
 
 def _score(matrices: Sequence[Confusion]) -> Score:

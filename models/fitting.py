@@ -6,13 +6,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
+from models.device import device_of, following
 from models.errors import CheckpointMismatchError
+from models.event_curve import event_curve
 from models.losses import segmentation_loss
 from models.schedules import Plateau, Schedule, advance
 
@@ -32,20 +35,21 @@ class Recipe:
         schedule: how the rate falls.
         patience_epochs: without progress in the validation loss, after which fitting ends.
         cross_entropy_weight: of the cross-entropy added to the Dice loss.
-        bfloat16: whether convolutions run in 16 bits; on processors that can, it is twice as fast, on others
-            many times slower (3.4 s for 0.36 s a step on an AMD EPYC with AVX2 only, 2026-11-27).
+        bfloat16: whether convolutions run in 16 bits, weights and sums in 32 (mixed precision); on processors
+            that can, it is twice as fast, on others many times slower (3.4 s for 0.36 s a step on an AMD EPYC
+            with AVX2 only, 2026-11-27). Not measured on a graphics processor.
         seed: of the weights and the patches.
     """
 
-    batch: int = 64
-    steps: int = 100
-    epochs: int = 100
-    learning_rate: float = 1e-4
+    batch: Annotated[int, Ge(1)] = 64
+    steps: Annotated[int, Ge(1)] = 100
+    epochs: Annotated[int, Ge(1)] = 100
+    learning_rate: Annotated[float, Gt(0)] = 1e-4
     schedule: Schedule = field(default_factory=Plateau)
-    patience_epochs: int = 25
-    cross_entropy_weight: float = 0.0
+    patience_epochs: Annotated[int, Ge(1)] = 25
+    cross_entropy_weight: Annotated[float, Ge(0)] = 0.0
     bfloat16: bool = False
-    seed: int = 0
+    seed: Annotated[int, Ge(0)] = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +101,11 @@ class Task:
 
 
 def fit(task: Task, recipe: Recipe, folder: Path, report: Callable[[Progress], None]) -> tuple[Epoch, ...]:
-    """Fit, and leave the network with the weights of its best epoch.
+    """Fit where the network is, and leave it with the weights of its best epoch.
 
-    After each epoch the state goes to ``folder/<stage>.pt``; started again, it goes on from there and ends
-    with the same weights as without the interruption.
+    After each epoch the state goes to ``folder/<stage>.pt``; started again, it goes on from there, on any
+    device, and on the same one ends with the same weights as without the interruption. TensorBoard finds the
+    learning curve in ``folder/tensorboard/<stage>``.
 
     Raises:
         CheckpointMismatchError: the state was left by another recipe.
@@ -110,12 +115,14 @@ def fit(task: Task, recipe: Recipe, folder: Path, report: Callable[[Progress], N
     scheduler = recipe.schedule.start(optimizer, recipe.epochs)
     state = _State(task.network, optimizer, scheduler)
     history = state.restore(path, recipe) if path.is_file() else ()
-    while not _finished(history, recipe):
-        epoch = _run_epoch(task, recipe, optimizer, len(history))
-        advance(scheduler, epoch.validation_loss)
-        history = (*history, epoch)
-        state.save(path, recipe, history)
-        report(_progress(task.stage, recipe, history))
+    with event_curve(folder / "tensorboard" / task.stage, len(history)) as curve:
+        while not _finished(history, recipe):
+            epoch = _run_epoch(task, recipe, optimizer, len(history))
+            advance(scheduler, epoch.validation_loss)
+            history = (*history, epoch)
+            curve.add(len(history), epoch)  # before the state: a point too many is void, one too few is lost
+            state.save(path, recipe, history)
+            report(_progress(task.stage, recipe, history))
     state.load_best(path)
     return history
 
@@ -135,7 +142,7 @@ class _State:
             "recipe": json.dumps(asdict(recipe)),
             "history": json.dumps([asdict(epoch) for epoch in history]),
             "network": weights,
-            "best": weights if best else torch.load(path, weights_only=True)["best"],
+            "best": weights if best else _loaded(path)["best"],
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
         }
@@ -144,7 +151,7 @@ class _State:
         unfinished.replace(path)
 
     def restore(self, path: Path, recipe: Recipe) -> tuple[Epoch, ...]:
-        content = torch.load(path, weights_only=True)
+        content = _loaded(path)
         if json.loads(content["recipe"]) != asdict(recipe):
             raise CheckpointMismatchError(
                 "the training that was interrupted here followed another recipe",
@@ -157,7 +164,12 @@ class _State:
         return tuple(Epoch(**epoch) for epoch in json.loads(content["history"]))
 
     def load_best(self, path: Path) -> None:
-        self.network.load_state_dict(torch.load(path, weights_only=True)["best"])
+        self.network.load_state_dict(_loaded(path)["best"])
+
+
+def _loaded(path: Path) -> dict[str, Any]:
+    """A checkpoint, written on whatever device; torch copies what is taken from it to where it belongs."""
+    return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _run_epoch(task: Task, recipe: Recipe, optimizer: torch.optim.Optimizer, number: int) -> Epoch:
@@ -174,9 +186,9 @@ def _run_epoch(task: Task, recipe: Recipe, optimizer: torch.optim.Optimizer, num
 
 def _step(task: Task, recipe: Recipe, optimizer: torch.optim.Optimizer, batch: Batch) -> float:
     inputs, labels = batch
-    with torch.autocast(inputs.device.type, dtype=torch.bfloat16, enabled=recipe.bfloat16):
-        logits = task.logits(inputs)
-    loss = segmentation_loss(logits.float(), labels, recipe.cross_entropy_weight)
+    with torch.autocast(device_of(task.network).type, dtype=torch.bfloat16, enabled=recipe.bfloat16):
+        logits = following(task.network, task.logits)(inputs).float()
+    loss = segmentation_loss(logits, labels.to(logits.device), recipe.cross_entropy_weight)
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,22 +16,16 @@ from models.export import PROBE_PX, exported_model, write_model
 from models.fitting import Epoch
 from models.inpainter import InpainterSpec, open_inpainter
 from models.inpainting_training import InpaintingSettings, TrainedInpainter, train_inpainting
+from models.kept_settings import keep_settings
 from models.learning_curve import draw_learning_curves
 from models.mimicking import VALIDATION_SEEDS, mimicking_volumes, random_plane
 from models.mimicking_sets import Scale, Scores, score_fillings
+from models.origin import Origin
 from models.training import Report
 
 CARD_SCALE = Scale(structures=5, draws=2, slices=32, side_px=128)
 CARD_SEED = 59_000
 """Other structures than those of training, validation and the benchmark."""
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """For the card: the command that was typed and today's date, ISO 8601."""
-
-    command: str
-    date: str
 
 
 def ship_inpainting(
@@ -40,9 +34,11 @@ def ship_inpainting(
     """Train, and write ``inpainting.onnx``, its checksum, its card and its learning curve to ``out_dir``.
 
     Raises:
-        CheckpointMismatchError: ``out_dir`` holds a training with another recipe.
+        CheckpointMismatchError: ``out_dir`` holds a training with other settings.
         ExportError: the file does not compute what torch does.
     """
+    out_dir.mkdir(parents=True, exist_ok=True)
+    keep_settings(out_dir, asdict(settings))
     trained = train_inpainting(settings, out_dir, report)
     draw_learning_curves({"inpainting": trained.history}, out_dir / "inpainting_curve.png")
     spec = export_inpainter(trained, settings, out_dir / "inpainting.onnx")
@@ -121,7 +117,7 @@ Planes between the slices of other structures than in training, hierarchical nan
 
 ## Making
 
-`{origin.command}`
+{origin.told()}
 
 {minutes:.0f} minutes of fitting, {len(history)} epochs, {origin.date}; curve: `inpainting_curve.png`.
 sha256 of the training volumes: `{spec.training_data_sha256}`. Settings:

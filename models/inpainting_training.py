@@ -4,10 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
+from annotated_types import Ge, MultipleOf
 
+from models.architectures import STRIDE_PX
+from models.device import Device, following, training_device
 from models.fitting import Batch, Epoch, Progress, Recipe, Task, fit
 from models.inpainting import PlaneInpainter
 from models.losses import segmentation_loss
@@ -35,13 +39,14 @@ class InpaintingSettings:
         patch_px: side of a patch.
         validation_patches: of other structures, always the same.
         recipe: of the fit.
-        threads: of torch.
+        threads: of torch, on the processor.
+        device: to train on (:mod:`models.device`).
     """
 
     volumes: MimickingSettings = field(default_factory=MimickingSettings)
-    filters: int = 16
-    patch_px: int = 64
-    validation_patches: int = 512
+    filters: Annotated[int, Ge(1)] = 16
+    patch_px: Annotated[int, Ge(8), MultipleOf(STRIDE_PX)] = 64
+    validation_patches: Annotated[int, Ge(1)] = 512
     recipe: Recipe = field(
         default_factory=lambda: Recipe(
             batch=32,
@@ -54,7 +59,12 @@ class InpaintingSettings:
             bfloat16=True,
         )
     )
-    threads: int = 1
+    threads: Annotated[int, Ge(1)] = 1
+    device: Device = "auto"
+
+    def __post_init__(self) -> None:
+        if self.patch_px > self.volumes.side_voxels:
+            raise ValueError("patch_px is at most volumes.side_voxels")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +99,7 @@ def train_inpainting(
     torch.manual_seed(settings.recipe.seed)
     network = PlaneInpainter(settings.filters)
     network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+    network.to(training_device(settings.device))
     validation = _draw(others, settings, settings.validation_patches, np.random.default_rng(0))
     task = Task(
         stage="inpainting",
@@ -98,7 +109,7 @@ def train_inpainting(
         validation_loss=partial(_validation_loss, network, validation, settings.recipe),
     )
     history = fit(task, settings.recipe, out_dir, lambda progress: report(_line(progress)))
-    return TrainedInpainter(network.eval(), history, volumes_sha256(learned))
+    return TrainedInpainter(network.eval().cpu(), history, volumes_sha256(learned))
 
 
 def _draw(
@@ -114,7 +125,8 @@ def _draw(
 
 
 def _validation_loss(network: PlaneInpainter, validation: Batch, recipe: Recipe) -> float:
-    scores = torch.cat([network.logits(maps) for maps in validation[0].split(recipe.batch)])
+    logits = following(network, network.logits)
+    scores = torch.cat([logits(maps).cpu() for maps in validation[0].split(recipe.batch)])
     return segmentation_loss(scores, validation[1], recipe.cross_entropy_weight).item()
 
 

@@ -81,9 +81,14 @@ def assemble_jury(members: Sequence[Segmenter], where: str) -> Segmenter:
         reach_px=max(one.reach_px for one in specs),
         sha256=hashlib.sha256("".join(one.sha256 for one in specs).encode()).hexdigest(),
     )
-    lowest = min(spec.voltages_kv)
-    shares = tuple(1.0 if voltage == lowest else OTHERS_SHARE for voltage in spec.voltages_kv)
-    return replace(members[0], spec=spec, runner=Jury(tuple(one.runner for one in members), shares))
+    runner = Jury(tuple(one.runner for one in members), shares(spec.voltages_kv))
+    return replace(members[0], spec=spec, runner=runner)
+
+
+def shares(voltages_kv: Sequence[float]) -> tuple[float, ...]:
+    """How much the evidence of each voltage counts."""
+    lowest = min(voltages_kv)
+    return tuple(1.0 if voltage == lowest else OTHERS_SHARE for voltage in voltages_kv)
 
 
 def joined(beliefs: Sequence[Batch], shares: Sequence[float]) -> Batch:

@@ -1,8 +1,10 @@
-"""What training minimises."""
+"""What training minimises. Pixels labelled NOT_ANNOTATED count for nothing: nobody said what they are."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from models.scenes import NOT_ANNOTATED
 
 
 def dice_loss(probabilities: Tensor, labels: Tensor) -> Tensor:
@@ -13,12 +15,15 @@ def dice_loss(probabilities: Tensor, labels: Tensor) -> Tensor:
 
     Args:
         probabilities: (batch, class, y, x) float.
-        labels: (batch, y, x) int64.
+        labels: (batch, y, x) int64, a class or NOT_ANNOTATED.
     """
-    truth = functional.one_hot(labels, probabilities.shape[1]).movedim(-1, 1).to(probabilities.dtype)
+    known = labels != NOT_ANNOTATED
+    classes = functional.one_hot(labels * known, probabilities.shape[1]).movedim(-1, 1)
+    counted = known[:, None].to(probabilities.dtype)
+    truth, found = classes * counted, probabilities * counted
     dims = (0, 2, 3)
-    overlap = (probabilities * truth).sum(dims)
-    return 1 - (2 * overlap / (probabilities.sum(dims) + truth.sum(dims)).clamp_min(1)).mean()
+    overlap = (found * truth).sum(dims)
+    return 1 - (2 * overlap / (found.sum(dims) + truth.sum(dims)).clamp_min(1)).mean()
 
 
 def segmentation_loss(logits: Tensor, labels: Tensor, cross_entropy_weight: float) -> Tensor:
@@ -28,4 +33,10 @@ def segmentation_loss(logits: Tensor, labels: Tensor, cross_entropy_weight: floa
     it, and so shortens the start; it also keeps the probabilities calibrated.
     """
     dice = dice_loss(torch.softmax(logits, dim=1), labels)
-    return dice + cross_entropy_weight * functional.cross_entropy(logits, labels)
+    return dice + cross_entropy_weight * cross_entropy(logits, labels)
+
+
+def cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:
+    """Mean over the annotated pixels, 0 without any; shapes as of :func:`dice_loss`."""
+    total = functional.cross_entropy(logits, labels, ignore_index=NOT_ANNOTATED, reduction="sum")
+    return total / (labels != NOT_ANNOTATED).sum().clamp_min(1)

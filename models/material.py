@@ -3,13 +3,19 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import torch
+from annotated_types import Ge, Gt, Le, Len, Lt, MultipleOf
 from torch import Tensor
 
+from models import annotation
+from models.annotation import Annotations, annotated_patch, annotated_tiles
+from models.architectures import STRIDE_PX
 from models.augmentation import Augmentation, random_patch
-from models.datasets import PreparedScene, block_crops, cut_patch, prepare_scenes
+from models.datasets import BLEED_PX, Patch, PreparedScene, block_crops, cut_patch, prepare_scenes
+from models.device import Device
 from models.fitting import Batch, Recipe
 from models.losses import segmentation_loss
 from models.normalisation import Normalisation
@@ -26,7 +32,7 @@ class TrainingSettings:
 
     Attributes:
         voltages_kv: one branch each.
-        adjacent_slices: of a window, odd.
+        adjacent_slices: of a window, odd, up to 9.
         filters: channels of the first block of each branch.
         volume_filters: the same of the early fusion.
         patch_px: side of the patches.
@@ -38,40 +44,67 @@ class TrainingSettings:
             optimum; the rest is as for the branches.
         joint_recipe: of all of the late fusion together, when its parts have been trained.
         fusion_recipe: of the early and the intermediate fusion.
-        start_from: folder of exported single-voltage networks to start from; empty: from scratch.
+        start_from: folder of exported networks to start from, the single-voltage ones; empty: from scratch.
+            Where slices are annotated, an early or intermediate fusion starts from its like, if it is there.
+        annotated_share: of a batch, and of the validation loss, where slices are annotated.
+        held_back_share: of the annotated slices of each source, the last ones, to judge by.
         threads: of the processor, for torch.
+        device: to train on (:mod:`models.device`).
     """
 
-    voltages_kv: tuple[float, ...] = (1.0, 2.0, 4.0)
-    adjacent_slices: int = 7
-    filters: int = 16
-    volume_filters: int = 12
-    patch_px: int = 64
-    scenes: int = 300
-    validation_scenes: int = 16
-    ensemble_scenes: int = 24
+    voltages_kv: Annotated[tuple[Annotated[float, Gt(0)], ...], Len(1)] = (1.0, 2.0, 4.0)
+    adjacent_slices: Annotated[int, Ge(1), Le(9)] = 7
+    filters: Annotated[int, Ge(1)] = 16
+    volume_filters: Annotated[int, Ge(1)] = 12
+    patch_px: Annotated[int, Ge(STRIDE_PX), MultipleOf(STRIDE_PX)] = 64
+    scenes: Annotated[int, Ge(1), Le(len(TRAINING_SEEDS))] = 300
+    validation_scenes: Annotated[int, Ge(1), Le(len(VALIDATION_SEEDS))] = 16
+    ensemble_scenes: Annotated[int, Ge(2), Le(len(ENSEMBLE_SEEDS))] = 24
     size: SceneSize = field(default_factory=SceneSize)
     recipe: Recipe = field(default_factory=Recipe)
-    ensemble_learning_rate: float = 0.1
+    ensemble_learning_rate: Annotated[float, Gt(0)] = 0.1
     joint_recipe: Recipe = field(default_factory=Recipe)
     fusion_recipe: Recipe = field(default_factory=Recipe)
     normalisation: Normalisation = field(default_factory=Normalisation)
     augmentation: Augmentation = field(default_factory=Augmentation)
     start_from: str = ""
-    threads: int = 2
+    annotated_share: Annotated[float, Gt(0), Le(1)] = 0.5
+    held_back_share: Annotated[float, Gt(0), Lt(1)] = 0.25
+    threads: Annotated[int, Ge(1)] = 2
+    device: Device = "auto"
+
+    def __post_init__(self) -> None:
+        if len(set(self.voltages_kv)) < len(self.voltages_kv):
+            raise ValueError("voltages_kv repeat")
+        if self.adjacent_slices % 2 == 0:
+            raise ValueError("adjacent_slices is odd: as many neighbours above as below")
+        if self.size.slices < self.adjacent_slices:
+            raise ValueError("size.slices is at least adjacent_slices")
+        if self.tile_px % STRIDE_PX:
+            raise ValueError(f"size.block_px is a multiple of {STRIDE_PX}")
+        if self.patch_px > self.size.block_px:
+            raise ValueError("patch_px is at most size.block_px")
+
+    @property
+    def tile_px(self) -> int:
+        """Side of what is validated on: a block without its bleeding edges."""
+        return self.size.block_px - 2 * BLEED_PX
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """Scenes by purpose."""
+    """Scenes by purpose, and what a person has annotated."""
 
     training: list[PreparedScene]
     validation: list[PreparedScene]
     ensemble: list[PreparedScene]
+    annotated: Annotations = annotation.NONE
 
 
-def render_material(settings: TrainingSettings, folder: Path, report: Report) -> Material:
-    """All scenes; those that lie in ``folder`` already are read."""
+def render_material(
+    settings: TrainingSettings, folder: Path, report: Report, annotated: Annotations
+) -> Material:
+    """All scenes, those that lie in ``folder`` already are read; annotated slices beside them."""
 
     def scenes_of(purpose: str, seeds: Sequence[int]) -> list[PreparedScene]:
         return prepare_scenes(
@@ -87,53 +120,79 @@ def render_material(settings: TrainingSettings, folder: Path, report: Report) ->
         scenes_of("training", TRAINING_SEEDS[: settings.scenes]),
         scenes_of("validation", VALIDATION_SEEDS[: settings.validation_scenes]),
         scenes_of("ensemble", ENSEMBLE_SEEDS[: settings.ensemble_scenes]),
+        annotated,
     )
 
 
 def draw_patches(
     settings: TrainingSettings,
-    scenes: list[PreparedScene],
+    material: Material,
     channels: Sequence[int],
     batch: int,
     rng: np.random.Generator,
 ) -> Batch:
     """Varied patches of random places: (batch, channel, slice, y, x) and labels (batch, y, x).
 
-    Of a single channel, the channel axis is left out, as a branch expects it.
+    Of a single channel, the channel axis is left out, as a branch expects it. The last patches are of
+    annotated slices, if there are any.
     """
-    patches = [
-        random_patch(
-            scenes,
-            channels,
-            settings.patch_px,
-            settings.adjacent_slices,
-            settings.normalisation,
-            settings.augmentation,
-            rng,
-        )
-        for _ in range(batch)
-    ]
-    return _stacked([images for images, _ in patches]), torch.from_numpy(
-        np.stack([labels for _, labels in patches])
+    own = round(batch * settings.annotated_share) if material.annotated.learned else 0
+    how = (
+        channels,
+        settings.patch_px,
+        settings.adjacent_slices,
+        settings.normalisation,
+        settings.augmentation,
+        rng,
     )
+    rendered = [random_patch(material.training, *how) for _ in range(batch - own)]
+    return _batch([*rendered, *(annotated_patch(material.annotated.learned, *how) for _ in range(own))])
 
 
 def blocks_of(settings: TrainingSettings, scenes: Sequence[PreparedScene], channels: Sequence[int]) -> Batch:
     """Every block of the scenes as it is, in the shapes of :func:`draw_patches`."""
-    patches = [
-        cut_patch(prepared, crop, channels, settings.normalisation)
-        for prepared in scenes
-        for crop in block_crops(prepared.scene, settings.adjacent_slices)
-    ]
+    return _batch(
+        [
+            cut_patch(prepared, crop, channels, settings.normalisation)
+            for prepared in scenes
+            for crop in block_crops(prepared.scene, settings.adjacent_slices)
+        ]
+    )
+
+
+def validation_of(
+    settings: TrainingSettings, material: Material, channels: Sequence[int]
+) -> list[tuple[float, Batch]]:
+    """What a network is judged by while it is fitted, and with what weight: rendered scenes, and of the
+    annotated slices those that were held back."""
+    rendered = blocks_of(settings, material.validation, channels)
+    if not material.annotated.held_back:
+        return [(1.0, rendered)]
+    tiles = annotated_tiles(
+        material.annotated.held_back,
+        channels,
+        settings.tile_px,
+        settings.adjacent_slices,
+        settings.normalisation,
+    )
+    return [(1 - settings.annotated_share, rendered), (settings.annotated_share, _batch(tiles))]
+
+
+def validation_loss(
+    logits: Callable[[Tensor], Tensor], parts: Sequence[tuple[float, Batch]], recipe: Recipe
+) -> float:
+    """Weighted mean of the parts' losses, each of all its blocks together."""
+    return sum(weight * _loss(logits, blocks, recipe) for weight, blocks in parts)
+
+
+def _loss(logits: Callable[[Tensor], Tensor], blocks: Batch, recipe: Recipe) -> float:
+    scores = torch.cat([logits(inputs).cpu() for inputs in blocks[0].split(EVALUATION_BATCH)])
+    return segmentation_loss(scores, blocks[1], recipe.cross_entropy_weight).item()
+
+
+def _batch(patches: Sequence[Patch]) -> Batch:
     labels = torch.from_numpy(np.stack([labels for _, labels in patches]))
     return _stacked([images for images, _ in patches]), labels
-
-
-def validation_loss(logits: Callable[[Tensor], Tensor], blocks: Batch, recipe: Recipe) -> float:
-    """Of all blocks together."""
-    parts = zip(*(part.split(EVALUATION_BATCH) for part in blocks), strict=True)
-    scores = torch.cat([logits(inputs) for inputs, _ in parts])
-    return segmentation_loss(scores, blocks[1], recipe.cross_entropy_weight).item()
 
 
 def _stacked(images: Sequence[np.ndarray]) -> Tensor:

@@ -11,8 +11,10 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Ge, Gt, Le
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -49,10 +51,10 @@ class MimickingSettings:
         grid_nm: of a voxel.
     """
 
-    structures: int = 80
-    blocks: int = 4
-    side_voxels: int = 112
-    grid_nm: float = 2.5
+    structures: Annotated[int, Ge(1), Le(8000)] = 80
+    blocks: Annotated[int, Ge(1)] = 4
+    side_voxels: Annotated[int, Ge(64)] = 112
+    grid_nm: Annotated[float, Gt(0)] = 2.5
 
 
 def mimicking_volumes(

@@ -82,9 +82,14 @@ def repositioned(data: MimickingSet) -> list[int]:
 
 def rebuilt(data: MimickingSet, filling: Interpolation, planes: list[int]) -> Labels:
     """The volume from the slices of a data set put at ``planes``; it starts at plane 0."""
+    return filled(data.truth[data.cuts], filling, planes)
+
+
+def filled(faces: Labels, filling: Interpolation, planes: list[int]) -> Labels:
+    """The volume from slices ``(slice, y, x)`` put at ``planes``, the first one at plane 0."""
     state, parts = start_interpolation(longest_bridge_planes=10_000), list[Labels]()
-    for plane, cut in zip(planes, data.cuts, strict=True):
-        state, final = add_slice(filling, state, plane, data.truth[cut])
+    for plane, face in zip(planes, faces, strict=True):
+        state, final = add_slice(filling, state, plane, face)
         parts.append(final.labels)
     return np.concatenate((*parts, finish(filling, state).labels))
 

@@ -5,8 +5,10 @@ brightness and contrast from slice to slice disappears, and training and inferen
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Ge, Le
 from numpy.typing import NDArray
 
 FaceImage = NDArray[np.uint8 | np.uint16]
@@ -22,10 +24,16 @@ class Normalisation:
         floor, ceiling: values outside are set to these; a hot pixel must not drown its neighbours.
     """
 
-    low_percent: float = 1.0
-    high_percent: float = 99.0
+    low_percent: Annotated[float, Ge(0), Le(100)] = 1.0
+    high_percent: Annotated[float, Ge(0), Le(100)] = 99.0
     floor: float = -0.5
     ceiling: float = 1.5
+
+    def __post_init__(self) -> None:
+        if self.low_percent >= self.high_percent:
+            raise ValueError("low_percent is below high_percent")
+        if self.floor >= self.ceiling:
+            raise ValueError("floor is below ceiling")
 
 
 def face_limits(image: FaceImage, normalisation: Normalisation) -> Limits:

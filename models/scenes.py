@@ -14,8 +14,10 @@ Seeds never meet: the emulated microscope uses those below 10 000.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Ge
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -31,6 +33,7 @@ from algorithms.structures import (
     wavelength_nm,
 )
 from models.backscatter import network_response
+from models.normalisation import FaceImage
 
 TRAINING_SEEDS = range(10_000, 19_000)
 ENSEMBLE_SEEDS = range(19_000, 20_000)
@@ -58,6 +61,8 @@ LOWEST_KV = 1.0
 ASTRAY_SHARE, ASTRAY_ERROR_PX = 0.1, 1.0
 """Share of the foreign scenes with a failed registration, and how far off it may be."""
 SAMPLE_EXTENT_NM = 1e5
+NOT_ANNOTATED = 255
+"""Label of pixels of which nobody has said what they are. Rendered scenes have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +75,9 @@ class SceneSize:
         slices: faces of the run.
     """
 
-    blocks: int = 4
-    block_px: int = 96
-    slices: int = 13
+    blocks: Annotated[int, Ge(1)] = 4
+    block_px: Annotated[int, Ge(32)] = 96
+    slices: Annotated[int, Ge(1)] = 13
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +85,13 @@ class Scene:
     """A rendered run.
 
     Attributes:
-        images: uint8 (slice, channel, y, x), blocks side by side along x.
+        images: (slice, channel, y, x), blocks side by side along x; rendered ones are uint8.
         labels: uint8 (slice, y, x), 1 = solid.
         block_px: side of a block.
         square_pixels: whether a row is as high on the face as a column is wide.
     """
 
-    images: NDArray[np.uint8]
+    images: FaceImage
     labels: NDArray[np.uint8]
     block_px: int
     square_pixels: bool

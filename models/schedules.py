@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from math import cos, pi
+from typing import Annotated
 
+from annotated_types import Ge, Gt, Le, Lt
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, ReduceLROnPlateau
 
@@ -14,8 +16,8 @@ class Plateau:
     For fits that take as long as they take.
     """
 
-    patience_epochs: int = 10
-    factor: float = 0.1
+    patience_epochs: Annotated[int, Ge(0)] = 10
+    factor: Annotated[float, Gt(0), Lt(1)] = 0.1
 
     def start(self, optimizer: Optimizer, epochs: int) -> LRScheduler:
         return ReduceLROnPlateau(optimizer, factor=self.factor, patience=self.patience_epochs)
@@ -28,7 +30,7 @@ class Cosine:
     For fits of a given length: it always ends at a small rate.
     """
 
-    last: float = 0.01
+    last: Annotated[float, Ge(0), Le(1)] = 0.01
 
     def start(self, optimizer: Optimizer, epochs: int) -> LRScheduler:
         def share(epoch: int) -> float:

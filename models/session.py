@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice, product
 from pathlib import Path
-from time import monotonic
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +19,7 @@ from models.model_file import read_checked
 from models.normalisation import FaceImage, Limits, face_limits, normalise
 from models.runtime import Runtime
 from models.spec import ModelSpec, from_metadata
-from models.tile_runner import BatchRunner, TileRunner
+from models.tile_runner import Batch, BatchRunner, TileRunner, shortest_s
 
 LARGEST_TILE_PX = 768
 BATCH_TILES = 1
@@ -85,8 +84,11 @@ def open_segmenter(
     started = begin(requested, allow_cpu_fallback=allow_cpu_fallback)
     spec = from_metadata(started.metadata, sha256, str(path))
     _check_inputs(spec, started, path)
-    on_cpu = partial(begin, (providers.CPU,), allow_cpu_fallback=True)
-    return Segmenter(spec, TileRunner(started, batch_tiles, on_cpu), largest_tile_px)
+    runner = TileRunner(started, batch_tiles, partial(begin, (providers.CPU,), allow_cpu_fallback=True))
+    runner.compare_with_cpu(_canary(spec))
+    if runner.provider != started.provider and not allow_cpu_fallback:
+        raise runtime.no_hardware(runner.refusals, path)
+    return Segmenter(spec, runner, largest_tile_px)
 
 
 def segment(segmenter: Segmenter, window: FaceWindow) -> NDArray[np.float32]:
@@ -121,17 +123,14 @@ def segment(segmenter: Segmenter, window: FaceWindow) -> NDArray[np.float32]:
 
 
 def canary_seconds(segmenter: Segmenter) -> float:
-    """Time of one batch of the smallest tile on this hardware, after one to warm up.
+    """Time of one smallest tile on the hardware in use."""
+    return shortest_s(segmenter.runner.run, _canary(segmenter.spec))
 
-    A provider that claims to be a GPU and is slower than a CPU gives itself away.
-    """
-    spec = segmenter.spec
+
+def _canary(spec: ModelSpec) -> Batch:
+    """One smallest tile, black."""
     side = tiling.padded_length(2 * spec.reach_px, spec.stride_px)
-    batch = np.zeros((1, len(spec.channels), spec.adjacent_slices, side, side), dtype=np.float32)
-    segmenter.runner.run(batch)
-    start = monotonic()
-    segmenter.runner.run(batch)
-    return monotonic() - start
+    return np.zeros((1, len(spec.channels), spec.adjacent_slices, side, side), dtype=np.float32)
 
 
 def _check_inputs(spec: ModelSpec, started: Runtime, path: Path) -> None:

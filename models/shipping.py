@@ -1,28 +1,25 @@
 """From settings to files that can be shipped: networks, checksums, learning curves, model cards."""
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
+from models.annotation import NONE, Annotations
 from models.cards import Account, write_card
+from models.datasets import scenes_sha256
 from models.evaluation import HeldOut, held_out_runs, score_all
 from models.export import Provenance, export_network
+from models.kept_settings import keep_settings
 from models.learning_curve import draw_learning_curves
 from models.material import Report, TrainingSettings
+from models.origin import Origin
+from models.refinement import refinements
 from models.reliability_diagram import draw_reliability
 from models.session import open_segmenter
 from models.spec import ModelSpec
 from models.training import Trained, channel_name
 
-Training = Callable[[TrainingSettings, Path, Report], Trained]
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """What the cards say of the making: the command that was typed, and the date of today (ISO 8601)."""
-
-    command: str
-    date: str
+Training = Callable[[TrainingSettings, Path, Report, Annotations], Trained]
 
 
 def train_and_ship(
@@ -32,6 +29,7 @@ def train_and_ship(
     out_dir: Path,
     origin: Origin,
     report: Report,
+    annotated: Annotations = NONE,
 ) -> dict[str, ModelSpec]:
     """Train and write everything that ships to ``out_dir``.
 
@@ -46,24 +44,29 @@ def train_and_ship(
         out_dir: made if it does not exist.
         origin: for the cards.
         report: given a line now and then.
+        annotated: slices to refine the networks on; what that brought is reported.
 
     Raises:
-        CheckpointMismatchError: ``out_dir`` holds a training with another recipe.
+        CheckpointMismatchError: ``out_dir`` holds a training with other settings.
         ExportError: a file does not compute what torch does.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
-    trained = train(settings, out_dir, report)
+    every = (*annotated.learned, *annotated.held_back)
+    keep_settings(out_dir, asdict(settings), scenes_sha256([one.prepared for one in every]) if every else "")
+    trained = train(settings, out_dir, report, annotated)
     pictures = tuple(f"{next(iter(trained.networks))}_{kind}.png" for kind in ("curves", "reliability"))
     draw_learning_curves(trained.histories, out_dir / pictures[0])
     specs = export_all(trained, settings, out_dir)
     report("scoring on held-out runs")
     segmenters = {name: open_segmenter(out_dir / f"{name}.onnx") for name in specs}
     scores = score_all(segmenters, held_out_runs(held_out))
+    refined = refinements(settings, segmenters, annotated.held_back) if annotated.held_back else {}
+    for name, refinement in refined.items():
+        report(f"{name}: mean Dice on annotated slices held back {refinement}")
     trust = {name: score.reliability for name, score in scores.items() if score.reliability}
     draw_reliability(trust, out_dir / pictures[1])
     account = Account(
-        origin.command,
-        origin.date,
+        origin,
         asdict(settings),
         held_out,
         scores,
@@ -71,6 +74,8 @@ def train_and_ship(
         trained.temperatures,
         trained.started_from,
         (pictures[0], pictures[1]),
+        refined,
+        len(annotated.held_back),
     )
     for spec in specs.values():
         write_card(out_dir / f"{spec.name}.md", spec, account)

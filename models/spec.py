@@ -29,8 +29,9 @@ class ModelSpec:
         stride_px: image sides and tile origins must be multiples of it.
         reach_px: input pixels farther away than this, along y or x, do not matter.
         training_data_sha256: of the scenes it was trained on.
-        torch_difference: largest difference from torch's probabilities, seen at export.
+        torch_difference: largest difference from torch's probabilities, seen at export in single precision.
         sha256: of the file; empty until it was read from one.
+        precision: of its weights and values; a variant's is ``fp16`` or ``int8`` (:mod:`models.variants`).
     """
 
     name: str
@@ -44,6 +45,7 @@ class ModelSpec:
     training_data_sha256: str
     torch_difference: float
     sha256: str = ""
+    precision: str = "fp32"
 
 
 def to_metadata(spec: ModelSpec) -> dict[str, str]:

@@ -6,7 +6,7 @@ it together. Scenes, checkpoints and results lie in one folder; started again, a
 and ends the same.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,11 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
+from models.annotation import NONE, Annotations
 from models.architectures import ResidualUNet
 from models.calibration import Segmenting, best_temperature, set_temperature
 from models.datasets import scenes_sha256
+from models.device import following, training_device
 from models.fitting import Batch, Epoch, Progress, Task, fit
 from models.fusion import EarlyFusion, IntermediateFusion, LateFusion
 from models.material import (
@@ -30,23 +31,15 @@ from models.material import (
     draw_patches,
     render_material,
     validation_loss,
+    validation_of,
 )
-from models.warm_start import exported_weights, start_from
+from models.starting import single_name, start_branch, start_branches, start_whole
 
 ENSEMBLE_CROSS_ENTROPY = 0.03
 """Beside Dice. Without any, the threshold drifts; with as much as the branches', the layer buys calibration
 with sharpness."""
 ENSEMBLE_VALIDATION = 4
 """One in so many of the ensemble's scenes is kept back to judge it."""
-STATISTICS_BATCH = 64
-"""Patches from which the statistics of a network to start from are taken."""
-OUTER = {
-    "encoders.0": "encoders.0",
-    "encoders.1": "encoders.1",
-    "lifts.2": "lifts.0",
-    "decoders.2": "decoders.0",
-}
-"""What a branch of the intermediate fusion takes over from the single-voltage network of its voltage."""
 Histories = dict[str, tuple[Epoch, ...]]
 
 
@@ -58,7 +51,7 @@ class Trained:
         networks: evaluated, on the CPU, by name, with the voltages that each needs.
         histories: the epochs of each stage.
         temperatures: that calibrated each network, by its name (:mod:`models.calibration`).
-        training_data_sha256: of the scenes that were learned from.
+        training_data_sha256: of the scenes, and the annotated slices, that were learned from.
         started_from: checksums of the exported networks that were started from, by name.
     """
 
@@ -73,25 +66,25 @@ def channel_name(voltage_kv: float) -> str:
     return f"{voltage_kv:g}kV"
 
 
-def single_name(voltage_kv: float) -> str:
-    """Of the network of one voltage, and of its files."""
-    return f"unet_{voltage_kv:g}kv"
-
-
-def train_late_fusion(settings: TrainingSettings, out_dir: Path, report: Report) -> Trained:
+def train_late_fusion(
+    settings: TrainingSettings, out_dir: Path, report: Report, annotated: Annotations = NONE
+) -> Trained:
     """Train the single-voltage networks and their fusion.
 
     Args:
         settings: the same settings on the same machine give the same networks.
         out_dir: for scenes and checkpoints; an interrupted training goes on from what lies here.
         report: given a line now and then.
+        annotated: slices to learn from and to be judged by, beside the rendered scenes; the ensemble layer,
+            which needs scenes that no branch has seen, keeps to rendered ones.
 
     Raises:
         CheckpointMismatchError: ``out_dir`` holds a training with another recipe.
         ModelMismatchError: the networks to start from are of another kind.
+        ProviderUnavailableError: there is no such device as ``settings.device``.
     """
     torch.set_num_threads(settings.threads)
-    material = render_material(settings, out_dir / "scenes", report)
+    material = render_material(settings, out_dir / "scenes", report, annotated)
     histories: Histories = {}
     started: dict[str, str] = {}
     branches: list[ResidualUNet] = []
@@ -101,6 +94,7 @@ def train_late_fusion(settings: TrainingSettings, out_dir: Path, report: Report)
         histories[channel_name(voltage)] = _train_branch(settings, channel, branch, material, out_dir, report)
         branches.append(branch)
     network = LateFusion([deepcopy(branch) for branch in branches]).eval()
+    network.to(training_device(settings.device))
     histories["ensemble"] = _train_ensemble(settings, network, material, out_dir, report)
     histories["together"] = _train_whole(
         replace(settings, fusion_recipe=settings.joint_recipe), "together", network, material, out_dir, report
@@ -113,27 +107,36 @@ def train_late_fusion(settings: TrainingSettings, out_dir: Path, report: Report)
     return _finished(settings, material, networks, histories, started)
 
 
-def train_early_fusion(settings: TrainingSettings, out_dir: Path, report: Report) -> Trained:
+def train_early_fusion(
+    settings: TrainingSettings, out_dir: Path, report: Report, annotated: Annotations = NONE
+) -> Trained:
     """Train the 3-D network whose channels are the voltages; arguments as of :func:`train_late_fusion`."""
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.fusion_recipe.seed)
-    material = render_material(settings, out_dir / "scenes", report)
+    material = render_material(settings, out_dir / "scenes", report, annotated)
     network = EarlyFusion(len(settings.voltages_kv), settings.adjacent_slices, settings.volume_filters)
+    started = start_whole(settings, "early_fusion", network, material)
+    network.to(training_device(settings.device))
     history = _train_whole(settings, "early_fusion", network, material, out_dir, report)
     return _finished(
-        settings, material, {"early_fusion": (network, settings.voltages_kv)}, {"early": history}, {}
+        settings, material, {"early_fusion": (network, settings.voltages_kv)}, {"early": history}, started
     )
 
 
-def train_intermediate_fusion(settings: TrainingSettings, out_dir: Path, report: Report) -> Trained:
+def train_intermediate_fusion(
+    settings: TrainingSettings, out_dir: Path, report: Report, annotated: Annotations = NONE
+) -> Trained:
     """Train the network that joins features of the voltages; arguments as of :func:`train_late_fusion`."""
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.fusion_recipe.seed)
-    material = render_material(settings, out_dir / "scenes", report)
+    material = render_material(settings, out_dir / "scenes", report, annotated)
     network = IntermediateFusion(
         len(settings.voltages_kv), settings.adjacent_slices, filters=settings.filters
     )
-    started = _start_branches(settings, network, material) if settings.start_from else {}
+    started = start_whole(settings, "intermediate_fusion", network, material)
+    if settings.start_from and not started:
+        started = start_branches(settings, network, material)
+    network.to(training_device(settings.device))
     history = _train_whole(settings, "intermediate_fusion", network, material, out_dir, report)
     networks: dict[str, tuple[Segmenting, tuple[float, ...]]] = {
         "intermediate_fusion": (network, settings.voltages_kv)
@@ -151,55 +154,24 @@ def _finished(
     """Calibrated on the scenes of the ensemble, which no branch has learned from."""
     temperatures: dict[str, float] = {}
     for name, (network, voltages_kv) in networks.items():
+        network.cpu()
         channels = [settings.voltages_kv.index(voltage) for voltage in voltages_kv]
         inputs, labels = blocks_of(settings, material.ensemble, channels)
         with torch.inference_mode():
             scores = torch.cat([network.logits(part) for part in inputs.split(EVALUATION_BATCH)])
             temperatures[name] = best_temperature(scores, labels)
         set_temperature(network, temperatures[name])
-    return Trained(networks, histories, temperatures, scenes_sha256(material.training), started)
+    learned = [*material.training, *(chosen.prepared for chosen in material.annotated.learned)]
+    return Trained(networks, histories, temperatures, scenes_sha256(learned), started)
 
 
 def _branch(settings: TrainingSettings, channel: int, material: Material) -> tuple[ResidualUNet, str]:
-    """An untrained branch, or a started one and the checksum of what it started from."""
+    """An untrained branch, or a started one and the checksum of what it started from; on the device."""
     torch.manual_seed(settings.recipe.seed + channel)
     network = ResidualUNet(settings.adjacent_slices, filters=settings.filters)
     network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-    if not settings.start_from:
-        return network, ""
-    path = _start_file(settings, settings.voltages_kv[channel])
-    weights, sha256 = exported_weights(path)
-    start_from(network, weights, _sample(settings, material, [channel])[:, None], str(path))
-    return network, sha256
-
-
-def _start_file(settings: TrainingSettings, voltage_kv: float) -> Path:
-    """Of a voltage; a relative folder that is not here is relative to slicewatch itself."""
-    folder = Path(settings.start_from)
-    here = folder if folder.is_absolute() or folder.exists() else Path(__file__).parents[1] / folder
-    return here / f"{single_name(voltage_kv)}.onnx"
-
-
-def _start_branches(
-    settings: TrainingSettings, network: IntermediateFusion, material: Material
-) -> dict[str, str]:
-    """The outer blocks of each voltage from its single-voltage network; the checksums."""
-    started: dict[str, str] = {}
-    weights: dict[str, Tensor] = {}
-    for index, voltage in enumerate(settings.voltages_kv):
-        path = _start_file(settings, voltage)
-        found, started[single_name(voltage)] = exported_weights(path)
-        for theirs, ours in OUTER.items():
-            parts = {name: part for name, part in found.items() if name.startswith(theirs + ".")}
-            weights |= {f"branches.{index}.{ours}{name[len(theirs) :]}": part for name, part in parts.items()}
-    channels = range(len(settings.voltages_kv))
-    start_from(network, weights, _sample(settings, material, channels), settings.start_from)
-    return started
-
-
-def _sample(settings: TrainingSettings, material: Material, channels: Sequence[int]) -> Tensor:
-    rng = np.random.default_rng(settings.recipe.seed)
-    return draw_patches(settings, material.training, channels, STATISTICS_BATCH, rng)[0]
+    sha256 = start_branch(settings, channel, network, material) if settings.start_from else ""
+    return network.to(training_device(settings.device)), sha256
 
 
 def _train_branch(
@@ -210,13 +182,14 @@ def _train_branch(
     folder: Path,
     report: Report,
 ) -> tuple[Epoch, ...]:
-    validation = blocks_of(settings, material.validation, [channel])
+    validation = validation_of(settings, material, [channel])
+    logits = following(network, network.logits)
     task = Task(
         stage=f"branch_{channel_name(settings.voltages_kv[channel])}",
         network=network,
         logits=network.logits,
-        draw=partial(draw_patches, settings, material.training, [channel], settings.recipe.batch),
-        validation_loss=partial(validation_loss, network.logits, validation, settings.recipe),
+        draw=partial(draw_patches, settings, material, [channel], settings.recipe.batch),
+        validation_loss=partial(validation_loss, logits, validation, settings.recipe),
     )
     history = fit(task, settings.recipe, folder, _line(report))
     network.eval()
@@ -242,7 +215,9 @@ def _train_ensemble(
         network=network.ensemble,
         logits=network.ensemble,
         draw=partial(_draw_beliefs, unseen, recipe.batch),
-        validation_loss=partial(validation_loss, network.ensemble, validation, recipe),
+        validation_loss=partial(
+            validation_loss, following(network.ensemble, network.ensemble), [(1.0, validation)], recipe
+        ),
     )
     return fit(task, recipe, folder, _line(report))
 
@@ -257,13 +232,14 @@ def _train_whole(
 ) -> tuple[Epoch, ...]:
     """All of a fusion at once, by its ``fusion_recipe``."""
     channels, recipe = range(len(settings.voltages_kv)), settings.fusion_recipe
-    validation = blocks_of(settings, material.validation, channels)
+    validation = validation_of(settings, material, channels)
+    logits = following(network, network.logits)
     task = Task(
         stage=stage,
         network=network,
         logits=network.logits,
-        draw=partial(draw_patches, settings, material.training, channels, recipe.batch),
-        validation_loss=partial(validation_loss, network.logits, validation, recipe),
+        draw=partial(draw_patches, settings, material, channels, recipe.batch),
+        validation_loss=partial(validation_loss, logits, validation, recipe),
     )
     history = fit(task, recipe, folder, _line(report))
     network.eval()
@@ -279,7 +255,8 @@ def _draw_beliefs(blocks: Batch, batch: int, rng: np.random.Generator) -> Batch:
 def _believed(network: LateFusion, blocks: Batch) -> Batch:
     """The branches' evidence in place of the images."""
     inputs, labels = blocks
-    beliefs = [network.branch_evidence(part) for part in inputs.split(EVALUATION_BATCH)]
+    evidence = following(network, network.branch_evidence)
+    beliefs = [evidence(part).cpu() for part in inputs.split(EVALUATION_BATCH)]
     return torch.cat(beliefs).clone(), labels
 
 

@@ -6,8 +6,7 @@ a mail to the operator belongs to the stop as much as the stop itself. All of th
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +14,7 @@ from daemon.abort.autoscript import stop_microscope
 from daemon.abort.line import send_line
 from daemon.abort.messages import mail_order, post_order
 from daemon.abort.orders import ActionResult, Order, Outcome
+from daemon.abort.pace import REAL, Pace
 from daemon.abort.program import run_program
 from daemon.abort.sentinel import write_sentinel
 from daemon.abort.time_limit import OutOfTimeError, within
@@ -57,12 +57,12 @@ def carry_out(
     means: Means,
     order: Order,
     skip: frozenset[int] = frozenset(),
-    sleep: Callable[[float], None] = time.sleep,
+    pace: Pace = REAL,
 ) -> Iterator[Step]:
     """Every attempt as it ends; ``skip`` are the actions that an earlier process has been through."""
     for number, action in enumerate(means.actions):
         if number not in skip:
-            yield from _attempts(means, number, action, order, sleep)
+            yield from _attempts(means, number, action, order, pace)
 
 
 def describe(action: AnyAction, email: EmailSection | None = None) -> str:
@@ -84,21 +84,19 @@ def describe(action: AnyAction, email: EmailSection | None = None) -> str:
             return f"autoscript: stops the {action.manufacturer} microscope at {action.host} through fibsem"
 
 
-def _attempts(
-    means: Means, number: int, action: AnyAction, order: Order, sleep: Callable[[float], None]
-) -> Iterator[Step]:
+def _attempts(means: Means, number: int, action: AnyAction, order: Order, pace: Pace) -> Iterator[Step]:
     for attempt in range(1, means.attempts + 1):
-        result = _limited(means, action, order)
+        result = _limited(means, action, order, pace)
         last = result.outcome is not Outcome.FAILED or attempt == means.attempts
         yield Step(number, attempt, last, result)
         if last:
             return
-        sleep(means.retry_wait_s)
+        pace.sleep(means.retry_wait_s)
 
 
-def _limited(means: Means, action: AnyAction, order: Order) -> ActionResult:
+def _limited(means: Means, action: AnyAction, order: Order, pace: Pace) -> ActionResult:
     try:
-        return within(action.timeout_s + _GRACE_S, lambda: _once(means, action, order))
+        return within(action.timeout_s + _GRACE_S, lambda: _once(means, action, order, pace))
     except OutOfTimeError as error:
         return ActionResult(action.kind, describe(action, means.email), Outcome.FAILED, str(error))
     except Exception as error:
@@ -107,18 +105,18 @@ def _limited(means: Means, action: AnyAction, order: Order) -> ActionResult:
         return ActionResult(action.kind, describe(action, means.email), Outcome.FAILED, problem)
 
 
-def _once(means: Means, action: AnyAction, order: Order) -> ActionResult:
+def _once(means: Means, action: AnyAction, order: Order, pace: Pace) -> ActionResult:
     match action:
         case FileAction():
-            return write_sentinel(action, order)
+            return write_sentinel(action, order, pace)
         case CommandAction():
-            return run_program(action, order)
+            return run_program(action, order, pace)
         case TcpAction():
-            return send_line(action, order)
+            return send_line(action, order, pace)
         case WebhookAction():
             return post_order(action, order)
         case AutoscriptAction():
-            return stop_microscope(action, order)
+            return stop_microscope(action, order, pace)
         case EmailAction():
             if means.email is None:
                 return ActionResult("email", "", Outcome.FAILED, "there is no [alerts.email]")

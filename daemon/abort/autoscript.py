@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import subprocess
 import sys
-import time
 from typing import Any, Final
 
 from daemon.abort.orders import ActionResult, Order, Outcome, Request
+from daemon.abort.pace import REAL, Pace
+from daemon.abort.process import Ended, KilledError, run
 from daemon.config import AutoscriptAction
 
 REMEDY: Final = "Install it beside slicewatch: pip install 'slicewatch[autoscript]', and AutoScript's client."
@@ -22,29 +22,22 @@ _STANDING_WITHIN_S: Final = 10.0
 _LOOK_EVERY_S: Final = 0.1
 
 
-def stop_microscope(action: AutoscriptAction, order: Order) -> ActionResult:
+def stop_microscope(action: AutoscriptAction, order: Order, pace: Pace = REAL) -> ActionResult:
     """Start the process, give it the order, and believe only its own word for what the beam does."""
     if importlib.util.find_spec("fibsem") is None:
         return _result(action, Outcome.FAILED, f"the package fibsem is not installed. {REMEDY}")
     wish = {"request": str(order.request), **action.model_dump(mode="json", exclude={"timeout_s"})}
     try:
-        ended = subprocess.run(
-            [sys.executable, "-m", "daemon.abort.autoscript"],
-            input=json.dumps(wish),
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=action.timeout_s,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
+        command = [sys.executable, "-m", "daemon.abort.autoscript"]
+        ended = run(command, json.dumps(wish), {}, action.timeout_s, pace)
+    except KilledError:
         return _result(action, Outcome.FAILED, f"no answer within {action.timeout_s:g} s")
     except OSError as error:
         return _result(action, Outcome.FAILED, f"cannot be started: {error}")
     return _believed(action, ended)
 
 
-def halt(microscope: Any, request: Request) -> str:
+def halt(microscope: Any, request: Request, pace: Pace = REAL) -> str:
     """Stop (or pause) the milling and stop imaging; the state of the beam, read back.
 
     ``microscope`` is a ``fibsem.microscope.FibsemMicroscope``, connected. Imaging is stopped even when the
@@ -57,18 +50,18 @@ def halt(microscope: Any, request: Request) -> str:
             microscope.stop_milling()
     finally:
         microscope.stop_acquisition()
-    return _settled(microscope)
+    return _settled(microscope, pace)
 
 
-def _settled(microscope: Any) -> str:
+def _settled(microscope: Any, pace: Pace) -> str:
     """A beam takes a moment to stop: look until it has."""
-    until_s = time.monotonic() + _STANDING_WITHIN_S
+    until_s = pace.clock() + _STANDING_WITHIN_S
     while True:
         state = str(microscope.get_milling_state().name)
         imaging = bool(microscope.is_acquiring)
-        if (state != "RUNNING" and not imaging) or time.monotonic() > until_s:
+        if (state != "RUNNING" and not imaging) or pace.clock() > until_s:
             return f"milling {state}, imaging {'RUNNING' if imaging else 'stopped'}"
-        time.sleep(_LOOK_EVERY_S)
+        pace.sleep(_LOOK_EVERY_S)
 
 
 def connected(manufacturer: str, host: str, configuration: str | None) -> Any:
@@ -83,7 +76,7 @@ def connected(manufacturer: str, host: str, configuration: str | None) -> Any:
     return microscope
 
 
-def _believed(action: AutoscriptAction, ended: subprocess.CompletedProcess[str]) -> ActionResult:
+def _believed(action: AutoscriptAction, ended: Ended) -> ActionResult:
     last = (ended.stdout.strip().splitlines() or [""])[-1]
     try:
         said = json.loads(last)

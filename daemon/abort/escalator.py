@@ -1,8 +1,9 @@
 """Between verdict and microscope: keeps the escalation's state, hands out orders, tells and records it all.
 
 ``policy`` decides, ``actor`` acts; this is what binds both to the run. The loop calls in after every verdict,
-command and turn, and never waits here. What is decided while a slice is in hand becomes durable with that
-slice: a daemon killed in between judges it again, and gives the same order under the same identifier.
+command and turn, and never waits here. Orders go out before they are on record: a disk that is full or hangs
+must not keep the microscope milling. A daemon killed in between decides again, and gives the same order
+under the same identifier.
 """
 
 from __future__ import annotations
@@ -16,16 +17,20 @@ import structlog
 
 from daemon import alarms
 from daemon.abort import policy
-from daemon.abort.act import Means
 from daemon.abort.actor import Actor, Done, Report
 from daemon.abort.memory import (
     Arming,
+    Held,
     Memory,
     arming_record,
+    called_off_record,
+    carried_on,
     escalation_record,
+    is_same,
     recall,
     step_records,
 )
+from daemon.abort.note import Note
 from daemon.abort.orders import ActionResult, Order, Request
 from daemon.abort.policy import Stage
 from daemon.config import AbortSection
@@ -51,28 +56,30 @@ class Telling(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What an escalation may use: its rules, the thread that acts, where it stands, and the clocks."""
+    """What an escalation may use: its rules, the threads that act, where it stands, and the clocks.
+
+    ``held`` and ``note`` are what is known beside the journal.
+    """
 
     section: AbortSection
     run: str
     actor: Actor
     memory: Memory
+    held: Held
+    note: Note
     clock: Callable[[], float]
     now: Callable[[], datetime]
 
 
 def reach_of(station: Station) -> Reach:
     """The reach of a run, going on from its journal."""
-    section, email = station.configuration.abort, station.configuration.alerts.email
-
-    def means_for(order: Order) -> Means:
-        actions = section.pause_actions if order.request is Request.PAUSE else section.actions
-        return Means(actions, email, section.attempts, section.retry_wait_s)
-
+    section, bridge = station.configuration.abort, station.bridge
     configured = Arming(section.armed, "configuration", station.now())
-    memory = recall(station.journal, configured, section.grace_s, now_s=station.clock(), now=station.now())
+    now_s, now = station.clock(), station.now()
+    memory = recall(station.journal, configured, section.grace_s, now_s=now_s, now=now)
+    memory = carried_on(memory, bridge.held, now_s=now_s, now=now)
     run = str(station.journal.run_id)
-    return Reach(section, run, Actor(means_for), memory, station.clock, station.now)
+    return Reach(section, run, bridge.actor, memory, bridge.held, bridge.note, station.clock, station.now)
 
 
 class Escalator:
@@ -89,6 +96,9 @@ class Escalator:
         self._tell = tell
         self._commit = commit
         self._memory = reach.memory
+        self._before = replace(reach.held)
+        # What a full disk has interrupted is not forgotten before its slice is judged again.
+        self._is_settled = self._before.memory is None or self._before.memory.escalation.cause is None
         self._results: dict[Request, dict[int, ActionResult]] = {Request.STOP: dict(reach.memory.results)}
         self._orders: list[Order] = []
         self._show()
@@ -100,8 +110,17 @@ class Escalator:
         return self._memory.escalation.stage
 
     def drifted(self, cause: Alarm, alarm: str) -> None:
-        """Sustained drift was told as ``alarm``, by the slice in hand."""
-        self._take(policy.Drifted(cause, alarm))
+        """Sustained drift was told as ``alarm``, by the slice in hand.
+
+        A slice is judged again when the disk was full before it was on record: its grace period goes on, and
+        what was called off meanwhile stays so.
+        """
+        called_off = self._before.called_off
+        if called_off is not None and is_same(called_off[0], cause):
+            self._outlet.keep(called_off_record(cause, alarm, called_off[1]))
+            return
+        grace_s = self._before.grace_s(cause, self._reach.section.grace_s, self._reach.clock())
+        self._take(policy.Drifted(cause, alarm), grace_s)
         self._begin()
 
     def acknowledged(self, alarm: str, by: str) -> None:
@@ -129,23 +148,25 @@ class Escalator:
 
     def look(self) -> None:
         """Let time pass, and take in what the actions have done since the last look."""
+        before = self._memory
+        self._take(policy.TimePassed())
+        self._begin()
         reports = self._reach.actor.reports()
         for report in reports:
             self._report(report)
-        before = self._memory
-        self._take(policy.TimePassed())
         if reports or self._memory is not before:
             self._commit()
-        self._begin()
+        self._reach.actor.recorded(len(reports))
 
     def _happened(self, event: policy.Event) -> None:
         self._take(event)
-        self._commit()
         self._begin()
+        self._commit()
 
-    def _take(self, event: policy.Event) -> None:
-        """One step of the policy; what it decides waits in ``_orders`` until it is on record."""
-        now_s, grace_s = self._reach.clock(), self._reach.section.grace_s
+    def _take(self, event: policy.Event, grace_s: float | None = None) -> None:
+        """One step of the policy; what it decides waits in ``_orders``."""
+        grace_s = self._reach.section.grace_s if grace_s is None else grace_s
+        now_s = self._reach.clock()
         escalation, decisions = policy.step(self._memory.escalation, event, now_s=now_s, grace_s=grace_s)
         if escalation == self._memory.escalation:
             return
@@ -166,8 +187,7 @@ class Escalator:
             case policy.Abort(cause, alarm):
                 self._orders.append(Order(Request.STOP, self._reach.run, alarm, cause))
             case policy.CallOff(cause, alarm, by):
-                called_off = {"command": "call off", "by": by, "alarm": alarm, "cause": cause.kind}
-                self._outlet.keep(Record("audit", 0, called_off))
+                self._outlet.keep(called_off_record(cause, alarm, by))
         _log.warning("abort.decided", decision=type(decision).__name__, cause=decision.cause.kind)
 
     def _begin(self) -> None:
@@ -176,7 +196,12 @@ class Escalator:
             self._reach.actor.begin(order, frozenset(self._results.get(order.request, ())))
 
     def _resume(self) -> None:
-        """An earlier process was killed in the middle of an abort: do what it did not come to."""
+        """An earlier process was killed in the middle of an abort: do what it did not come to.
+
+        A grace period that ran out while the disk was full is over before anybody is heard.
+        """
+        self._take(policy.TimePassed())
+        self._begin()
         escalation = self._memory.escalation
         if escalation.stage is Stage.ABORTING and escalation.cause is not None:
             self._orders.append(Order(Request.STOP, self._reach.run, escalation.alarm, escalation.cause))
@@ -184,6 +209,8 @@ class Escalator:
 
     def _report(self, report: Report) -> None:
         order = report.order
+        if order.request is Request.STOP and self.stage not in (Stage.ABORTING, Stage.ABORTED):
+            self._take(policy.AbortAsked(order.cause))  # it has gone past the loop, faster than its command
         results = self._results.setdefault(order.request, {})
         if isinstance(report, Done):
             self._done(order, [results[number] for number in sorted(results)])
@@ -215,6 +242,8 @@ class Escalator:
         self._show()
 
     def _show(self) -> None:
+        if self._is_settled or self._memory.escalation.cause is not None:
+            self._reach.held.memory, self._is_settled = self._memory, True
         memory, escalation = self._memory, self._memory.escalation
         ends_at = memory.ends_at
         told = EscalationDescription(

@@ -30,8 +30,8 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Escalation:
-    """The state: ``alarm`` is the identifier of the alarm that ``cause`` was told under; until ``deadline_s``
-    acknowledging it calls the abort off.
+    """The state: ``alarm`` is the identifier of the alarm that ``cause`` was told under, empty if somebody
+    asked; until ``deadline_s`` acknowledging it calls the abort off.
     """
 
     armed: bool
@@ -144,7 +144,7 @@ def step(
         case Acknowledged(alarm, by):
             return _called_off(state, by) if alarm == state.alarm else (state, ())
         case AbortAsked(cause):
-            return _aborting(state, cause, state.alarm)
+            return _aborting(state, cause, "")
         case _:
             return _passed(state, now_s)
 

@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 
 from daemon.abort.orders import ActionResult, Order, Outcome
+from daemon.abort.pace import REAL, Pace
+from daemon.abort.process import KilledError, run
 from daemon.config import CommandAction
 
 _LONGEST = 200
 
 
-def run_program(action: CommandAction, order: Order) -> ActionResult:
+def run_program(action: CommandAction, order: Order, pace: Pace = REAL) -> ActionResult:
     """Run it to its end; exit status 0 confirms, and one that does not end in time is killed."""
     told = {"SLICEWATCH_REQUEST": str(order.request), "SLICEWATCH_ORDER": order.identifier}
     try:
-        ended = subprocess.run(
-            action.argv,
-            input=json.dumps(order.as_json()),
-            env={**os.environ, **told},
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=action.timeout_s,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return _result(action, Outcome.FAILED, f"killed after {action.timeout_s:g} s")
+        ended = run(action.argv, json.dumps(order.as_json()), told, action.timeout_s, pace)
+    except KilledError as error:
+        return _result(action, Outcome.FAILED, str(error))
     except (OSError, ValueError) as error:
         return _result(action, Outcome.FAILED, f"cannot be started: {error}")
     said = " ".join((ended.stdout + " " + ended.stderr).split())[:_LONGEST]

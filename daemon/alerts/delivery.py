@@ -19,21 +19,45 @@ from daemon.view import RunView
 
 _log = structlog.get_logger("slicewatch")
 _GRACE_S: Final = 5.0
+_MAIL: Final = "mail"
+
+
+def receivers(section: AlertsSection) -> tuple[str, ...]:
+    """The names of all who are to be told: each web hook, and the mail."""
+    hooks = tuple(map(_named, section.webhooks))
+    return (*hooks, _MAIL) if section.email is not None else hooks
 
 
 def deliver(section: AlertsSection, notice: Notice, view: RunView) -> bool:
-    """Send it by mail and to every web hook; whether anybody has taken it."""
-    sent = [_tried(f"web hook {h.name}", h.timeout_s, lambda h=h: _post(h, notice, view))
-            for h in section.webhooks]  # fmt: skip
+    """Send it to everybody; whether anybody has taken it."""
+    taken = [is_taken(section, name, notice, view) for name in receivers(section)]
+    return any(taken)
+
+
+def is_taken(section: AlertsSection, receiver: str, notice: Notice, view: RunView) -> bool:
+    """Send it to one receiver; whether it has taken it."""
     email = section.email
-    if email is not None:
-        sent.append(_tried("mail", email.timeout_s, lambda: _mail(email, notice, view)))
-    return any(sent)
+    if receiver == _MAIL and email is not None:
+        return _tried(receiver, email.timeout_s, lambda: _mail(email, notice, view))
+    hook = next(hook for hook in section.webhooks if _named(hook) == receiver)
+    return _tried(receiver, hook.timeout_s, lambda: _post(hook, notice, view))
+
+
+def _named(hook: AlertWebhook) -> str:
+    return f"web hook {hook.name}"
 
 
 def _mail(email: EmailSection, notice: Notice, view: RunView) -> str:
-    letter = Letter(letters.subject(notice, view), letters.text(notice, view), thickness_png(view))
-    return send_mail(email, letter)
+    return send_mail(email, Letter(letters.subject(notice, view), letters.text(notice, view), _picture(view)))
+
+
+def _picture(view: RunView) -> bytes:
+    """The chart; a letter without one is better than none."""
+    try:
+        return thickness_png(view)
+    except Exception:
+        _log.exception("alert.picture")
+        return b""
 
 
 def _post(hook: AlertWebhook, notice: Notice, view: RunView) -> str:
@@ -47,6 +71,11 @@ def _tried(receiver: str, limit_s: float, send: Callable[[], str]) -> bool:
         answer = within(limit_s + _GRACE_S, send)
     except (SlicewatchError, OutOfTimeError) as error:
         _log.error("alert.failed", receiver=receiver, why=str(error))
+        return False
+    except Exception as error:
+        # Whatever is wrong with one receiver or its letter is no reason to keep it from the others; what
+        # nobody has named may quote a secret.
+        _log.error("alert.failed", receiver=receiver, why=type(error).__name__)
         return False
     _log.info("alert.sent", receiver=receiver, answer=answer)
     return True

@@ -1,11 +1,14 @@
 """The thread that tells people: it follows the event stream from inside, and never holds up the loop.
 
-What has been told stands in ``alerts.json`` beside the outputs, so a restart neither repeats nor forgets.
+What has been told stands in ``alerts.json`` beside the outputs, so a restart neither repeats nor forgets;
+what a receiver has not taken yet, in ``daemon.alerts.debts``.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from threading import Event as Flag
@@ -15,8 +18,9 @@ from typing import Final
 import msgspec
 import structlog
 
-from daemon.alerts.delivery import deliver
-from daemon.alerts.policy import Notice, Rules, Told, due
+from daemon.alerts.debts import OWED, Debts
+from daemon.alerts.delivery import receivers
+from daemon.alerts.policy import Rules, Told, due
 from daemon.client import Answer
 from daemon.config import AlertsSection
 from daemon.errors import StoreError
@@ -27,9 +31,21 @@ from daemon.volume_store import write_atomically
 from daemon.wire import decode
 
 _log = structlog.get_logger("slicewatch")
-_LOOK_EVERY_S: Final = 1.0
-_AFTER_FAILURE_S: Final = 60.0
-_LAST_WORDS_S: Final = 60.0
+_TOLD: Final = "alerts.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How often the desk looks, when it tries a receiver again, and how it ends.
+
+    At the end it tries every ``last_tries_every_s`` for ``last_words_s``: a service that stops may take so
+    long, and a receiver that was just restarted is back by then.
+    """
+
+    look_every_s: float = 1.0
+    after_failure_s: float = 60.0
+    last_tries_every_s: float = 5.0
+    last_words_s: float = 60.0
 
 
 class Desk:
@@ -39,62 +55,74 @@ class Desk:
         self,
         publisher: Publisher,
         section: AlertsSection,
-        path: Path,
+        folder: Path,
         now: Callable[[], datetime],
-        look_every_s: float = _LOOK_EVERY_S,
+        rhythm: Rhythm = Rhythm(),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._publisher = publisher
         self._section = section
-        self._path = path
+        self._path = folder / _TOLD
         self._now = now
-        self._look_every_s = look_every_s
+        self._rhythm = rhythm
+        self._clock = clock
         self._rules = Rules(section.repeat_s, section.hourly_limit, section.digest_hour)
-        self._told = recalled(path)
+        self._told = recalled(self._path)
+        self._debts = Debts(folder / OWED)
+        self._tried_s = clock()
         self._view = RunView()
         self._next = 0
-        self._stopping = Flag()
+        self._stopping, self._gave_up = Flag(), Flag()
         self._thread = Thread(target=self._work, name="alerts", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Tell what is left to tell, but do not wait for a receiver that hangs."""
+        """Tell what is left to tell, but do not wait for ever for a receiver that is away or hangs."""
         self._stopping.set()
-        self._thread.join(_LAST_WORDS_S)
+        self._thread.join(self._rhythm.last_words_s)
+        self._gave_up.set()
 
     def _work(self) -> None:
-        wait_s = self._look_every_s
-        while not self._stopping.wait(wait_s):
-            wait_s = self._look_every_s if self._looked() else _AFTER_FAILURE_S
-        self._looked()
+        while not self._stopping.wait(self._rhythm.look_every_s):
+            self._safely(self._look)
+            if self._clock() - self._tried_s >= self._rhythm.after_failure_s:
+                self._safely(self._pay)
+        self._safely(self._look)
+        while self._debts.owed and not self._gave_up.wait(self._rhythm.last_tries_every_s):
+            self._safely(self._pay)
 
-    def _looked(self) -> bool:
+    def _safely(self, act: Callable[[], None]) -> None:
         try:
-            return self._look()
+            act()
         except Exception:
             # Whatever is wrong with one letter, the thread that tells people must not end with it.
             _log.exception("alert.defect")
-            return False
 
-    def _look(self) -> bool:
-        """Whether everything that was due has been told."""
+    def _look(self) -> None:
+        """Tell what is due; what somebody has not taken is owed to him."""
         follow(self._publisher, self._view, self._next)
         self._next = (self._view.envelope.seq if self._view.envelope else 0) + 1
         ended = finish_reason(self._view)
         now_s = self._now().timestamp()
         told, notice = due(self._told, self._view.alarms, ended, now_s=now_s, rules=self._rules)
-        if not notice.is_empty and not deliver(self._section, notice, self._view):
-            return False
-        self._keep(told, notice)
-        return True
+        if not notice.is_empty:
+            self._debts.add(receivers(self._section), notice)
+        self._keep(told)
+        if not notice.is_empty:
+            self._pay()
 
-    def _keep(self, told: Told, notice: Notice) -> None:
+    def _pay(self) -> None:
+        self._debts.pay(self._section, self._view)
+        self._tried_s = self._clock()
+
+    def _keep(self, told: Told) -> None:
         if told == self._told:
             return
         self._told = told
         try:
             remember(self._path, told)
         except StoreError as error:
-            _log.error("alert.state", why=str(error), told=not notice.is_empty)
+            _log.error("alert.state", why=str(error))
 
 
 def follow(publisher: Publisher, view: RunView, next_seq: int) -> None:

@@ -59,8 +59,10 @@ def due(
     """What to tell now, and the state once it has been told.
 
     ``ended`` is why the run is over, empty while it is not. What the hourly limit keeps back is told together
-    as soon as it allows; urgent alarms do not wait.
+    as soon as it allows; urgent alarms do not wait. A clock that was set back makes nothing wait for the day
+    that it had already been: what was told then counts as told now.
     """
+    told = _not_in_the_future(told, now_s)
     told = replace(told, letters=tuple(at for at in told.letters if now_s - at < _HOUR_S))
     unseen = [alarm for alarm in alarms.values() if not alarm.acknowledged_by]
     new = [alarm for alarm in unseen if alarm.id not in told.alarms]
@@ -72,6 +74,19 @@ def due(
     notice = Notice(tuple(new), tuple(again), digest, is_over)
     told = replace(told, digest=day, ended=ended)
     return (told if notice.is_empty else _after(told, notice, unseen, now_s)), notice
+
+
+def together(earlier: Notice, later: Notice) -> Notice:
+    """Two letters as one, for who has not taken the first: each alarm once, as it was told last."""
+    new = {alarm.id: alarm for alarm in (*earlier.new, *later.new)}
+    again = {alarm.id: alarm for alarm in (*earlier.again, *later.again) if alarm.id not in new}
+    ended = later.ended or earlier.ended
+    return Notice(tuple(new.values()), tuple(again.values()), earlier.digest or later.digest, ended)
+
+
+def _not_in_the_future(told: Told, now_s: float) -> Told:
+    alarms = {identifier: min(at, now_s) for identifier, at in told.alarms.items()}
+    return replace(told, alarms=alarms, letters=tuple(min(at, now_s) for at in told.letters))
 
 
 def _after(told: Told, notice: Notice, unseen: list[AlarmMessage], now_s: float) -> Told:

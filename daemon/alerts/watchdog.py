@@ -1,14 +1,15 @@
 """The outside watchdog: one look at a daemon from another process, for a timer to repeat.
 
-A dead daemon cannot say that it is dead. This asks it for its heartbeat, reads in its journal whether it
-ended on purpose, and tells people itself, through the same receivers. What it has told stands in its own
-state file, so that the next look repeats it no sooner than it should.
+A dead daemon cannot say that it is dead. This asks it for its heartbeat, reads in its journal, if it is
+silent, whether it ended on purpose, and tells people itself, through the same receivers. What it has told
+stands in its own state file, so that the next look repeats it no sooner than it should.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -16,11 +17,12 @@ from typing import Any, Final
 import msgspec
 import structlog
 
-from daemon.alerts.delivery import deliver
+from daemon.alerts.debts import OWED, owed_in
+from daemon.alerts.delivery import deliver, is_taken, receivers
 from daemon.alerts.policy import Notice, Rules, Told, due
 from daemon.client import Client
 from daemon.config import Configuration, WatchdogSection, load
-from daemon.errors import JournalError, UnreachableError, WireError
+from daemon.errors import JournalError, StoreError, UnreachableError, WireError
 from daemon.journal_bodies import read_records
 from daemon.keys import read_client_key
 from daemon.messages import AlarmMessage, HeartbeatMessage
@@ -40,19 +42,26 @@ _START_AGAIN: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """What was seen of a daemon: whether it should run, whether it answers, and when its loop last got on."""
+    """What was seen of a daemon: whether it should run, whether it answers, when its loop last got on, and
+    whether its journal was there to tell.
+    """
 
     expected: bool
     answers: bool
     progress_age_s: float = 0.0
+    journal: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What the last look left: since when nothing answers (UTC, s), and what people have been told."""
+    """What the last look left: since when nothing answers (UTC, s), whether a daemon should have run then,
+    what people have been told, and which receivers have had the letters that the daemon owed them.
+    """
 
     silent_since: float | None = None
+    expected: bool = False
     told: Told = field(default_factory=Told)
+    paid: tuple[str, ...] = ()
 
 
 def look(
@@ -60,27 +69,41 @@ def look(
 ) -> int:
     """Look at the daemon of a configuration, tell people if need be; 0: all is well, 5: dead or hung.
 
+    Where the state cannot be kept, a silence cannot be measured over several looks: it is told at once.
+
     Raises
     ------
     ConfigurationError
         The configuration cannot be used.
     StoreError
-        The state file cannot be written.
+        The state file cannot be written, and nothing else is the matter.
     """
     configuration = load(path)
     now_s = now().timestamp()
-    sign = seen(configuration, answer_within_s)
-    memory, kind = judged(_recalled(state), sign, configuration.watchdog, now_s)
+    before = _recalled(state)
+    sign = seen(configuration, before, answer_within_s)
+    memory, kind = judged(before, sign, configuration.watchdog, now_s)
+    problem = _kept(state, memory)
+    if problem is not None and sign.expected and not sign.answers:
+        kind = _DEAD
     alarm = _alarm(kind, sign, memory, configuration, now_s)
     memory = _tell(configuration, memory, alarm, now_s)
-    write_atomically(state, msgspec.json.encode(memory).decode())
+    if not sign.answers:
+        memory = _pay_debts(configuration, memory)
+    problem = _kept(state, memory)
     _log.info("watchdog.looked", verdict=kind or "well", expected=sign.expected, answers=sign.answers)
+    if kind not in (_DEAD, _HUNG) and problem is not None:
+        raise problem
     return 5 if kind in (_DEAD, _HUNG) else 0
 
 
 def look_once(path: Path, state: Path | None) -> int:
-    """``look`` with the clock of this machine; the state lies beside the outputs unless it is told where."""
-    return look(path, state or load(path).run.output / "watchdog.json", lambda: datetime.now(UTC))
+    """``look`` with the clock of this machine.
+
+    Unless it is told where, the state lies beside the configuration: beside the outputs it would go with
+    the disk whose loss it is to tell.
+    """
+    return look(path, state or path.with_suffix(".watchdog.json"), lambda: datetime.now(UTC))
 
 
 def judged(memory: Memory, sign: Sign, rules: WatchdogSection, now_s: float) -> tuple[Memory, str]:
@@ -88,26 +111,26 @@ def judged(memory: Memory, sign: Sign, rules: WatchdogSection, now_s: float) -> 
 
     A daemon that systemd restarts is silent for a moment: only a longer silence is told.
     """
+    memory = replace(memory, expected=sign.expected)
     if not sign.expected:
-        return Memory(None, memory.told), ""
+        return replace(memory, silent_since=None), ""
     if not sign.answers:
-        since = memory.silent_since if memory.silent_since is not None else now_s
+        # a clock that was set back does not make the silence begin in the future
+        since = min(now_s, memory.silent_since if memory.silent_since is not None else now_s)
         dead = now_s - since >= rules.dead_after_s
-        return Memory(since, memory.told), _DEAD if dead else ""
+        return replace(memory, silent_since=since), _DEAD if dead else ""
     hung = sign.progress_age_s > rules.hung_after_s
-    return Memory(None, memory.told), _HUNG if hung else ""
+    return replace(memory, silent_since=None), _HUNG if hung else ""
 
 
-def seen(configuration: Configuration, answer_within_s: float) -> Sign:
-    """Ask the journal whether a daemon should run, and then the daemon."""
-    if not _is_expected(Outputs(configuration.run.output).journal):
-        return Sign(expected=False, answers=False)
+def seen(configuration: Configuration, before: Memory, answer_within_s: float) -> Sign:
+    """Ask the daemon; if it does not answer, its journal whether it should."""
     key, control = read_client_key(configuration.watchdog.key_file), configuration.publish.control
     with Client(control=control, key=key, timeout_s=answer_within_s) as client:
         try:
             event = client.latest("heartbeat")
         except UnreachableError:
-            return Sign(expected=True, answers=False)
+            return _silent(Outputs(configuration.run.output).journal, before)
         except WireError:
             return Sign(expected=True, answers=True)
     beat = event.message if event else None
@@ -115,15 +138,26 @@ def seen(configuration: Configuration, answer_within_s: float) -> Sign:
     return Sign(expected=True, answers=True, progress_age_s=age_s)
 
 
-def _is_expected(journal: Path) -> bool:
-    """Whether a run was begun and neither finished nor stopped on purpose."""
-    if not journal.exists():
-        return False
+def _silent(journal: Path, before: Memory) -> Sign:
+    """A daemon that does not answer: it should, if a run was begun and not ended on purpose.
+
+    A journal that is gone, with its disk or its share, cannot tell: what was true at the last look still is.
+    """
+    if not _is_there(journal):
+        return Sign(expected=before.expected, answers=False, journal=False)
     try:
         started, ended = _last(journal, "started"), _last(journal, "ended")
-    except JournalError:
-        return True
-    return bool(started) and ended.get("epoch") != started.get("epoch")
+    except (JournalError, StoreError):
+        return Sign(expected=True, answers=False)
+    expected = bool(started) and ended.get("epoch") != started.get("epoch")
+    return Sign(expected=expected, answers=False)
+
+
+def _is_there(journal: Path) -> bool:
+    try:
+        return journal.stat().st_size > 0
+    except OSError:
+        return False
 
 
 def _last(journal: Path, kind: str) -> dict[str, Any]:
@@ -138,6 +172,9 @@ def _alarm(
     if kind == _DEAD:
         quiet_s = now_s - (memory.silent_since or now_s)
         text = f"the daemon of {folder} does not answer since {quiet_s:.0f} s and has not ended on purpose"
+        if not sign.journal:
+            text = f"the daemon of {folder} does not answer since {quiet_s:.0f} s and its journal is gone"
+            return _message(kind, text, f"Is the disk of {configuration.run.output} there? {_START_AGAIN}")
         return _message(kind, text, _START_AGAIN)
     if kind == _HUNG:
         age_s = sign.progress_age_s
@@ -162,7 +199,25 @@ def _tell(configuration: Configuration, memory: Memory, alarm: AlarmMessage | No
     told, notice = due(memory.told, {alarm.id: alarm}, "", now_s=now_s, rules=rules)
     if not notice.is_empty and not _delivered(configuration, notice):
         return memory
-    return Memory(memory.silent_since, Told(letters=told.letters) if alarm.id == _BACK else told)
+    return replace(memory, told=Told(letters=told.letters) if alarm.id == _BACK else told)
+
+
+def _pay_debts(configuration: Configuration, memory: Memory) -> Memory:
+    """Deliver what the daemon has not been able to, once; its file is the daemon's and stays."""
+    path = configuration.run.output / OWED
+    owed = owed_in(path)
+    if not owed:
+        return memory
+    mark = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    paid = {name for name in memory.paid if name.startswith(mark)}
+    for name in receivers(configuration.alerts):
+        if (
+            name in owed
+            and f"{mark} {name}" not in paid
+            and is_taken(configuration.alerts, name, owed[name], RunView())
+        ):
+            paid.add(f"{mark} {name}")
+    return replace(memory, paid=tuple(sorted(paid)))
 
 
 def _delivered(configuration: Configuration, notice: Notice) -> bool:
@@ -170,6 +225,15 @@ def _delivered(configuration: Configuration, notice: Notice) -> bool:
         _log.error("watchdog.nobody", why="no receiver in [alerts]", alarm=notice.new[0].message)
         return True
     return deliver(configuration.alerts, notice, RunView())
+
+
+def _kept(state: Path, memory: Memory) -> StoreError | None:
+    """Keep what this look has left; why that failed."""
+    try:
+        write_atomically(state, msgspec.json.encode(memory).decode())
+    except StoreError as error:
+        return error
+    return None
 
 
 def _recalled(state: Path) -> Memory:

@@ -35,7 +35,8 @@ def calibrate(
         A file cannot be written.
     """
     output = folder.absolute().parent / f"{folder.absolute().name}-slicewatch"
-    proposal = propose(folder, output, first_images(folder), reference_kv, target_nm)
+    channels, unreadable = first_images(folder)
+    proposal = propose(folder, output, channels, reference_kv, target_nm, unreadable)
     if picture is not None:
         draw(proposal, picture)
     if proposal.ruler is None and not proposal.fiducials:

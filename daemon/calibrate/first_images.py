@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -36,8 +36,8 @@ class ChannelKey:
     detector: str
 
 
-def first_images(folder: Path) -> dict[ChannelKey, Series]:
-    """Electron images of the first slices by channel, the lowest voltage first.
+def first_images(folder: Path) -> tuple[Mapping[ChannelKey, Series], tuple[Path, ...]]:
+    """Electron images of the first slices by channel, the lowest voltage first; files that give no image.
 
     Raises
     ------
@@ -47,7 +47,8 @@ def first_images(folder: Path) -> dict[ChannelKey, Series]:
     found: dict[ChannelKey, dict[int, Frame]] = defaultdict(dict)
     silent = 0
     files = _files(folder)
-    frames = list(_frames(files))
+    read = {file.path: _frame(file) for file in files}
+    frames = [frame for frame in read.values() if frame is not None]
     if not frames:
         raise FolderError(
             f"no whole image among the first {len(files)} files",
@@ -68,7 +69,8 @@ def first_images(folder: Path) -> dict[ChannelKey, Series]:
             where=str(folder),
             remedy="Write the configuration by hand with [sidecar]; config.toml explains the keys.",
         )
-    return {key: dict(sorted(found[key].items())) for key in sorted(found, key=_order)}
+    channels = {key: dict(sorted(found[key].items())) for key in sorted(found, key=_order)}
+    return channels, tuple(path for path, frame in read.items() if frame is None)
 
 
 def _order(key: ChannelKey) -> tuple[float, str]:
@@ -98,14 +100,12 @@ def _files(folder: Path) -> list[WaitingFile]:
     return sorted(chosen, key=lambda file: (numbers[file.path], str(file.path)))
 
 
-def _frames(files: list[WaitingFile]) -> Iterator[Frame]:
-    """The readable images among the files; others are none of calibration's business."""
-    sidecar = Sidecar(channels=())
-    for file in files:
-        if judge_file(file.path, file.size, frozenset()).progress in _READABLE:
-            try:
-                yield read_frame(
-                    FileReady(file.path, file.size, file.mtime_ns), DEFAULT_FILE_PATTERN, sidecar
-                )
-            except FileUnreadableError:
-                continue
+def _frame(file: WaitingFile) -> Frame | None:
+    """The image in a file, None if it is not whole."""
+    if judge_file(file.path, file.size, frozenset()).progress not in _READABLE:
+        return None
+    try:
+        ready = FileReady(file.path, file.size, file.mtime_ns)
+        return read_frame(ready, DEFAULT_FILE_PATTERN, Sidecar(channels=()))
+    except FileUnreadableError:
+        return None

@@ -14,6 +14,7 @@ from algorithms.calibration_crosses import Cross, find_crosses
 from algorithms.calibration_motion import Angle, Travel, angle_from_depth, angle_from_target, track, travel_of
 from algorithms.fiducials import FiducialRegion, register_image, start_registration
 from algorithms.registration import SMALLEST_PX
+from daemon.calibrate.first_images import Series
 from daemon.geometry import FaceGeometry
 
 _FRAME: Final = 1.25
@@ -24,6 +25,17 @@ _RECESSION_SIGMA_PX: Final = 0.1
 _TELLING_RECESSION_PX: Final = 4.0
 
 Image = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Views:
+    """The first images of the reference channel: ``milled`` (n,) slices lie between the first and each, more
+    than images where some are missing; ``bars`` are those of the first and those like them in every other.
+    """
+
+    images: Sequence[Image]
+    milled: NDArray[np.int64]
+    bars: Sequence[tuple[Bar, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,48 +55,46 @@ class Ruler:
     angle: Angle
 
 
-def find_fiducials(
-    images: Sequence[Image], bars: Sequence[tuple[Bar, ...]], target_px: float
-) -> tuple[Fiducial, ...]:
+def views_of(series: Series) -> Views:
+    """The images of a channel by slice number, with their bars."""
+    images = [frame.image for frame in series.values()]
+    numbers = np.array(list(series), dtype=np.int64)
+    first = find_bars(images[0])
+    bars = [first, *(find_bars_like(image, first[0]) if first else () for image in images[1:])]
+    return Views(images, numbers - numbers[0], bars)
+
+
+def find_fiducials(views: Views, target_px: float) -> tuple[Fiducial, ...]:
     """Crosses that persist from slice to slice; ``target_px`` is the recession expected of one slice."""
-    seen = [find_crosses(image) for image in images]
+    seen = [find_crosses(image) for image in views.images]
     found: list[Fiducial] = []
     for cross in seen[0]:
         path = _path(cross, seen)
         if np.isfinite(path).mean() >= _SEEN_IN:
-            on_surface = _is_on_surface(cross, path, bars, target_px)
-            found.append(Fiducial(cross, _region(cross, images[0].shape, surface=on_surface)))
+            on_surface = _is_on_surface(cross, path, views, target_px)
+            found.append(Fiducial(cross, _region(cross, views.images[0].shape, surface=on_surface)))
     return tuple(found)
 
 
 def find_ruler(
-    images: Sequence[Image],
-    bars: Sequence[tuple[Bar, ...]],
-    fiducials: Sequence[Fiducial],
-    geometry: FaceGeometry,
-    target_nm: float,
+    views: Views, fiducials: Sequence[Fiducial], geometry: FaceGeometry, target_nm: float
 ) -> Ruler | None:
     """The bars of the first image as a ruler; None when they do not move as one."""
+    bars = views.bars
     if not bars[0]:
         return None
-    numbers, centres = track(bars)
-    face = _shifts(images, [f.region for f in fiducials if not f.region.surface])
-    travel = travel_of(numbers.astype(np.float64), centres, face[numbers, 1])
+    seen, centres = track(bars)
+    face = _shifts(views.images, [f.region for f in fiducials if not f.region.surface])
+    travel = travel_of(views.milled[seen].astype(np.float64), centres, face[seen, 1])
     if travel is None or {abs(d) for d in travel.directions} != {0, 1}:
         return None
     surface = [f.region for f in fiducials if f.region.surface]
     if not surface or len(surface) == len(fiducials):
         return Ruler(bars[0], travel, angle_from_target(travel, geometry.pixel_x_nm, target_nm))
-    recession = (face - _shifts(images, surface))[numbers, 0]
+    recession = (face - _shifts(views.images, surface))[seen, 0]
     depth_nm = recession / geometry.recession_px_per_nm
     sigma_nm = _RECESSION_SIGMA_PX / geometry.recession_px_per_nm
     return Ruler(bars[0], travel, angle_from_depth(travel, geometry.pixel_x_nm, depth_nm, sigma_nm))
-
-
-def bars_of(images: Sequence[Image]) -> list[tuple[Bar, ...]]:
-    """The bars of the first image, and those like them in every other."""
-    first = find_bars(images[0])
-    return [first, *(find_bars_like(image, first[0]) if first else () for image in images[1:])]
 
 
 def largest_shift_px(images: Sequence[Image], fiducials: Sequence[Fiducial]) -> float:
@@ -107,16 +117,15 @@ def _apart(one: Cross, other: Cross) -> float:
     return float(np.hypot((one.y_px - other.y_px) / other.arm_y_px, (one.x_px - other.x_px) / other.arm_x_px))
 
 
-def _is_on_surface(
-    cross: Cross, path: NDArray[np.float64], bars: Sequence[tuple[Bar, ...]], target_px: float
-) -> bool:
+def _is_on_surface(cross: Cross, path: NDArray[np.float64], views: Views, target_px: float) -> bool:
     """Whether the face recedes from a mark; by its place above the ruler when nothing has moved enough."""
-    face = np.array([b[0].y1_px if b else np.nan for b in bars])
+    face = np.array([b[0].y1_px if b else np.nan for b in views.bars])
     known = np.flatnonzero(np.isfinite(path) & np.isfinite(face))
-    if known.size and known[-1] * target_px >= _TELLING_RECESSION_PX:
+    if known.size and views.milled[known[-1]] * target_px >= _TELLING_RECESSION_PX:
         sunk = (path - face)[known[-1]] - (path - face)[known[0]]
-        return bool(sunk > 0.5 * target_px * (known[-1] - known[0]))
-    return bool(bars[0]) and cross.y_px + cross.arm_y_px < bars[0][0].y0_px
+        return bool(sunk > 0.5 * target_px * (views.milled[known[-1]] - views.milled[known[0]]))
+    first = views.bars[0]
+    return bool(first) and cross.y_px + cross.arm_y_px < first[0].y0_px
 
 
 def _region(cross: Cross, shape: tuple[int, ...], *, surface: bool) -> FiducialRegion:

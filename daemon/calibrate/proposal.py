@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +11,7 @@ from algorithms.calibration_bars import Bar
 from algorithms.calibration_motion import Angle
 from algorithms.calibration_region import Region, sample_region
 from daemon.calibrate.first_images import ChannelKey, Series
-from daemon.calibrate.marks import Fiducial, Ruler, bars_of, find_fiducials, find_ruler, largest_shift_px
+from daemon.calibrate.marks import Fiducial, Ruler, find_fiducials, find_ruler, largest_shift_px, views_of
 from daemon.config import Configuration, parse
 from daemon.errors import ConfigurationError
 from daemon.geometry import face_geometry
@@ -21,6 +21,8 @@ from daemon.project import read_project
 _MARGIN_PX: Final = 8
 _TILT_DEG: Final = 52.0
 _USUAL_TARGET_NM: Final = 10.0
+_NAMED: Final = 3
+"""Files that are named in one line; of more, only how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +52,12 @@ def propose(
     channels: Mapping[ChannelKey, Series],
     reference_kv: float | None,
     target_nm: float | None,
+    unreadable: Sequence[Path] = (),
 ) -> Proposal:
     """Look for marks in the first images and put what is found into a configuration.
 
     ``reference_kv`` None: the middle voltage. ``target_nm`` None: as the project says, else 10 nm.
+    ``unreadable`` are files of the first slices that gave no image: a person is told.
 
     Raises
     ------
@@ -70,11 +74,10 @@ def propose(
         "geometry": {"tilt_deg": _tilt_deg(first), "target_thickness_nm": target},
     }
     geometry = face_geometry(_configuration(table, folder), first)
-    images = [frame.image for frame in series.values()]
-    bars = bars_of(images)
-    fiducials = find_fiducials(images, bars, geometry.recession_px_per_nm * target)
-    ruler = find_ruler(images, bars, fiducials, geometry, target)
-    margin = _MARGIN_PX + round(largest_shift_px(images, fiducials))
+    views = views_of(series)
+    fiducials = find_fiducials(views, geometry.recession_px_per_nm * target)
+    ruler = find_ruler(views, fiducials, geometry, target)
+    margin = _MARGIN_PX + round(largest_shift_px(views.images, fiducials))
     roi = sample_region(first.image, ruler.bars, margin) if ruler is not None else None
     if roi is not None:
         table["geometry"]["roi"] = {"x": roi.x, "y": roi.y, "width": roi.width, "height": roi.height}
@@ -82,7 +85,7 @@ def propose(
     if ruler is not None:
         table["ruler"] = _ruler_table(ruler, geometry.pixel_x_nm)
     found = (_channels_words(channels, key), said, *_found_words(fiducials, ruler, roi, target))
-    lacks = _lacks(fiducials, ruler, roi, bars[0], len(images))
+    lacks = (*_unreadable(unreadable), *_lacks(fiducials, ruler, roi, views.bars[0], len(series)))
     return Proposal(first, table, fiducials, ruler, roi, found, lacks)
 
 
@@ -167,8 +170,22 @@ def _ruler_table(ruler: Ruler, pixel_nm: float) -> dict[str, Any]:
 
 def _channels_words(channels: Mapping[ChannelKey, Series], reference: ChannelKey) -> str:
     names = ", ".join(f"{key.voltage_kv:g} kV {key.detector}".strip() for key in channels)
-    slices = max(len(series) for series in channels.values())
-    return f"channels: {names} in {slices} slices; reference {reference.voltage_kv:g} kV"
+    seen = sorted({number for series in channels.values() for number in series})
+    gap = "" if seen[-1] - seen[0] < len(seen) else f" of {seen[0]} to {seen[-1]}"
+    return f"channels: {names} in {len(seen)}{gap} slices; reference {reference.voltage_kv:g} kV"
+
+
+def _unreadable(files: Sequence[Path]) -> tuple[Lack, ...]:
+    if not files:
+        return ()
+    names = ", ".join(f"{file.parent.name}/{file.name}" for file in files[:_NAMED])
+    more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
+    return (
+        Lack(
+            f"{len(files)} of the first files cannot be read: {names}{more}",
+            "The proposal rests on the others. Look at these files; a run quarantines them.",
+        ),
+    )
 
 
 def _found_words(

@@ -33,11 +33,28 @@ def check_abort(configuration: Configuration) -> Finding:
     if section.armed and not section.actions:
         text = "armed, but there is no action: drift would end the run here and leave the microscope milling"
         return warn("abort", text, "Configure actions in [abort].")
+    if section.pause_actions and not section.grace_s:
+        text = "pause_actions are never carried out: with grace_s = 0 the stop comes at once"
+        return warn("abort", text, "Give abort.grace_s a time to answer in, or remove pause_actions.")
+    if section.armed and not any(map(_can_confirm, section.actions)):
+        text = "armed, but no action can confirm a stop: every abort would end as NOT CONFIRMED"
+        return warn("abort", text, "Add an action that stops the microscope and is answered for.")
     count = f"{len(section.actions)} action{'s' * (len(section.actions) != 1)}"
     if not section.armed:
         return ok("abort", f"not armed: drift only alarms; {count} when armed")
     grace = f"{section.grace_s:g} s after the alarm, unless acknowledged" if section.grace_s else "at once"
     return ok("abort", f"armed: sustained drift stops the microscope {grace}, by {count}")
+
+
+def _can_confirm(action: AnyAction) -> bool:
+    """A mail stops nothing, nor does a line that says something else than STOP."""
+    match action:
+        case EmailAction():
+            return False
+        case TcpAction():
+            return action.say in ("", "STOP")
+        case _:
+            return True
 
 
 def rehearse(configuration: Configuration) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from pydantic import ValidationError
 
@@ -14,6 +14,9 @@ from daemon.config.complaints import explained
 from daemon.config.configuration import Configuration
 from daemon.config.section import Section
 from daemon.errors import ConfigurationError
+
+GUIDE: Final = "config.toml"
+"""The commented configuration that lists every key."""
 
 
 def load(path: Path) -> Configuration:
@@ -24,19 +27,29 @@ def load(path: Path) -> Configuration:
     ConfigurationError
         The file is missing, is not TOML, or a key is unknown or out of range.
     """
+    return parse(_overridden(read_toml(path, GUIDE), os.environ), where=path)
+
+
+def read_toml(path: Path, guide: str) -> dict[str, Any]:
+    """The table that a file holds; ``guide`` names a commented example.
+
+    Raises
+    ------
+    ConfigurationError
+        The file is missing or is not TOML.
+    """
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(
             f"the configuration cannot be read: {error.strerror or error}",
             where=str(path),
-            remedy="Give the path of a configuration file; config.toml in the repository is a commented one.",
+            remedy=f"Give the path of a configuration file; {guide} in the repository is a commented one.",
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(
             f"the configuration is not TOML: {error}", where=str(path), remedy="Correct that line."
         ) from error
-    return parse(_overridden(table, os.environ), where=path)
 
 
 def parse(table: dict[str, Any], *, where: Path) -> Configuration:
@@ -50,7 +63,7 @@ def parse(table: dict[str, Any], *, where: Path) -> Configuration:
     try:
         configuration = Configuration.model_validate(table)
     except ValidationError as error:
-        raise explained(error, where) from error
+        raise explained(error, where, Configuration, GUIDE) from error
     return _anchored(configuration, where.absolute().parent)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -158,7 +159,24 @@ def _say_where(guard: Guard, host: str, port: int, tls: Tls | None) -> None:
 
 
 def _certified(tls: Tls | None) -> dict[str, Any]:
-    return {"ssl_certfile": str(tls.certificate), "ssl_keyfile": str(tls.key)} if tls else {}
+    """What the web server wants to know, tried beforehand: its own complaint is a traceback without a name.
+
+    Raises
+    ------
+    ConfigurationError
+        They cannot be read, or are no pair.
+    """
+    if tls is None:
+        return {}
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(tls.certificate, tls.key)
+    except OSError as error:  # that of a pair that does not fit is one
+        raise ConfigurationError(
+            f"certificate and key cannot be used: {error.strerror or error}",
+            where=f"{tls.certificate}, {tls.key}",
+            remedy="Give a certificate and its private key as PEM files that this user may read.",
+        ) from error
+    return {"ssl_certfile": str(tls.certificate), "ssl_keyfile": str(tls.key)}
 
 
 def _require_session(guard: Guard, request: Request) -> None:

@@ -95,17 +95,22 @@ def _password(section: EmailSection) -> str:
 
 def _composed(section: EmailSection, letter: Letter, recipients: Sequence[str]) -> EmailMessage:
     message = EmailMessage()
-    message["Subject"] = " ".join(letter.subject.split())
+    message["Subject"] = " ".join(_sendable(letter.subject).split())
     message["From"] = section.sender
     message["To"] = ", ".join(recipients)
     message["Message-ID"] = make_msgid(domain=section.sender.rpartition("@")[2] or "slicewatch")
     message["Auto-Submitted"] = "auto-generated"
     if letter.identifier:
         message["X-Slicewatch-Order"] = letter.identifier
-    message.set_content(letter.text)
+    message.set_content(_sendable(letter.text))
     if letter.picture:
         message.add_attachment(letter.picture, maintype="image", subtype="png", filename="thickness.png")
     return message
+
+
+def _sendable(words: str) -> str:
+    """File names that are not UTF-8 come as lone surrogates, which no mail can carry."""
+    return words.encode(errors="replace").decode()
 
 
 def _reason(error: BaseException) -> str:

@@ -34,7 +34,7 @@ def post(target: WebhookTarget, body: dict[str, Any]) -> str:
     url = check_address(target)
     request = urllib.request.Request(  # noqa: S310 (the scheme has been checked)
         url,
-        data=json.dumps(body, ensure_ascii=False).encode(),
+        data=json.dumps(body, ensure_ascii=False).encode(errors="replace"),
         headers={"Content-Type": "application/json; charset=utf-8", "User-Agent": "slicewatch"},
         method="POST",
     )

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
-from algorithms.drift import DriftState, DriftVerdict, start_drift, step
+from algorithms.drift import DriftState, DriftVerdict, Sustained, acknowledge, start_drift, step
+from algorithms.fiducials import FACE_LOST
+from daemon.alarms import ABORT_PENDING
 from daemon.config import DriftSection
 from daemon.items import Alarm, RegisteredSlice, Thickness, ThicknessSource
 
@@ -38,7 +40,7 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
         "Look at the ruler marks: out of the field of view, covered, or out of focus?",
     ),
 }
-SUSTAINED: Final = frozenset({"thicker", "thinner", "spread"})
+SUSTAINED: Final[tuple[Sustained, ...]] = ("thicker", "thinner", "spread")
 """The verdicts that may stop a run; one odd slice or an unreadable ruler must not."""
 
 
@@ -64,18 +66,46 @@ def begin_judging(section: DriftSection) -> JudgingState:
     )
 
 
-def judge(state: JudgingState, thickness: Thickness) -> tuple[JudgingState, DriftVerdict, tuple[Alarm, ...]]:
-    """The verdict on one slice, and the alarms that it newly raises."""
+def judge(
+    state: JudgingState, thickness: Thickness, told: Mapping[int, Mapping[str, Any]]
+) -> tuple[JudgingState, DriftVerdict, tuple[Alarm, ...]]:
+    """The leading verdict on one slice, and the alarms that it newly raises.
+
+    ``told`` are the journal's alarms: what somebody has seen since the last slice counts no longer. The
+    journal knows of it before the slice is judged, so a restart judges the slice alike.
+    """
+    state = _carried_on(state, told)
     measured = thickness.source is ThicknessSource.RULER
-    drift, verdict = step(
+    drift, verdicts = step(
         state.drift,
         thickness.thickness_nm if measured else float("nan"),
         thickness.thickness_sigma_nm if measured else 0.0,
         thickness.mean_of_slices,
     )
-    raised = tuple(kind for kind in verdict.active if kind not in state.active or kind == "limit")
-    alarms = tuple(_alarm(kind, verdict, thickness.index) for kind in raised)
-    return replace(state, drift=drift, active=verdict.active), verdict, alarms
+    on = [verdict for verdict in verdicts if verdict.alarm]
+    raised = [verdict for verdict in on if verdict.kind not in state.active or verdict.kind == "limit"]
+    alarms = tuple(_alarm(verdict, thickness.index) for verdict in raised)
+    active = tuple(verdict.kind for verdict in on)
+    return replace(state, drift=drift, active=active), verdicts[0], alarms
+
+
+def _carried_on(state: JudgingState, told: Mapping[int, Mapping[str, Any]]) -> JudgingState:
+    """The test after every alarm that is on and was seen by somebody."""
+    for kind in SUSTAINED:
+        if kind in state.active and _seen(f"drift {kind}", told):
+            active = tuple(other for other in state.active if other != kind)
+            state = replace(state, drift=acknowledge(state.drift, kind), active=active)
+    return state
+
+
+def _seen(kind: str, told: Mapping[int, Mapping[str, Any]]) -> bool:
+    """Whether the newest alarm of a kind was acknowledged, or the abort that was announced after it."""
+    newest = max((number for number, alarm in told.items() if alarm["kind"] == kind), default=None)
+    return newest is not None and any(
+        alarm["acknowledged_by"]
+        and (number == newest or (number > newest and alarm["kind"] == ABORT_PENDING))
+        for number, alarm in told.items()
+    )
 
 
 def is_sustained(alarm: Alarm) -> bool:
@@ -87,21 +117,22 @@ def judge_registration(
     state: JudgingState, registered: RegisteredSlice
 ) -> tuple[JudgingState, tuple[Alarm, ...]]:
     """An alarm when a slice could not be registered, told once until registration is found again."""
-    lost = [name for name, shift in registered.shifts.items() if shift.source == "lost"]
-    alarms = (
-        (
-            Alarm(
-                "registration lost",
-                registered.index,
-                f"no fiducial and no face was recognised in {', '.join(lost)}; the last shift is kept",
-                evidence={name: registered.shifts[name].quality for name in lost},
-                remedy="Look at the image: a jump of the stage, charging, or an image of something else?",
-            ),
-        )
-        if lost and not state.lost
-        else ()
-    )
+    lost = {name: shift.quality for name, shift in registered.shifts.items() if shift.source == "lost"}
+    alarms = (_lost_alarm(lost, registered.index),) if lost and not state.lost else ()
     return replace(state, lost=bool(lost)), alarms
+
+
+def _lost_alarm(quality: Mapping[str, float], index: int) -> Alarm:
+    """``quality`` is how well the face was recognised in every channel that is lost."""
+    return Alarm(
+        "registration lost",
+        index,
+        f"no fiducial and no face was recognised in {', '.join(quality)}; the last shift is kept",
+        measurement=min(quality.values()),
+        limit=FACE_LOST,
+        evidence=quality,
+        remedy="Look at the image: a jump of the stage, charging, or an image of something else?",
+    )
 
 
 def statistics(state: JudgingState) -> tuple[dict[str, float], float]:
@@ -114,20 +145,14 @@ def statistics(state: JudgingState) -> tuple[dict[str, float], float]:
     }, 1.0
 
 
-def _alarm(kind: str, verdict: DriftVerdict, index: int) -> Alarm:
-    text, remedy = _TEXTS[kind]
-    own = kind == verdict.kind
-    message = (
-        text.format(measured=verdict.measurement, limit=verdict.limit, slices=verdict.slices)
-        if own
-        else f"the test for '{kind}' has passed its threshold"
-    )
+def _alarm(verdict: DriftVerdict, index: int) -> Alarm:
+    text, remedy = _TEXTS[verdict.kind]
     return Alarm(
-        kind=f"drift {kind}" if kind in SUSTAINED else f"thickness {kind}",
+        kind=f"drift {verdict.kind}" if verdict.kind in SUSTAINED else f"thickness {verdict.kind}",
         slice_index=index,
-        message=message,
-        measurement=verdict.measurement if own else float("nan"),
-        limit=verdict.limit if own else float("nan"),
+        message=text.format(measured=verdict.measurement, limit=verdict.limit, slices=verdict.slices),
+        measurement=verdict.measurement,
+        limit=verdict.limit,
         evidence={"evidence": verdict.evidence},
         remedy=remedy,
     )

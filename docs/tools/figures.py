@@ -15,9 +15,10 @@ sys.path.insert(0, str(ROOT))
 from algorithms.drift import start_drift, step  # noqa: E402
 from algorithms.electrons import EPOXY, VISIBLE_SHARE, electron_range_nm, visibility  # noqa: E402
 from algorithms.structures import hierarchical_structure  # noqa: E402
-from benchmarks.interpolation import VARIANTS, Scale, mimicking_set  # noqa: E402
 from daemon.report.pictures import PHASES  # noqa: E402
 from daemon.report.style import BLUE, GREEN, ORANGE, RC, RED  # noqa: E402
+from daemon.tabulate.reconstruction import variants  # noqa: E402
+from models.mimicking_sets import MEASURED, Scale, mimicking_set  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
 GRID_NM = 2.5
@@ -28,11 +29,12 @@ SEED = 7
 def thickness() -> Figure:
     """A section along z of one mimicking data set: truth, equal slices, repositioned slices."""
     rng = np.random.default_rng(SEED)
-    data = mimicking_set(hierarchical_structure(rng), Scale(1, 1, 24, 160), rng)
+    data = mimicking_set(hierarchical_structure(rng), Scale(1, 1, 24, 160), MEASURED, rng)
+    rebuilders = variants()
     shown = {
         "truth": data.truth,
-        "every slice 10 nm thick": VARIANTS["DNN"](data),
-        "each slice at its depth": VARIANTS["RCS"](data),
+        "every slice 10 nm thick": rebuilders["DNN"](data),
+        "each slice at its depth": rebuilders["RCS"](data),
     }
     fullest = int(np.argmax(data.truth.sum(axis=(0, 2))))
     figure = Figure(figsize=(9.6, 2.6))
@@ -69,7 +71,7 @@ def drift() -> Figure:
     values = rng.gamma((means / SIGMA_NM) ** 2, SIGMA_NM**2 / means)
     state, evidence = start_drift(), list[float]()
     for value in values:
-        state, verdict = step(state, float(value), 0.05)
+        state, (verdict, *_) = step(state, float(value), 0.05)
         evidence.append(
             verdict.evidence if verdict.kind in ("steady", "thicker", "thinner", "spread") else np.nan
         )

@@ -2,41 +2,96 @@
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import asdict
+import tomllib
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
-from daemon.training import quick_settings, shipped_settings
+from daemon.training_file import AnnotatedSource, fusion_plan, inpainting_plan
+from daemon.training_presets import (
+    quick_inpainting,
+    quick_settings,
+    shipped_fusion,
+    shipped_inpainting,
+    shipped_settings,
+)
 from models.inpainting_training import InpaintingSettings
+from models.material import TrainingSettings
+from models.schedules import Plateau
 
-ZOO = Path(__file__).parents[2] / "models" / "zoo"
-
+ROOT = Path(__file__).parents[2]
+ZOO, EXAMPLES = ROOT / "models" / "zoo", ROOT / "examples"
 
 SEGMENTERS = sorted([ZOO / "late_fusion.md", *ZOO.glob("unet_*.md")])
+
+
+def stated_settings(card, kind):
+    """Those of a card; what was made configurable since then is as it was before."""
+    found = re.search(r"```json\n(.*?)```", card, re.DOTALL)
+    assert found is not None
+    return TypeAdapter(kind).validate_json(found[1])
 
 
 @pytest.mark.parametrize("card", SEGMENTERS, ids=lambda path: path.stem)
 def test_the_card_states_what_the_command_does(card):
     """All settings but the number of threads, which is the machine's."""
     text = card.read_text(encoding="utf-8")
-    found = re.search(r"```json\n(.*?)```", text, re.DOTALL)
-    assert found is not None
-    stated, ours = json.loads(found[1]), json.loads(json.dumps(asdict(shipped_settings())))
-    assert {**stated, "threads": 0} == {**ours, "threads": 0}
+    stated = stated_settings(text, TrainingSettings)
+    assert stated == replace(shipped_settings(), threads=stated.threads)
     assert "slicewatch train late-fusion" in text
 
 
 def test_the_inpainting_card_states_what_the_command_does():
     """As those of the segmenters."""
     text = (ZOO / "inpainting.md").read_text(encoding="utf-8")
-    found = re.search(r"```json\n(.*?)```", text, re.DOTALL)
-    assert found is not None
-    stated, ours = json.loads(found[1]), json.loads(json.dumps(asdict(InpaintingSettings())))
-    assert {**stated, "threads": 0} == {**ours, "threads": 0}
+    stated = stated_settings(text, InpaintingSettings)
+    assert stated == replace(shipped_inpainting().training, threads=stated.threads)
     assert "slicewatch train inpainting" in text
+
+
+def test_the_example_is_the_papers_recipe():
+    """Sardhara et al. 2024, Table 1: every value by itself, whatever the defaults are."""
+    training = fusion_plan(shipped_fusion(), EXAMPLES / "training.toml").training
+    assert training.patch_px == 64
+    for recipe in (training.recipe, training.joint_recipe, training.fusion_recipe):
+        assert (recipe.batch, recipe.learning_rate, recipe.epochs) == (64, 1e-4, 100)
+        assert (recipe.schedule, recipe.patience_epochs) == (Plateau(patience_epochs=10, factor=0.1), 25)
+        assert recipe.cross_entropy_weight == 0.0
+    assert training.start_from == ""
+
+
+@pytest.mark.parametrize(
+    ("example", "plan"),
+    [("training.toml", shipped_fusion()), ("inpainting-training.toml", shipped_inpainting())],
+    ids=["fusion", "inpainting"],
+)
+def test_the_examples_list_every_key(example, plan):
+    """Nothing that can be set is left out, and nothing is named that cannot; the commented table too."""
+    text = (EXAMPLES / example).read_text(encoding="utf-8")
+    table = tomllib.loads(re.sub(r"^# (\[\[|\w+ = )", r"\1", text, flags=re.MULTILINE))
+    listed, known = keys(table), keys(asdict(plan))
+    if "annotated" in table:
+        known |= {f"annotated.{field.name}" for field in fields(AnnotatedSource)}
+        listed |= {f"annotated.{key}" for key in table["annotated"][0]}
+    assert listed == known
+
+
+def keys(table, prefix=""):
+    """Dotted names, but for those of a schedule, which is given as a whole."""
+    found = set()
+    for key, value in table.items():
+        inner = isinstance(value, dict) and key != "schedule"
+        found |= keys(value, f"{prefix}{key}.") if inner else {prefix + key}
+    return found
+
+
+def test_the_inpainting_example_is_how_the_shipped_network_was_trained():
+    """But for the machine's threads."""
+    plan = inpainting_plan(quick_inpainting(), EXAMPLES / "inpainting-training.toml")
+    assert plan.training == InpaintingSettings()
 
 
 def test_quick_is_the_same_way_with_less_of_everything():

@@ -28,6 +28,7 @@ ZOO = Path(__file__).parents[2] / "models" / "zoo"
 LARGEST_BYTES = 20 * 2**20
 VOLTAGES = {
     "late_fusion": (1.0, 2.0, 4.0),
+    "early_fusion": (1.0, 2.0, 4.0),
     "unet_1kv": (1.0,),
     "unet_2kv": (2.0,),
     "unet_4kv": (4.0,),

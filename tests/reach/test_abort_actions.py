@@ -7,13 +7,16 @@ import os
 import socket
 import sys
 import threading
+import tracemalloc
 from contextlib import closing
 
+import psutil
 import pytest
 
 from daemon.abort.act import Means, carry_out
 from daemon.abort.autoscript import halt, stop_microscope
 from daemon.abort.orders import Order, Outcome, Request
+from daemon.abort.pace import Pace
 from daemon.config import (
     AutoscriptAction,
     CommandAction,
@@ -33,7 +36,7 @@ PAUSE = Order(Request.PAUSE, "run-1", "7", CAUSE)
 
 def carried_out(action, order=STOP, email=None, attempts=1):
     """The steps of one action."""
-    return list(carry_out(Means([action], email, attempts), order, sleep=lambda _s: None))
+    return list(carry_out(Means([action], email, attempts), order, pace=Pace(sleep=lambda _s: None)))
 
 
 def result(action, order=STOP, email=None):
@@ -74,6 +77,26 @@ def test_a_promised_answer_confirms_and_its_absence_does_not(tmp_path):
     assert result(action).outcome is Outcome.DELIVERED
     answer.write_text(STOP.identifier)
     assert result(action).outcome is Outcome.CONFIRMED
+
+
+@pytest.mark.parametrize(
+    ("said", "outcome"),
+    [
+        ("run-1/STOP/7", Outcome.CONFIRMED),
+        ('{"done": "run-1/STOP/7"}', Outcome.CONFIRMED),
+        ("stopped for run-1/STOP/7.\n", Outcome.CONFIRMED),
+        ("run-1/STOP/77", Outcome.DELIVERED),
+        ("my-run-1/STOP/7", Outcome.DELIVERED),
+        ("x" * 5000 + " run-1/STOP/7", Outcome.DELIVERED),
+    ],
+    ids=["alone", "in JSON", "in a sentence", "a longer one", "another run", "beyond what is read"],
+)
+def test_only_the_whole_identifier_is_an_answer(tmp_path, said, outcome):
+    """Order 77 has been answered, not order 7."""
+    answer = tmp_path / "STOPPED"
+    answer.write_text(said)
+    action = FileAction(kind="file", path=tmp_path / "STOP", answer=answer, timeout_s=0.2)
+    assert result(action).outcome is outcome
 
 
 def test_a_file_that_cannot_be_written_is_a_failure(tmp_path):
@@ -129,23 +152,64 @@ def test_a_program_that_does_not_obey_is_a_failure(action, why):
     assert why in told.detail
 
 
+def test_a_program_that_talks_without_end_fills_no_memory():
+    """Its words are read and let go; it is killed when its time is up."""
+    tracemalloc.start()
+    try:
+        told = result(program("import sys", "while True: sys.stdout.write('x' * 65536)", timeout_s=1.5))
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert (told.outcome, told.detail) == (Outcome.FAILED, "killed after 1.5 s")
+    assert peak_bytes < 8 * 2**20
+
+
+BACKGROUND = (
+    "import subprocess, sys",
+    "child = subprocess.Popen([sys.executable, '-c', 'import threading; threading.Event().wait()'])",
+    "print(child.pid, flush=True)",
+)
+
+
+def test_a_program_is_over_when_it_is_over_itself():
+    """It leaves something in the background that holds its output: confirmed at once, and left alone."""
+    told = result(program(*BACKGROUND))
+    assert told.confirmed
+    child = psutil.Process(int(told.detail.rpartition(" ")[2]))
+    assert child.is_running()
+    child.kill()
+
+
+def test_what_a_killed_program_has_started_is_killed_with_it(tmp_path):
+    """Nothing of it goes on beside the daemon."""
+    lines = (*BACKGROUND, f"open({str(tmp_path / 'pid')!r}, 'w').write(str(child.pid))", "child.wait()")
+    told = result(program(*lines, timeout_s=3.0))
+    assert told.detail == "killed after 3 s"
+    pid = int((tmp_path / "pid").read_text())
+    gone, alive = psutil.wait_procs([psutil.Process(pid)] if psutil.pid_exists(pid) else [], timeout=10.0)
+    assert not [process for process in alive if process.status() != psutil.STATUS_ZOMBIE], gone
+
+
 # tcp
 
 
 @pytest.mark.parametrize(
-    ("order", "say", "line"),
+    ("order", "say", "line", "outcome"),
     [
-        (STOP, "", "STOP run-1/STOP/7"),
-        (PAUSE, "", "PAUSE run-1/PAUSE/7"),
-        (STOP, "THICKNESS", "THICKNESS 13.250 run-1/STOP/7"),
+        (STOP, "", "STOP run-1/STOP/7", Outcome.CONFIRMED),
+        (PAUSE, "", "PAUSE run-1/PAUSE/7", Outcome.CONFIRMED),
+        (PAUSE, "STOP", "STOP run-1/PAUSE/7", Outcome.CONFIRMED),
+        (STOP, "PAUSE", "PAUSE run-1/STOP/7", Outcome.DELIVERED),
+        (STOP, "THICKNESS", "THICKNESS 13.250 run-1/STOP/7", Outcome.DELIVERED),
+        (PAUSE, "THICKNESS", "THICKNESS 13.250 run-1/PAUSE/7", Outcome.DELIVERED),
     ],
-    ids=["stop", "pause", "thickness"],
+    ids=["stop", "pause", "stop for a pause", "pause for a stop", "thickness", "thickness for a pause"],
 )
-def test_a_line_is_obeyed(line_peer, order, say, line):
-    """The peer is told what to do and which order it is; OK confirms."""
+def test_a_line_is_obeyed(line_peer, order, say, line, outcome):
+    """The peer is told what to do and which order it is; OK confirms what was said, and no more."""
     with line_peer(lambda connection, _line: connection.sendall(b"OK standing still\r\n")) as peer:
         told = result(TcpAction(kind="tcp", host="127.0.0.1", port=peer.port, say=say), order)
-    assert told.confirmed
+    assert told.outcome is outcome
     assert peer.lines == [line]
 
 

@@ -12,11 +12,15 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from daemon.alerts.desk import Desk
+from daemon.alerts.debts import owed_in
+from daemon.alerts.delivery import deliver
+from daemon.alerts.desk import Desk, Rhythm
+from daemon.alerts.policy import Notice
 from daemon.config import AlertsSection, AlertWebhook, Configuration, EmailSection, as_toml_table, parse
 from daemon.items import FinishReason, RunState, ThicknessSource
 from daemon.messages import AlarmMessage, RunMessage, ThicknessMessage
 from daemon.publish import Publisher
+from daemon.view import RunView
 
 RUN = RunMessage(
     state=RunState.WAITING, project="/data/gold-7", slices_done=30, slices_expected=300, armed=True,
@@ -55,8 +59,8 @@ def section(email_table, hook_table) -> AlertsSection:
 
 
 def desk(publisher: Publisher, section: AlertsSection, tmp_path: Path) -> Desk:
-    """A desk that looks often."""
-    return Desk(publisher, section, tmp_path / "alerts.json", now, look_every_s=0.02)
+    """A desk that looks often, and has little patience at the end."""
+    return Desk(publisher, section, tmp_path, now, Rhythm(0.02, 60.0, 0.05, last_words_s=2.0))
 
 
 def test_an_alarm_reaches_people_with_its_chart(publisher, section, tmp_path, mailbox, receiver):
@@ -118,7 +122,7 @@ def test_a_receiver_that_hangs_keeps_nothing_from_the_others(publisher, section,
 def test_the_end_of_a_run_is_told_at_closing_time(publisher, section, tmp_path, receiver):
     """The desk looks once more when the daemon closes it."""
     chat = AlertsSection(webhooks=section.webhooks)
-    with closing(Desk(publisher, chat, tmp_path / "alerts.json", now, look_every_s=3600.0)):
+    with closing(Desk(publisher, chat, tmp_path, now, Rhythm(look_every_s=3600.0))):
         publisher.publish(RunMessage(state=RunState.FINISHED, finish_reason=FinishReason.DRIFT_ABORT))
     (body,) = receiver.bodies
     assert "the run has ended (DRIFT_ABORT)" in body["text"]
@@ -144,6 +148,73 @@ def test_no_secret_is_in_logs_state_or_configuration(
     configuration: Configuration = parse(table, where=tmp_path / "run.toml")
     told = json.dumps([logs, as_toml_table(configuration)], default=str)
     told += "".join(path.read_text() for path in tmp_path.glob("alerts.json"))
+    told += str(owed_in(tmp_path / "alerts-owed.msgpack"))
+    assert "web hook lab-chat" in told
     assert "alert.failed" in told
     for secret in ("battery", "SECRETTOKEN"):
         assert secret not in told
+
+
+def test_the_last_letter_waits_for_a_receiver_that_comes_back(publisher, section, tmp_path, receiver):
+    """It refuses while the run ends, and is back a moment later: told once more, and nothing is owed."""
+    chat = AlertsSection(webhooks=section.webhooks)
+    receiver.status = 500
+    watcher = Desk(publisher, chat, tmp_path, now, Rhythm(0.02, 60.0, 0.05, last_words_s=WAIT_S))
+    publisher.publish(DRIFT)
+    assert receiver.arrived.wait(WAIT_S)
+    closer = threading.Thread(target=watcher.close)
+    closer.start()
+    while len(receiver.bodies) < 3:
+        assert closer.is_alive()
+        threading.Event().wait(0.01)
+    receiver.status = 200
+    closer.join(WAIT_S)
+    assert not closer.is_alive()
+    assert owed_in(tmp_path / "alerts-owed.msgpack") == {}
+
+
+def test_a_letter_that_nobody_took_at_the_end_is_owed(publisher, section, tmp_path, receiver):
+    """The next start pays it, in one letter with what has come since."""
+    chat = AlertsSection(webhooks=section.webhooks)
+    receiver.status = 500
+    with closing(desk(publisher, chat, tmp_path)):
+        publisher.publish(DRIFT)
+        assert receiver.arrived.wait(WAIT_S)
+    (owed,) = owed_in(tmp_path / "alerts-owed.msgpack").values()
+    assert [alarm.id for alarm in owed.new] == ["4"]
+    receiver.status, told = 200, len(receiver.bodies)
+    publisher.publish(AlarmMessage(id="5", kind="slice gap", slice_index=31, message="missing"))
+    with closing(desk(publisher, chat, tmp_path)):
+        while len(receiver.bodies) == told:
+            threading.Event().wait(0.01)
+    (body,) = receiver.bodies[told:]
+    assert "drift thicker" in body["text"]
+    assert "slice gap" in body["text"]
+    assert not (tmp_path / "alerts-owed.msgpack").exists()
+
+
+def test_only_the_receiver_that_missed_a_letter_gets_it_again(
+    publisher, section, tmp_path, mailbox, receiver
+):
+    """The mail was taken, the chat was away: the chat is tried again, and nobody is mailed twice."""
+    receiver.status = 500
+    with closing(Desk(publisher, section, tmp_path, now, Rhythm(0.02, 0.05, 0.05, last_words_s=2.0))):
+        publisher.publish(DRIFT)
+        assert mailbox.arrived.wait(WAIT_S)
+        while len(receiver.bodies) < 3:
+            threading.Event().wait(0.01)
+        receiver.status = 200
+    assert len(mailbox.letters) == 1
+    assert not (tmp_path / "alerts-owed.msgpack").exists()
+
+
+def test_a_file_name_that_is_no_text_and_a_chart_that_fails_keep_no_letter(
+    section, mailbox, receiver, monkeypatch
+):
+    """Lone surrogates in the words, an error in the picture: both receivers are told all the same."""
+    monkeypatch.setattr("daemon.alerts.delivery.thickness_png", lambda _view: 1 / 0)
+    strange = AlarmMessage(id="6", kind="file quarantined", slice_index=1, message="b\udcff.tif")
+    assert deliver(section, Notice(new=(strange,)), RunView())
+    (letter,) = mailbox.letters
+    assert "b?.tif" in letter.get_payload(decode=True).decode()
+    assert "b?.tif" in receiver.bodies[0]["text"]

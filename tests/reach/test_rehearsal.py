@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from daemon.checks.actions import rehearse
+from daemon.checks.actions import check_abort, rehearse
 from daemon.checks.finding import Level
 from daemon.checks.rehearsal import print_rehearsal
 from daemon.config import as_toml_table, load, parse
@@ -63,6 +63,28 @@ def test_all_kinds_are_rehearsed_and_nothing_is_stopped(
     assert not (tmp_path / "STOP").exists()
     assert "SECRETTOKEN" not in told
     assert "battery" not in told
+
+
+UNWISE = {
+    "a pause that never comes": (
+        {"pause_actions": [{"kind": "file", "path": "PAUSE"}], "actions": [{"kind": "file", "path": "STOP"}]},
+        "never carried out",
+    ),
+    "nothing but words": (
+        {"armed": True, "actions": [{"kind": "tcp", "host": "a", "port": 5, "say": "THICKNESS"}]},
+        "no action can confirm",
+    ),
+    "nothing but mail": ({"armed": True, "actions": [{"kind": "email"}]}, "no action can confirm"),
+}
+
+
+@pytest.mark.parametrize("case", UNWISE)
+def test_an_abort_that_cannot_do_what_it_seems_to_is_warned_of(table, tmp_path, case):
+    """Each on its own would look like protection."""
+    section, why = UNWISE[case]
+    finding = check_abort(parse(table | {"abort": section}, where=tmp_path / "run.toml"))
+    assert finding.level is Level.WARN
+    assert why in finding.text
 
 
 WRONG = {

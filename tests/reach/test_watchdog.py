@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from daemon.alerts.watchdog import Memory, Sign, judged, look
+from daemon.alerts.debts import OWED, Debts
+from daemon.alerts.policy import Notice
+from daemon.alerts.watchdog import Memory, Sign, judged, look, look_once
 from daemon.config import WatchdogSection, as_toml_table, load
 from daemon.control import ControlServer
 from daemon.inbox import Inbox
 from daemon.items import FinishReason, RunState
 from daemon.journal import open_journal
-from daemon.messages import HeartbeatMessage
+from daemon.messages import AlarmMessage, HeartbeatMessage
 from daemon.outputs import Outputs
 from daemon.publish import Publisher
 from daemon.records import ended_record, started_record
@@ -28,6 +30,7 @@ CASES = {
     "hung": (Memory(), Sign(True, True, 901.0), "daemon hung", None),
     "silent for the first time": (Memory(), Sign(True, False), "", 1000.0),
     "being restarted": (Memory(900.0), Sign(True, False), "", 900.0),
+    "the clock was set back": (Memory(90_000.0), Sign(True, False), "", 1000.0),
     "dead": (Memory(800.0), Sign(True, False), "daemon dead", 800.0),
     "over": (Memory(0.0), Sign(False, False), "", None),
 }
@@ -106,14 +109,14 @@ def test_a_daemon_that_ended_on_purpose_is_left_alone(config, receiver, tmp_path
     """However long ago."""
     begun(config, ended)
     for _ in range(3):
-        assert look(config, tmp_path / "state.json", clock) == 0
+        assert look(config, tmp_path / "state.json", clock, 0.2) == 0
         clock.now += timedelta(hours=5)
     assert receiver.bodies == []
 
 
 def test_a_run_that_was_never_begun_is_no_dead_daemon(config, receiver, tmp_path, clock):
     """A timer may be there before the first start."""
-    assert look(config, tmp_path / "state.json", clock) == 0
+    assert look(config, tmp_path / "state.json", clock, 0.2) == 0
     assert receiver.bodies == []
 
 
@@ -143,3 +146,62 @@ def test_a_receiver_that_is_away_is_tried_at_the_next_look(config, receiver, tmp
     clock.now += timedelta(minutes=2)
     assert look(config, state, clock, 0.2) == 5
     assert len(receiver.bodies) == 2
+
+
+def test_a_silence_is_told_at_once_where_nothing_can_be_remembered(config, receiver, clock, tmp_path):
+    """The state file cannot be written: two looks cannot be compared, so the first silence counts."""
+    begun(config)
+    (tmp_path / "file").write_text("in the way")
+    assert look(config, tmp_path / "file" / "state.json", clock, 0.2) == 5
+    assert "daemon dead" in receiver.bodies[0]["text"]
+
+
+@pytest.mark.parametrize("how", ["folder gone", "folder empty", "journal empty"])
+def test_a_daemon_whose_disk_is_gone_is_told(config, receiver, tmp_path, clock, how):
+    """The journal that would say whether it ended on purpose is away: what was true before still is."""
+    begun(config)
+    state, output = tmp_path / "state.json", load(config).run.output
+    assert look(config, state, clock, 0.2) == 0
+    output.rename(tmp_path / "away")
+    if how != "folder gone":
+        output.mkdir()
+    if how == "journal empty":
+        Outputs(output).journal.touch()
+    clock.now += timedelta(minutes=3)
+    assert look(config, state, clock, 0.2) == 5
+    assert "its journal is gone" in receiver.bodies[0]["text"]
+    assert output.exists() == (how != "folder gone")
+
+
+def test_an_ended_run_whose_folder_was_moved_away_is_left_alone(config, receiver, tmp_path, clock):
+    """It had ended on purpose when it was last seen."""
+    begun(config, FinishReason.COMPLETED)
+    state, output = tmp_path / "state.json", load(config).run.output
+    assert look(config, state, clock, 0.2) == 0
+    output.rename(tmp_path / "archive")
+    clock.now += timedelta(hours=1)
+    assert look(config, state, clock, 0.2) == 0
+    assert receiver.bodies == []
+
+
+def test_the_default_state_lies_where_the_outputs_do_not(config):
+    """A disk that goes must not take the memory of it along, nor may its folder be made anew."""
+    load(config).run.output.rmdir()
+    assert look_once(config, None) == 0
+    assert config.with_suffix(".watchdog.json").exists()
+    assert not load(config).run.output.exists()
+
+
+def test_what_the_daemon_could_not_deliver_the_watchdog_does_once(config, receiver, tmp_path, clock):
+    """The run is over and its last letter was refused: it comes from outside, and only once."""
+    begun(config, FinishReason.DRIFT_ABORT)
+    lost = AlarmMessage(id="9", kind="abort NOT CONFIRMED", slice_index=3, message="no answer")
+    debts = Debts(load(config).run.output / OWED)
+    debts.add(["web hook lab-chat"], Notice(new=(lost,)))
+    receiver.status = 500
+    for _ in range(4):
+        assert look(config, tmp_path / "state.json", clock, 0.2) == 0
+        receiver.status = 200 if len(receiver.bodies) == 2 else receiver.status
+        clock.now += timedelta(minutes=2)
+    assert len(receiver.bodies) == 3
+    assert "abort NOT CONFIRMED" in receiver.bodies[2]["text"]

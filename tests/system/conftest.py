@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import socket
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ class Acquisition:
 
 
 Acquire = Callable[..., Acquisition]
+Mount = Callable[..., Path]
 
 
 @pytest.fixture(scope="session")
@@ -86,3 +88,22 @@ def free_port() -> int:
 def free_ports() -> tuple[int, int]:
     """Two of them, for events and control."""
     return free_port(), free_port()
+
+
+@pytest.fixture
+def mount(tmp_path) -> Generator[Mount]:
+    """Mounts small memory file systems; skips where this user may not."""
+    mounted: list[Path] = []
+
+    def mounted_at(size_mib: int, options: str = "") -> Path:
+        folder = tmp_path / f"disk{len(mounted)}"
+        folder.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size_mib}m{options}", "tmpfs", str(folder)]
+        if subprocess.run(command, check=False, capture_output=True).returncode != 0:
+            pytest.skip("this user may not mount a file system")
+        mounted.append(folder)
+        return folder
+
+    yield mounted_at
+    for folder in mounted:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)

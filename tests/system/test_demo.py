@@ -22,14 +22,20 @@ CONTRACT = (
     "mean_dice", "e_tpcf", "e_lpf", "e_d", "solid_fraction", "seconds_per_slice", "peak_rss_mib", "output",
 )  # fmt: skip
 DEMO = [sys.executable, "-m", "daemon", "demo", "--slices", "3", "--size", "256", "320", "--workdir"]
+ROOT = Path(__file__).parents[2]
 # A monitor that finds pytest's variables thinks that it is being tested by NiceGUI's own plugin.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
 
 
 def test_headless_demo_prints_the_summary_last(tmp_path):
-    """The last line of standard output is the summary object, every key of it a measured value."""
+    """The last line of standard output is the summary object, every key of it a measured value; a folder may
+    be named relative to where one is."""
     done = subprocess.run(
-        [*DEMO, str(tmp_path), "--headless", "--json"], capture_output=True, text=True, env=ENVIRONMENT
+        [*DEMO, "here", "--headless", "--json"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=ENVIRONMENT | {"PYTHONPATH": str(ROOT)},
     )
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout.splitlines()[-1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,26 +19,6 @@ from tests.system.test_restart import digest
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 MIB = 2**20
-Mount = Callable[..., Path]
-
-
-@pytest.fixture
-def mount(tmp_path) -> Generator[Mount]:
-    """Mounts small memory file systems; skips where this user may not."""
-    mounted: list[Path] = []
-
-    def mounted_at(size_mib: int, options: str = "") -> Path:
-        folder = tmp_path / f"disk{len(mounted)}"
-        folder.mkdir()
-        command = ["mount", "-t", "tmpfs", "-o", f"size={size_mib}m{options}", "tmpfs", str(folder)]
-        if subprocess.run(command, check=False, capture_output=True).returncode != 0:
-            pytest.skip("this user may not mount a file system")
-        mounted.append(folder)
-        return folder
-
-    yield mounted_at
-    for folder in mounted:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def test_a_full_disk_pauses_the_run_and_nothing_is_lost(acquire, mount, tmp_path):

@@ -106,7 +106,8 @@ def mute_peer() -> Iterator[tuple[int, threading.Event, threading.Event]]:
 
 
 def test_an_acknowledgement_within_the_grace_period_calls_the_abort_off(drifting):
-    """Pause is asked for, the abort announced with its time, called off by name; the run completes."""
+    """Pause is asked for, the abort announced with its time, called off by name; the run completes. Since
+    the drift goes on, it may be told again before the end."""
     acquisition = drifting(
         grace_s=600.0,
         pause_actions=[{"kind": "file", "path": "PAUSE"}],
@@ -123,19 +124,19 @@ def test_an_acknowledgement_within_the_grace_period_calls_the_abort_off(drifting
             if isinstance(message, AlarmMessage) and message.kind == "abort pending" and "asked" not in seen:
                 seen["asked"] = message
                 client.acknowledge(message.id, "Ada")
+            if isinstance(message, RunMessage) and message.escalation.stage == "quiet" and "asked" in seen:
+                seen["quiet"] = message
             if isinstance(message, RunMessage) and message.finish_reason is not None:
-                seen["end"] = message
                 return
 
     assert alongside(acquisition.config, operate) == 0
     assert json.loads((acquisition.config.parent / "PAUSE").read_text())["request"] == "PAUSE"
     assert not (acquisition.config.parent / "STOP").exists()
-    run, end = seen["run"], seen["end"]
+    run = seen["run"]
     assert isinstance(run, RunMessage)
-    assert isinstance(end, RunMessage)
     assert 0.0 < run.escalation.grace_left_s <= 600.0
     assert run.armed_by == "configuration"
-    assert end.escalation.stage == "quiet"
+    assert "quiet" in seen
     assert "abort pending" in kinds(acquisition)
 
 

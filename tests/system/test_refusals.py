@@ -86,6 +86,17 @@ def test_the_monitor_refuses_a_port_in_use():
     assert "Traceback" not in done.stderr
 
 
+def test_the_monitor_refuses_a_certificate_that_is_none(tmp_path):
+    """It names both files before it serves anything."""
+    (tmp_path / "key.pem").write_text("no key")
+    pair = [str(tmp_path / "nowhere.pem"), str(tmp_path / "key.pem")]
+    command = [sys.executable, "-m", "daemon", "monitor", "--port", "0", "--certificate", *pair]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "nowhere.pem" in done.stderr
+    assert "remedy" in done.stderr
+
+
 def test_a_used_demo_folder_is_refused(tmp_path):
     """Before anything starts, and with the remedy."""
     (tmp_path / "something").touch()

@@ -9,9 +9,10 @@ from models.evaluation import HeldOut
 from models.fitting import Recipe
 from models.material import TrainingSettings
 from models.model_file import checksum_path
+from models.origin import Origin
 from models.scenes import SceneSize
 from models.session import open_segmenter
-from models.shipping import Origin, train_and_ship
+from models.shipping import train_and_ship
 from models.training import train_early_fusion, train_intermediate_fusion, train_late_fusion
 
 RECIPE = Recipe(batch=4, steps=3, epochs=2, learning_rate=0.01, seed=3)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.alerts.policy import Rules, Told, due
+from daemon.alerts.policy import Notice, Rules, Told, due, together
 from daemon.messages import AlarmMessage
 
 RULES = Rules(repeat_s=1800.0, hourly_limit=3)
@@ -104,3 +105,28 @@ def test_no_hour_brings_more_letters_than_its_limit(events):
         told, notice = due(told, alarms, "", now_s=now_s, rules=RULES)
         sent += [now_s] if not notice.is_empty else []
         assert sum(now_s - at < 3600.0 for at in sent) <= RULES.hourly_limit
+
+
+@pytest.mark.parametrize("back_s", [600.0, 86_400.0, 1e8])
+def test_a_clock_that_is_set_back_silences_nobody(back_s):
+    """New alarms come within the limit's hour, open ones within repeat_s of the new time."""
+    now_s = 1e9
+    ahead = now_s + back_s
+    told = Told(alarms={"1": ahead}, letters=(ahead - 2.0, ahead - 1.0, ahead))
+    alarms, seen = told_of(alarm(1), alarm(2)), {}
+    for minute in range(122):
+        told, notice = due(told, alarms, "", now_s=now_s + 60.0 * minute, rules=RULES)
+        for each in (*notice.new, *notice.again):
+            seen.setdefault(each.id, minute)
+    assert seen["2"] <= 60
+    assert seen["1"] <= 60
+
+
+def test_letters_that_were_not_taken_come_together():
+    """Each alarm once, as it was told last; the end of the run is not lost."""
+    first = Notice(new=(alarm(1), alarm(2)), ended="ERRORED")
+    second = Notice(new=(alarm(3),), again=(alarm(1), alarm(4)))
+    both = together(first, second)
+    assert [each.id for each in both.new] == ["1", "2", "3"]
+    assert [each.id for each in both.again] == ["4"]
+    assert both.ended == "ERRORED"

@@ -1,9 +1,11 @@
 """Patches are varied within their limits and stay in register with their labels."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from models.augmentation import Augmentation, random_patch
+from models.augmentation import Augmentation, farthest_neighbour, random_patch, random_window
 from models.datasets import PreparedScene, block_crops, cut_patch
 from models.normalisation import Normalisation, face_limits
 from models.scenes import Scene
@@ -81,3 +83,42 @@ def test_blocks_are_judged_without_their_bleeding_edges():
     assert {(crop.columns.start, crop.columns.stop) for crop in crops} == {(8, 40), (56, 88)}
     images, labels = cut_patch(prepared, crops[0], [1], Normalisation())
     np.testing.assert_allclose(images[0, 3], labels, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "fault", [{"blur": 2.0}, {"curtaining": 0.5}, {"misregistration": 1.0}], ids=lambda it: next(iter(it))
+)
+def test_faults_of_imaging_leave_the_labels(fault):
+    """What is shown differs from what is there; what is there does not change."""
+    plain = draw(labelled_scene(), NONE, 3)
+    faulty = draw(labelled_scene(), replace(NONE, **fault), 3)
+    np.testing.assert_array_equal(faulty[1], plain[1])
+    assert np.abs(faulty[0] - plain[0]).max() > 0.05
+
+
+def test_thickness_stretches_and_squeezes_the_window():
+    """± 50 %: neighbours repeat or are left out, so that the window spans from half to one and a half times
+    as many slices; the middle one is never replaced, and the order of milling is kept."""
+    half = replace(NONE, thickness=0.5)
+    windows = [random_window(10, 21, 7, half, np.random.default_rng(seed)) for seed in range(200)]
+    spans = [window[-1] - window[0] for window in windows]
+    assert (min(spans), max(spans)) == (4, 8)
+    assert np.mean(spans) == pytest.approx(6, abs=0.3)
+    assert {window[3] for window in windows} == {10}
+    assert all(list(window) == sorted(window) for window in windows)
+    assert max(spans) // 2 == farthest_neighbour(7, half)
+    assert farthest_neighbour(7, NONE) == 3
+
+
+def test_a_stretched_window_ends_with_the_run():
+    """At its ends the outermost slice repeats, as it does when a network is used."""
+    half = replace(NONE, thickness=0.5)
+    for seed in range(40):
+        window = random_window(1, 5, 7, half, np.random.default_rng(seed))
+        assert min(window) == 0
+        assert max(window) <= 4
+
+
+def test_a_network_of_single_images_has_no_neighbours():
+    """Neither ends nor gaps of a run can take anything away."""
+    assert random_window(4, 9, 1, Augmentation(end_share=1, gap_share=1), np.random.default_rng(0)) == (4,)

@@ -47,6 +47,37 @@ def test_an_angle_from_the_target_warns_of_what_depends_on_it() -> None:
     assert any("EVERY thickness scales with it" in words for words in proposal.found)
 
 
+GAPS = {"every second": range(0, 12, 2), "a hole": (0, 1, 2, 7, 8, 9, 10, 11), "late": (4, 5, 9, 11)}
+"""Slices, from 0, whose images are there."""
+
+
+@pytest.mark.parametrize("gap", GAPS)
+@pytest.mark.parametrize("angle_deg", [20.0, 45.0])
+def test_missing_slices_are_milled_all_the_same(gap: str, angle_deg: float) -> None:
+    """The marks have travelled for the slices whose images are missing too: the angle does not change with
+    them, neither to another one nor to the nominal one, and the gap is said."""
+    settings = EmulatorSettings(slices=12, seed=5, ruler=RulerDesign(angle_deg=angle_deg))
+    images, kept = photographs(settings, 12), GAPS[gap]
+    proposal = look(settings, [images[n] for n in kept], [n + 1 for n in kept])
+    assert proposal.ruler is not None
+    angle = proposal.ruler.angle
+    assert abs(angle.degrees - angle_deg) < 3.0 * angle.sigma_deg
+    assert (angle.source == "assumed") == (angle_deg == 45.0)
+    assert f"in {len(kept)} of {kept[0] + 1} to {kept[-1] + 1} slices" in proposal.found[0]
+
+
+def test_files_that_give_no_image_are_named(tmp_path: Path) -> None:
+    """A torn image is none of the proposal's, and a person hears of it."""
+    emulate(EmulatorSettings(slices=5, seed=8), tmp_path / "project", sleep=lambda _: None)
+    torn = sorted((tmp_path / "project" / "Images" / "SEM Image").iterdir())[1]
+    torn.write_bytes(torn.read_bytes()[:4000])
+    proposal = calibrate(tmp_path / "project")
+    assert any(
+        f"1 of the first files cannot be read: SEM Image/{torn.name}" in p.what for p in proposal.lacks
+    )
+    assert proposal.ruler is not None
+
+
 def test_no_ruler_is_said_and_not_invented() -> None:
     """A project without a ruler gets none, with the reason; its fiducial is found all the same."""
     settings = EmulatorSettings(slices=4, seed=6, ruler=None)

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks import segmentation
-from benchmarks.electron_runs import ElectronRun, content_key, electron_run
-from models.evaluation import HeldOut, score_voting
-from models.session import open_segmenter
+from daemon.tabulate.electron_runs import ElectronRun, content_key, electron_run
+from daemon.tabulate.methods import PAIRS, open_shipped, score_methods
+from models.evaluation import HeldOut, score_segmenter
+from models.jury import assemble_jury
 
 SMALL = ElectronRun(HeldOut(runs=1, height=24, width=32, slices=2), 12)
 
@@ -44,10 +44,27 @@ def test_other_runs_have_other_keys(other):
     assert content_key(SMALL, 2) != content_key(SMALL, 1)
 
 
+def figures(score):
+    return score.mp_percent, score.mgp_percent, score.mean_dice, score.solid_fraction
+
+
+def test_what_networks_say_together_is_the_same_in_the_table_and_in_the_daemon(cache):
+    """A pair's row is the score of the jury that the daemon runs where a voltage is missing; each network's
+    is its own."""
+    runs = [electron_run(SMALL)]
+    segmenters = open_shipped()
+    scores = score_methods(segmenters, runs)
+    for pair in PAIRS:
+        jury = assemble_jury([segmenters[name] for name in pair], "zoo")
+        assert figures(scores["+".join(pair)]) == figures(score_segmenter(jury, runs))
+    assert figures(scores["unet_2kv"]) == figures(score_segmenter(segmenters["unet_2kv"], runs))
+    assert {"voting", "late_fusion", "kmeans_1kv", "kmeans_4kv"} < set(scores)
+
+
 def test_a_vote_of_agreeing_networks_is_what_they_say(cache):
     """Three ballots of one network elect what it says itself."""
-    run = replace(electron_run(SMALL), voltages_kv=(1.0, 2.0, 4.0))
-    single = open_segmenter(segmentation.ZOO / "unet_1kv.onnx")
-    voted = score_voting([single] * 3, [run])
-    alone = segmentation.score_all({"single": single}, [run])["single"]
-    assert (voted.mp_percent, voted.mean_dice) == (alone.mp_percent, alone.mean_dice)
+    runs = [electron_run(SMALL)]
+    one = open_shipped()["unet_1kv"]
+    agreeing = dict.fromkeys(("unet_1kv", "unet_2kv", "unet_4kv"), one)
+    scores = score_methods(agreeing, runs)
+    assert scores["voting"].mp_percent == scores["unet_1kv"].mp_percent

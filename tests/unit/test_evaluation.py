@@ -7,6 +7,8 @@ from models.cards import Account, write_card
 from models.evaluation import HeldOut, RenderedRun, held_out_runs, score_clustering
 from models.fitting import Epoch
 from models.normalisation import Normalisation
+from models.origin import Origin
+from models.refinement import Refinement
 from models.scenes import HELD_OUT_SEEDS
 from models.spec import ModelSpec
 
@@ -58,8 +60,7 @@ def test_a_card_tells_what_was_measured(tmp_path):
     spec = ModelSpec("unet_1kv", ("1kV",), (1.0,), 7, 2, Normalisation(), 8, 56, "ab" * 32, 1e-6, "cd" * 32)
     history = {"1kV": (Epoch(0.2, 0.1, 1e-3, 60.0),)}
     account = Account(
-        "slicewatch train it",
-        "2026-11-20",
+        Origin("slicewatch train it", "2026-11-20", "[training]\nfilters = 16"),
         {"filters": 16},
         SMALL,
         {"unet_1kv": score},
@@ -67,6 +68,8 @@ def test_a_card_tells_what_was_measured(tmp_path):
         {"unet_1kv": 1.234},
         {"unet_1kv": "ef" * 32},
         ("late_fusion_curves.png", "late_fusion_reliability.png"),
+        {"unet_1kv": Refinement(0.8, 0.9)},
+        3,
     )
     write_card(tmp_path / "card.md", spec, account)
     card = (tmp_path / "card.md").read_text()
@@ -77,6 +80,8 @@ def test_a_card_tells_what_was_measured(tmp_path):
         "slicewatch train it",
         "2026-11-20",
         '"filters": 16',
+        "```toml\n[training]\nfilters = 16\n```",
+        "3 slices that were held back, before and after the training: 0.8000 → 0.9000",
         "Started from unet_1kv (sha256 `efefefefefefefef…`)",
         "late_fusion_curves.png",
         "temperature of 1.23",

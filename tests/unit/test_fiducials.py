@@ -108,6 +108,60 @@ def test_one_lost_mark_is_left_out() -> None:
     assert result.quality < 0.8
 
 
+@pytest.mark.parametrize("level", [0, 255], ids=["black", "white"])
+def test_an_area_of_one_grey_value_over_a_mark_leaves_the_others_and_the_face(level: int) -> None:
+    """A mark and all of its search window without any structure: the other mark registers the image; with
+    both covered the face does; and an image of one grey value is lost, not an error."""
+    rng = np.random.default_rng(21)
+    state, shift = started(rng), (0.8, -1.3)
+    image = frame(rng, shift)
+    image[:120, :150] = level
+    one = register_image(state, "2kV", image)[1]
+    assert (one.source, [mark.used for mark in one.fiducials]) == ("fiducial", [False, True])
+    assert wrong_px(one, shift) < 0.1
+    image[:120] = level
+    none = register_image(state, "2kV", image)[1]
+    assert (none.source, none.lost) == ("face", False)
+    assert wrong_px(none, shift) < 5.0 * none.sigma_px
+    assert register_image(state, "2kV", np.full_like(image, level))[1].lost
+
+
+def test_a_mark_that_left_the_image_is_not_found_in_something_else() -> None:
+    """After a jump that takes the only mark out of the image, something in the face looks a little like it:
+    its place is not believed with a small error, nothing is learned of it, and back home all is as before."""
+    for seed in (4, 5, 8):
+        rng = np.random.default_rng(seed)
+        texture = ndimage.gaussian_filter(rng.normal(size=(300, 400)), 2.5) > 0.02
+        scene = 90.0 * ndimage.gaussian_filter(texture.astype(float), 1.2) + 30.0
+        cross = np.zeros(scene.shape)
+        cross[60:100, 190:206] = cross[72:88, 170:226] = 80.0
+        scene = scene + ndimage.gaussian_filter(cross, 1.2)
+
+        def image(*moved: float, scene=scene, rng=rng) -> NDArray[np.uint8]:
+            shifted = ndimage.shift(scene, moved, order=1, mode="nearest")
+            return np.clip(shifted + rng.normal(0.0, 8.0, scene.shape), 0, 255).astype(np.uint8)
+
+        state = start_registration((FiducialRegion(160, 50, 76, 60, 32),), ("2kV",), "2kV")
+        for _ in range(3):
+            state, _ = register_image(state, "2kV", image(0.0, 0.0))
+        for _ in range(2):
+            state, away = register_image(state, "2kV", image(150.0, 250.0))
+            assert away.lost or wrong_px(away, (-150.0, -250.0)) < 5.0 * away.sigma_px
+        _, back = register_image(state, "2kV", image(0.0, 0.0))
+        assert (back.source, back.lost) == ("fiducial", False)
+        assert wrong_px(back, (0.0, 0.0)) < 0.1
+
+
+def test_another_mark_of_the_same_looks_is_not_taken_for_a_covered_one() -> None:
+    """Its twin elsewhere in the image fits perfectly; the face, which has not moved, knows better."""
+    rng = np.random.default_rng(22)
+    state, image = started(rng, REGIONS[:1]), frame(rng, (0.8, -1.3))
+    image[:120, :150] = 0
+    found = register_image(state, "2kV", image)[1]
+    assert found.source == "face"
+    assert wrong_px(found, (0.8, -1.3)) < 5.0 * found.sigma_px
+
+
 def test_without_marks_the_face_decides_and_says_so() -> None:
     """Source and a larger error tell the fall-back; the shift is right within it."""
     rng = np.random.default_rng(4)

@@ -6,8 +6,10 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from models.errors import CheckpointMismatchError
+from models.device import device_of, training_device
+from models.errors import CheckpointMismatchError, ProviderUnavailableError
 from models.fitting import Recipe, Task, fit
 from models.losses import segmentation_loss
 from models.schedules import Cosine, Plateau
@@ -125,3 +127,62 @@ def test_progress_is_a_line_with_the_time_left(tmp_path):
     assert len(lines) == RECIPE.epochs
     assert lines[0].startswith("toy: epoch 1/4, loss ")
     assert lines[-1].endswith("at most 0.0 min left")
+
+
+def points(folder, tag):
+    """(epoch, value) of a curve as TensorBoard shows it."""
+    events = EventAccumulator(str(folder / "tensorboard" / "toy"))
+    events.Reload()
+    return [(event.step, event.value) for event in events.Scalars(tag)]
+
+
+def test_tensorboard_shows_the_curve(tmp_path):
+    """Each epoch's losses and rate, as the history has them."""
+    history = fit(task(), RECIPE, tmp_path, ignore)
+    epochs = range(1, len(history) + 1)
+    for tag, values in {
+        "loss/training": [epoch.training_loss for epoch in history],
+        "loss/validation": [epoch.validation_loss for epoch in history],
+        "learning rate": [epoch.learning_rate for epoch in history],
+    }.items():
+        assert points(tmp_path, tag) == [
+            (number, pytest.approx(value)) for number, value in zip(epochs, values, strict=True)
+        ]
+
+
+def test_a_resumed_fit_goes_on_in_the_same_curve(tmp_path, monkeypatch):
+    """Killed after an epoch was told and before its state was kept: each epoch is there once, in order."""
+    save = torch.save
+    states = iter(range(100))
+
+    def failing(content, path):
+        if next(states) == 2:
+            raise KeyboardInterrupt
+        save(content, path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(torch, "save", failing)
+        with pytest.raises(KeyboardInterrupt):
+            fit(task(), RECIPE, tmp_path, ignore)
+    assert [step for step, _ in points(tmp_path, "loss/training")] == [1, 2, 3]
+    history = fit(task(), RECIPE, tmp_path, ignore)
+    assert points(tmp_path, "loss/training") == [
+        (number + 1, pytest.approx(epoch.training_loss)) for number, epoch in enumerate(history)
+    ]
+
+
+def test_a_fit_in_mixed_precision_learns(tmp_path):
+    """Convolutions in 16 bits; weights, losses and what is kept of them in 32."""
+    toy = task()
+    history = fit(toy, replace(RECIPE, bfloat16=True), tmp_path, ignore)
+    assert history[-1].validation_loss < 0.5 * history[0].training_loss
+    assert toy.network[1].weight.dtype == torch.float32
+
+
+def test_the_device_is_where_the_network_is(monkeypatch):
+    """The processor unless there is another; one that is not there is refused with the remedy."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    network = torch.nn.Conv2d(1, 1, 1).to(training_device("auto"))
+    assert device_of(network) == training_device("cpu") == torch.device("cpu")
+    with pytest.raises(ProviderUnavailableError, match="device = 'cpu'"):
+        training_device("cuda")

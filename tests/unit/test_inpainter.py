@@ -14,10 +14,11 @@ from models.errors import ModelFileCorruptError, ModelFileMissingError, ModelMet
 from models.fitting import Recipe
 from models.inpainter import open_inpainter
 from models.inpainting import PlaneInpainter
-from models.inpainting_shipping import Origin, export_inpainter, ship_inpainting
+from models.inpainting_shipping import export_inpainter, ship_inpainting
 from models.inpainting_training import InpaintingSettings, TrainedInpainter
 from models.mimicking import MimickingSettings
 from models.mimicking_sets import Scale
+from models.origin import Origin
 from models.session import open_segmenter
 
 ZOO = Path(__file__).parents[2] / "models" / "zoo"

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from algorithms.scores import confusion, mean_dice
-from models.losses import dice_loss, segmentation_loss
+from models.losses import cross_entropy, dice_loss, segmentation_loss
+from models.scenes import NOT_ANNOTATED
 
 
 def certain(labels):
@@ -45,3 +46,30 @@ def test_the_gradient_points_to_the_truth(labels):
     loss = segmentation_loss(logits, labels, 0.5)
     loss.backward()
     assert segmentation_loss(logits.detach() - 50 * logits.grad, labels, 0.5) < loss
+
+
+def test_pixels_that_nobody_annotated_count_for_nothing(labels):
+    """Whatever the network says there, loss and gradient are those of the annotated pixels alone."""
+    partly = labels.clone()
+    partly[:, 6:] = NOT_ANNOTATED
+    logits = torch.randn(3, 2, 16, 16, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    loss = segmentation_loss(logits, partly, 0.5)
+    loss.backward()
+    torch.testing.assert_close(loss, segmentation_loss(logits[:, :, :6], labels[:, :6], 0.5))
+    assert (logits.grad[:, :, 6:] == 0).all()
+    assert (logits.grad[:, :, :6] != 0).all()
+
+
+def test_a_batch_without_annotations_teaches_nothing(labels):
+    """A finite loss, and a gradient of zero."""
+    logits = torch.randn(3, 2, 16, 16, requires_grad=True)
+    segmentation_loss(logits, torch.full_like(labels, NOT_ANNOTATED), 1.0).backward()
+    assert (logits.grad == 0).all()
+
+
+def test_the_cross_entropy_of_a_whole_annotation_is_the_usual_one(labels):
+    """The mean over pixels."""
+    logits = torch.randn(3, 2, 16, 16, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(
+        cross_entropy(logits, labels), torch.nn.functional.cross_entropy(logits, labels)
+    )

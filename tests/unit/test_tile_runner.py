@@ -1,4 +1,5 @@
-"""When a device's memory is exhausted the network goes on with fewer tiles, then on the CPU, and says so.
+"""When a device's memory is exhausted the network goes on with fewer tiles, then on the CPU, and says so;
+what only claims to be faster than the CPU is left for it.
 
 No GPU runs out of memory on request: here a session of the real network refuses batches above a limit, with
 the words of CUDA.
@@ -34,6 +35,17 @@ class Small(Runtime):
         self.seen.append(len(batch))
         if len(batch) > self.tiles:
             raise RuntimeException(self.words)
+        return super().run(batch)
+
+
+class Timed(Runtime):
+    """A session of the real network on a clock that only its runs move on, so many seconds each."""
+
+    seconds = 0.0
+    now: list[float]
+
+    def run(self, batch):
+        self.now[0] += self.seconds
         return super().run(batch)
 
 
@@ -99,3 +111,42 @@ def test_an_image_is_segmented_across_the_step(path):
     window = np.random.default_rng(2).integers(0, 256, (1, 3, 300, 300), dtype=np.uint8)
     stepping = replace(whole, runner=tiles)
     np.testing.assert_allclose(segment(stepping, window), segment(whole, window), atol=1e-6)
+
+
+def compared(path, batch, claimed_s, cpu_s):
+    """A runner on a device that claims to be CUDA, after it has been compared with the CPU."""
+    now = [0.0]
+    session = start(path.read_bytes(), (providers.CPU,), path, allow_cpu_fallback=True, threads=1).session
+
+    def timed(provider, seconds):
+        kind = type("Kind", (Timed,), {"seconds": seconds, "now": now, "__slots__": ()})
+        return kind(provider, {}, session)
+
+    tiles = TileRunner(
+        timed(providers.CUDA, claimed_s), 8, lambda: timed(providers.CPU, cpu_s), lambda: now[0]
+    )
+    tiles.compare_with_cpu(batch[:1])
+    return tiles
+
+
+@pytest.mark.parametrize(
+    ("claimed_s", "believed"),
+    [(0.2, False), (0.1, False), (0.09, False), (0.08, True), (0.002, True)],
+    ids=["slower", "the CPU itself", "hardly faster", "faster", "a GPU"],
+)
+def test_a_device_has_to_be_faster_than_the_cpu(path, batch, claimed_s, believed):
+    """What is not is left for the CPU and told with both times; the results stay right."""
+    tiles = compared(path, batch, claimed_s, cpu_s=0.1)
+    expected = (
+        {} if believed else {providers.CUDA: f"a test tile takes it {claimed_s:.3f} s, the CPU 0.100 s"}
+    )
+    assert (tiles.provider, tiles.refusals) == (providers.CUDA if believed else providers.CPU, expected)
+    np.testing.assert_allclose(tiles.run(batch), open_segmenter(path).runner.run(batch), atol=1e-6)
+
+
+def test_a_device_without_memory_for_a_test_tile_is_not_timed(path, batch):
+    """It has been left for the CPU before."""
+    tiles, device = runner(path, 0)
+    tiles.compare_with_cpu(batch[:1])
+    assert device.seen == [1]
+    assert "memory" in tiles.refusals[providers.CUDA]

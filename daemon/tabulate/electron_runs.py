@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
-from algorithms.acquisition import FaceGrid, gamma_depths_nm, run_conditions, true_labels
+from algorithms.acquisition import run_conditions, true_labels
 from algorithms.instrument import Instrument, default_instrument, expose
-from algorithms.structures import hierarchical_structure
 from daemon.emulator.beam import Shot, photograph_face
 from daemon.picture import Picture
-from models.evaluation import HeldOut, RenderedRun
-from models.scenes import COARSE_SIZE, FINE_SIZE, HELD_OUT_SEEDS
+from models.cache import cache_folder
+from models.evaluation import HeldOut, RenderedRun, draw_sample
+from models.scenes import HELD_OUT_SEEDS
 
 SEEDS = HELD_OUT_SEEDS[500:]
 """Beyond those of the rendered runs."""
@@ -56,29 +54,21 @@ def content_key(wanted: ElectronRun, seed: int) -> str:
     return hashlib.sha256(json.dumps([METHOD, seed, asdict(wanted)]).encode()).hexdigest()[:16]
 
 
-def cache_folder() -> Path:
-    """``$XDG_CACHE_HOME/slicewatch``, or ``~/.cache/slicewatch``."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "slicewatch"
-
-
 def simulate_run(wanted: ElectronRun, seed: int) -> RenderedRun:
     """A run of the default microscope, somewhere in a sample of its own; every image has the shot noise of
     its electrons and all that the instrument adds but shot noise."""
-    rng = np.random.default_rng(seed)
-    held_out = wanted.held_out
-    structure = hierarchical_structure(rng, coarse_size=COARSE_SIZE, fine_size=FINE_SIZE)
-    depths_nm = gamma_depths_nm(held_out.slices, held_out.thickness_nm, held_out.thickness_sigma_nm, rng)
-    y_px, x_px = rng.uniform(0, 1e4, size=2)
-    grid = FaceGrid(held_out.height, held_out.width, held_out.pixel_nm, held_out.pixel_nm, y_px, x_px)
-    conditions = run_conditions(depths_nm, len(held_out.voltages_kv), held_out.width, rng)
-    images = np.empty((len(depths_nm), len(held_out.voltages_kv), *(grid.height, grid.width)), np.uint8)
+    held_out, sample = wanted.held_out, draw_sample(seed, wanted.held_out)
+    depths_nm, voltages_kv = sample.depths_nm.tolist(), held_out.voltages_kv
+    conditions = run_conditions(sample.depths_nm, len(voltages_kv), held_out.width, sample.rng)
+    images = np.empty((len(depths_nm), len(voltages_kv), held_out.height, held_out.width), np.uint8)
     for index, depth_nm in enumerate(depths_nm):
-        for channel, voltage in enumerate(held_out.voltages_kv):
+        for channel, voltage in enumerate(voltages_kv):
             key = (seed, index, channel)
-            shot = Shot(structure, float(depth_nm), grid, voltage, key, wanted.electrons)
+            shot = Shot(sample.structure, depth_nm, sample.grid, voltage, key, wanted.electrons)
             counted = photograph_face(Picture.MONTE_CARLO, shot)
-            images[index, channel] = expose(counted, _noiseless(voltage), rng, conditions[index][channel])
-    labels = np.stack([true_labels(structure, float(depth_nm), grid) for depth_nm in depths_nm])
+            now = conditions[index][channel]
+            images[index, channel] = expose(counted, _noiseless(voltage), sample.rng, now)
+    labels = np.stack([true_labels(sample.structure, depth_nm, sample.grid) for depth_nm in depths_nm])
     return RenderedRun(images, labels, held_out.voltages_kv)
 
 

@@ -1,0 +1,57 @@
+"""What stands between one process and the microscope: it outlives the attempts of the loop.
+
+The loop is begun again when a disk was full; the threads that act, the way of an operator's abort past the
+loop, and what is known beside the journal are not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from daemon import alarms
+from daemon.abort.act import Means
+from daemon.abort.actor import Actor
+from daemon.abort.emergency import Emergency
+from daemon.abort.memory import Held
+from daemon.abort.note import Note
+from daemon.abort.orders import ActionResult, Order, Request
+from daemon.config import Configuration
+from daemon.unrecorded import Unrecorded
+from daemon.vitals import Vitals
+
+NOTE: Final = "abort-asked.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Bridge:
+    """The threads that act, an operator's way to them, the note of it, and what is not on record."""
+
+    actor: Actor
+    emergency: Emergency
+    note: Note
+    held: Held
+    unrecorded: Unrecorded
+
+    def close(self) -> None:
+        """Carry a stop that has begun to its end."""
+        self.actor.close()
+
+
+def bridge_of(
+    configuration: Configuration, output: Path, run: str, vitals: Vitals, unrecorded: Unrecorded
+) -> Bridge:
+    """The bridge of the run named ``run`` that writes below ``output``."""
+    section, email = configuration.abort, configuration.alerts.email
+
+    def means_for(order: Order) -> Means:
+        actions = section.pause_actions if order.request is Request.PAUSE else section.actions
+        return Means(actions, email, section.attempts, section.retry_wait_s)
+
+    def unheard(order: Order, results: Sequence[ActionResult]) -> None:
+        unrecorded.tell(alarms.aborted(order.cause, results))
+
+    actor, note = Actor(means_for, unheard), Note(output / NOTE)
+    return Bridge(actor, Emergency(run, actor, note, vitals), note, Held(), unrecorded)

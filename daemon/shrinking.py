@@ -1,0 +1,127 @@
+"""``slicewatch shrink``: variants of a network with fewer bits, judged, and told in its card."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from daemon.errors import StoreError
+from daemon.training import require
+from models.datasets import PreparedScene, prepare_scenes
+from models.marked_section import with_section
+from models.model_file import read_checked
+from models.scenes import ENSEMBLE_SEEDS, VALIDATION_SEEDS, SceneSize
+from models.session import open_segmenter
+from models.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from models.variants import Variant
+
+VALIDATION_SCENES: Final = 6
+CALIBRATION_SCENES: Final = 4
+EVERY: Final = 4
+"""So many blocks of the calibration scenes are left out for one that is run: neighbours are alike."""
+USUAL_KV: Final = (1.0, 2.0, 4.0)
+
+
+def shrink_network(network: Path, scenes: Path, report: Callable[[str], None]) -> None:
+    """Write the variants of ``network`` beside it and a section on them into its card.
+
+    Calibrated on scenes that no branch has learned from, judged on those that validated the training; no
+    held-out run is touched.
+
+    Raises
+    ------
+    LibraryMissingError
+        What writes networks is not installed.
+    StoreError
+        Scenes or files cannot be written.
+    ModelError
+        ``network`` is no network of ours.
+    """
+    require("torch", "onnx")
+    from models.judging import blocks_of
+    from models.variants import write_variants
+
+    spec = open_segmenter(network).spec
+    voltages_kv = USUAL_KV if set(spec.voltages_kv) <= set(USUAL_KV) else spec.voltages_kv
+    prepared = partial(_scenes, scenes, voltages_kv, spec, report)
+    validation = blocks_of(prepared(VALIDATION_SEEDS[:VALIDATION_SCENES]), voltages_kv, spec)
+    calibration = blocks_of(prepared(ENSEMBLE_SEEDS[:CALIBRATION_SCENES]), voltages_kv, spec).inputs[::EVERY]
+    report("converting and judging")
+    variants = write_variants(network, calibration, validation, threads=os.cpu_count() or 1)
+    for variant in variants[1:]:
+        report(f"{variant.precision}: {'kept' if variant.kept else 'labels worse, not kept'}")
+    card = network.with_suffix(".md")
+    _write(card, card_section(network, variants, validation.labels.size))
+    report(f"card: {card}")
+
+
+def card_section(network: Path, variants: Sequence[Variant], pixels: int) -> str:
+    """The part of a card on the variants of its network."""
+    rows = "\n".join(_row(network, variant, variants[0]) for variant in variants)
+    today, cores = datetime.now(UTC).date().isoformat(), os.cpu_count()
+    return f"""\
+## Variants
+
+`slicewatch shrink {network.name}`, {today}: {pixels / 1e6:.2f} million pixels of {VALIDATION_SCENES}
+validation scenes.
+Seconds on the {cores} cores of this machine's CPU, of the quickest batch; half precision is for GPUs.
+
+| precision | MiB | mean Dice | − fp32 | s per Mpx | file |
+|---|---|---|---|---|---|
+{rows}"""
+
+
+def _row(network: Path, variant: Variant, full: Variant) -> str:
+    judged = variant.judgement
+    loss = judged.mean_dice - full.judgement.mean_dice
+    return (
+        f"| {variant.precision} | {variant.mebibytes:.2f} | {judged.mean_dice:.5f} | {loss:+.5f} "
+        f"| {judged.seconds_per_mpx:.2f} | {_file(network, variant, full)} |"
+    )
+
+
+def _file(network: Path, variant: Variant, full: Variant) -> str:
+    if variant is full:
+        return f"`{network.name}`"
+    if not variant.kept:
+        return "not kept: labels worse"
+    path = network.with_name(f"{network.stem}.{variant.precision}.onnx")
+    return f"`{path.name}`, sha256 `{read_checked(path)[1]}`"
+
+
+def _scenes(
+    folder: Path,
+    voltages_kv: Sequence[float],
+    spec: ModelSpec,
+    report: Callable[[str], None],
+    seeds: Sequence[int],
+) -> list[PreparedScene]:
+    def tell(done: int, wanted: int) -> None:
+        report(f"scenes: {done}/{wanted}")
+
+    try:
+        return prepare_scenes(folder, seeds, voltages_kv, SceneSize(), spec.normalisation, tell)
+    except OSError as error:
+        raise StoreError(
+            f"scenes cannot be kept: {error.strerror or error}",
+            where=str(folder),
+            remedy="Choose a folder that this user may write to with --scenes.",
+        ) from error
+
+
+def _write(card: Path, section: str) -> None:
+    try:
+        text = card.read_text(encoding="utf-8") if card.exists() else ""
+        card.write_text(with_section(text, "variants", section), encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise StoreError(
+            f"the card cannot be written: {error}",
+            where=str(card),
+            remedy="Make the file writable, its sections whole, and start the command again.",
+        ) from error

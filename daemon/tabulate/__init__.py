@@ -1,0 +1,1 @@
+"""The published tables, measured on our held-out data: ``slicewatch evaluate tables``."""

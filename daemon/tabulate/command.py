@@ -1,0 +1,62 @@
+"""``slicewatch evaluate tables``: measures, and writes each table into its section of a Markdown file."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from daemon.errors import StoreError
+from daemon.tabulate.tables import FULL, QUICK, TABLES
+from daemon.training import LibraryMissingError
+from models.marked_section import with_section
+
+
+def write_tables(names: Sequence[str], out: Path, report: Callable[[str], None], *, quick: bool) -> None:
+    """Measure the named tables and put each into its section of ``out``, which it gets at the end if it has
+    none; everything else in the file stays.
+
+    Raises
+    ------
+    LibraryMissingError
+        What simulates electrons is not installed.
+    StoreError
+        ``out`` cannot be read or written.
+    ModelError
+        A shipped network is damaged.
+    """
+    _require_electrons(names)
+    effort = QUICK if quick else FULL
+    for name in names:
+        report(f"measuring: {name}")
+        body = f"{TABLES[name](effort)}\n\n{_origin(name, out, quick)}"
+        _write(out, name, body)
+        report(f"written: {name}, {out}")
+
+
+def _require_electrons(names: Sequence[str]) -> None:
+    if "segmentation" in names and importlib.util.find_spec("warp") is None:
+        raise LibraryMissingError(
+            "the images of this table are simulated by Warp, which is not installed",
+            where="slicewatch evaluate tables segmentation",
+            remedy='Run `pip install "slicewatch[train]"`, or leave this table out.',
+        )
+
+
+def _origin(name: str, out: Path, quick: bool) -> str:
+    command = f"slicewatch evaluate tables {name} --out {out}{' --quick' if quick else ''}"
+    return f"Measured by `{command}` on {datetime.now(UTC).date().isoformat()}."
+
+
+def _write(out: Path, name: str, body: str) -> None:
+    """One table after the other, so that what is measured is not lost if a later one fails."""
+    try:
+        text = out.read_text(encoding="utf-8") if out.exists() else ""
+        out.write_text(with_section(text, f"table {name}", body), encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise StoreError(
+            f"the table of {name} cannot be written: {error}",
+            where=str(out),
+            remedy="Choose a Markdown file that this user may write to, its sections whole, with --out.",
+        ) from error

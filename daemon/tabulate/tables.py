@@ -1,0 +1,175 @@
+"""The tables as Markdown: what was measured now, and the published figures alongside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from daemon.report.published import REAL_SAMPLE
+from daemon.tabulate import anisotropy as isotropy
+from daemon.tabulate import methods, published, reconstruction
+from models.evaluation import HeldOut, Score
+from models.mimicking_sets import Scale
+
+NOTHING: Final = "–"
+REAL_ROWS: Final = {
+    "late_fusion": "late fusion of 1, 2 and 4 kV",
+    "unet_1kv": "network on 1 kV",
+    "unet_2kv": "network on 2 kV",
+    "unet_4kv": "network on 4 kV",
+    "kmeans_1kv": "k-means on 1 kV",
+    "late_fusion, not placed, nearest": "slices not placed, nearest neighbour",
+}
+"""Our rows of the table of anisotropy, and how the published ones are called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much is measured for each table."""
+
+    segmentation: methods.Effort
+    anisotropy: HeldOut
+    interpolation: Scale
+
+
+QUICK: Final = Effort(methods.QUICK, isotropy.QUICK, reconstruction.QUICK)
+FULL: Final = Effort(methods.FULL, isotropy.FULL, reconstruction.FULL)
+
+
+def segmentation(effort: Effort) -> str:
+    """Architectures and voltages, solid fractions, and what a wrong slice thickness costs."""
+    size, segmenters = effort.segmentation, methods.open_shipped()
+    simulated = methods.score_methods(segmenters, methods.simulated_conditions(size)[""])
+    runs = methods.fast_conditions(size)["_fast"]
+    fast = methods.score_methods(segmenters, runs)
+    scored = {1.0: fast} | {
+        methods.THICKNESS_ERRORS[suffix]: methods.score_methods(segmenters, thick)
+        for suffix, thick in methods.thickness_conditions(size).items()
+    }
+    usual_nm = f"{size.fast.thickness_nm} ± {size.fast.thickness_sigma_nm} nm"
+    return f"""\
+## Segmentation
+
+Networks and voltages on held-out runs: {_runs(size.simulated)} simulated with
+{size.electrons} electrons per pixel (Monte Carlo), and {_runs(size.fast)} of fast images.
+MP % / MGP % / mean Dice; published: Sardhara et al. 2024, Tables 2 and 3, on their Monte Carlo images.
+`voting` is the papers' fixed vote; a pair is what the daemon runs where one of the three voltages is
+missing. Architectures that are not listed are not shipped.
+
+{_segmentation_table(simulated, fast)}
+
+Solid fraction; published: where {published.TRUE_SOLID_FRACTION} is right.
+
+{_solid_table(simulated, fast)}
+
+Slices half and one and a half times as thick as usual ({usual_nm}), of the same structures:
+misplaced pixels in %, fast images.
+
+{_thickness_table(scored)}"""
+
+
+def anisotropy(effort: Effort) -> str:
+    """Of what each method makes of runs through an isotropic structure."""
+    found = isotropy.anisotropy(methods.open_shipped(), effort.anisotropy)
+    rows = [(name, _three(errors), _published_anisotropy(name)) for name, errors in found.items()]
+    return f"""\
+## Anisotropy
+
+e_TPCF / e_LPF / e_D, each 0 for an infinite isotropic sample, of volumes rebuilt from
+{_runs(effort.anisotropy)} of fast images: slices at their true depths on a grid of
+{effort.anisotropy.pixel_nm} nm, filled by the inpainting network unless it is said otherwise; mean over the
+runs. Published: of the papers' synthetic structure, and of their real sample (2024, Table 4; 2023), whose
+size is another.
+
+{_table(("volume", "ours", "published"), rows)}"""
+
+
+def interpolation(effort: Effort) -> str:
+    """Of fillings and repositioning on mimicking data sets."""
+    scale, rebuilders = effort.interpolation, reconstruction.variants()
+    series = reconstruction.both_series(rebuilders, scale)
+    cells = [[_scores(mean) for mean in found.mean(axis=0).tolist()] for _, found in series]
+    others = [_scores(published.RECONSTRUCTION[name]) for name in rebuilders]
+    head = (
+        "variant",
+        *(f"{milling.mean_nm:g} ± {milling.sigma_nm:g} nm" for milling, _ in series),
+        "published",
+    )
+    return f"""\
+## Interpolation
+
+{len(series[0][1])} mimicking data sets ({scale.structures} structures × {scale.draws} thickness draws,
+{scale.slices} slices, discretised to 2.5 nm, {scale.side_px} × {scale.side_px} voxels) with slices as thick
+as the ruler measured real ones, and {len(series[1][1])} of thicker slices. MP % / MGP % / mean Dice, means
+over the sets; published: 250 sets whose mean thickness is not given (Sardhara et al. 2023, Tables 2 and 3).
+RNN, RCS, RML: repositioned, nearest, cubic, our network; DNN: not repositioned, nearest; SRCS: 10 nm grid,
+cubic.
+
+{_table(head, zip(rebuilders, *cells, others, strict=True))}"""
+
+
+TABLES: Final[Mapping[str, Callable[[Effort], str]]] = {
+    "segmentation": segmentation,
+    "anisotropy": anisotropy,
+    "interpolation": interpolation,
+}
+
+
+def _segmentation_table(simulated: Mapping[str, Score], fast: Mapping[str, Score]) -> str:
+    rows = [
+        (name, _scored(score), _scored(fast[name]), _scores(published.SEGMENTATION.get(name, ())))
+        for name, score in simulated.items()
+    ]
+    return _table(("method", "Monte Carlo", "fast images", "published"), rows)
+
+
+def _solid_table(simulated: Mapping[str, Score], fast: Mapping[str, Score]) -> str:
+    truths = [f"{next(iter(scores.values())).true_solid_fraction:.4f}" for scores in (simulated, fast)]
+    rows = [
+        (
+            name,
+            f"{score.solid_fraction:.4f}",
+            f"{fast[name].solid_fraction:.4f}",
+            f"{published.SOLID_FRACTION.get(name, NOTHING)}",
+        )
+        for name, score in simulated.items()
+    ]
+    truth = ("*truth*", *truths, str(published.TRUE_SOLID_FRACTION))
+    return _table(("method", "Monte Carlo", "fast images", "published"), [truth, *rows])
+
+
+def _thickness_table(scored: Mapping[float, Mapping[str, Score]]) -> str:
+    factors = sorted(scored)
+    rows = [(name, *(f"{scored[factor][name].mp_percent:.3f}" for factor in factors)) for name in scored[1.0]]
+    return _table(("method", *(f"× {factor:g}" for factor in factors)), rows)
+
+
+def _published_anisotropy(name: str) -> str:
+    if name == "the structure itself":
+        return _three(published.TRUE_ANISOTROPY)
+    for real in REAL_SAMPLE:
+        if real.way == REAL_ROWS.get(name):
+            return _three((real.e_tpcf, real.e_lpf, real.e_d))
+    return NOTHING
+
+
+def _scored(score: Score) -> str:
+    return _scores((score.mp_percent, score.mgp_percent, score.mean_dice))
+
+
+def _scores(scores: Sequence[float]) -> str:
+    return f"{scores[0]:.3f} / {scores[1]:.2f} / {scores[2]:.4f}" if scores else NOTHING
+
+
+def _three(errors: Iterable[float]) -> str:
+    return " / ".join(f"{error:.4f}" for error in errors)
+
+
+def _runs(size: HeldOut) -> str:
+    return f"{size.runs} × {size.slices} slices of {size.height} × {size.width} px"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = ["| " + " | ".join(cells) + " |" for cells in (head, *rows)]
+    return "\n".join((lines[0], "|---" * len(head) + "|", *lines[1:]))
