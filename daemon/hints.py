@@ -6,7 +6,6 @@ observer can die with its share. None of that costs more than a little delay, be
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Literal
@@ -26,6 +25,7 @@ from watchdog.observers.api import BaseObserver
 from watchdog.observers.polling import PollingObserver
 
 from daemon.filesystem import Locality, locality
+from daemon.operating_system import has_inotify
 
 ObserverKind = Literal["auto", "native", "polling", "off"]
 _POLL_S = 5.0
@@ -106,7 +106,7 @@ class Hints:
             kind = "native" if locality(self._folder) is Locality.LOCAL else "polling"
         observer = Observer() if kind == "native" else PollingObserver(timeout=_POLL_S)
         try:
-            wanted = _INOTIFY_EVENTS if kind == "native" and sys.platform == "linux" else None
+            wanted = _INOTIFY_EVENTS if kind == "native" and has_inotify() else None
             observer.schedule(self._forward, str(self._folder), recursive=True, event_filter=wanted)
             observer.start()
         except OSError as error:

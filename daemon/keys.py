@@ -149,9 +149,13 @@ def make_key(folder: Path, name: str, role: Role, now: datetime) -> Path:
     daemon = _own_pair(folder)
     public, secret = _new_pair()
     handed_over = folder / f"{name}.key"
-    allowed = AllowedKey(name=name, role=role, public=public, made=now)
-    _write(folder / "allowed" / f"{name}.toml", allowed)
     _write(handed_over, ClientKey(name=name, public=public, secret=secret, daemon=daemon.public))
+    try:
+        allowed = AllowedKey(name=name, role=role, public=public, made=now)
+        _write(folder / "allowed" / f"{name}.toml", allowed)
+    except ConfigurationError:  # nobody is let in: this comes last, and what came before is taken back
+        handed_over.unlink(missing_ok=True)
+        raise
     return handed_over
 
 
@@ -250,5 +254,5 @@ def _read(path: Path, kind: type[T]) -> T:
     try:
         return msgspec.toml.decode(text, type=kind, strict=False)  # TOML text of a time
     except msgspec.DecodeError as error:
-        remedy = "Make the key anew with 'slicewatch keys make'."
+        remedy = "Remove it, and make the key anew with 'slicewatch keys make'."
         raise ConfigurationError(f"this is no key file: {error}", where=str(path), remedy=remedy) from None

@@ -26,9 +26,38 @@ _M_ARENA_MAX: Final = -8  # malloc.h of glibc
 _BYTES_RECEIVED: Final = 128  # where tcp_info of linux/tcp.h has tcpi_bytes_received, since Linux 4.1
 
 
-def is_private(path: Path) -> bool:
-    """Whether only the owner can read a file; on Windows, where access lists decide, always."""
-    return sys.platform == "win32" or not path.stat().st_mode & 0o077
+def is_anothers(found: os.stat_result) -> bool:
+    """Whether a file or folder is of another user, root left out; never on Windows, which has no numbers."""
+    return sys.platform != "win32" and found.st_uid not in (0, os.geteuid())
+
+
+def is_open_to_others(found: os.stat_result) -> bool:
+    """Whether others than the owner may do anything with it; never on Windows, where access lists decide."""
+    return sys.platform != "win32" and bool(found.st_mode & 0o077)
+
+
+def open_itself(path: Path) -> int:
+    """Open a file for reading, by no link and without waiting for the writer of a pipe; the descriptor.
+
+    On Windows links are followed: to make one takes a right that users do not have.
+    """
+    if sys.platform == "win32":
+        return os.open(path, os.O_RDONLY | os.O_BINARY)
+    return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+
+def give_name(file: Path, name: Path) -> None:
+    """Give a finished file its name at once, or raise ``FileExistsError`` if that is taken."""
+    if sys.platform == "win32":
+        file.rename(name)  # which never replaces there
+    else:
+        name.hardlink_to(file)
+        file.unlink()
+
+
+def has_inotify() -> bool:
+    """Whether the system tells of changes in a folder by their kinds, as Linux alone does."""
+    return sys.platform == "linux"
 
 
 def take_lock(descriptor: int) -> bool:

@@ -1,22 +1,22 @@
-"""Files that only their owner may read: keys and password hashes.
+"""Files that only their owner may read: keys, password hashes, and secrets for other servers.
 
-Modes are checked on the open file, not on its name, so that nothing can be exchanged in between. Windows has
-no such modes: there a folder of the user's profile is private by its access list, and nothing is checked.
+Owner and mode are checked on the open file, not on its name, so that nothing can be exchanged in between, and
+links are not followed. Windows has no such modes: there a folder of the user's profile is private by its
+access list, and nothing is checked.
 """
 
 from __future__ import annotations
 
 import os
 import stat
+import tempfile
 from pathlib import Path
 from typing import Final
 
 from daemon.errors import ConfigurationError
+from daemon.operating_system import give_name, is_anothers, is_open_to_others, open_itself
 
 MAX_BYTES: Final = 64 * 1024
-_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
-_HAS_MODES: Final = os.name == "posix"
-_NO_LINKS: Final = getattr(os, "O_NOFOLLOW", 0)
 
 
 def private_folder(folder: Path) -> Path:
@@ -43,16 +43,18 @@ def require_private(folder: Path) -> None:
     Raises
     ------
     ConfigurationError
-        It is missing, no folder, or its mode lets others in.
+        It is missing, a link, no folder, another user's, or its mode lets others in.
     """
     try:
-        found = folder.stat()
+        found = folder.lstat()
     except OSError as error:
         remedy = "Make it with 'slicewatch keys make', or correct the path."
         raise _refusal(f"the folder cannot be read: {error.strerror or error}", folder, remedy) from error
     if not stat.S_ISDIR(found.st_mode):
-        raise _refusal("this is no folder", folder, "Give the folder that 'slicewatch keys make' wrote.")
-    if _HAS_MODES and found.st_mode & _OTHERS:
+        what = "this is a link" if stat.S_ISLNK(found.st_mode) else "this is no folder"
+        raise _refusal(what, folder, "Give the folder itself that 'slicewatch keys make' wrote.")
+    _require_own(found, folder)
+    if is_open_to_others(found):
         raise _refusal(f"others may look into it (mode {_mode(found)})", folder, f"chmod 700 {folder}")
 
 
@@ -62,25 +64,26 @@ def read_private(path: Path) -> str:
     Raises
     ------
     ConfigurationError
-        It is missing, is no plain file of this user's, is too long, or others may read it.
+        It is missing, is a link or no plain file of this user's, is too long, or others may read it.
     """
     try:
-        with os.fdopen(os.open(path, os.O_RDONLY | _NO_LINKS), "rb") as file:
+        with os.fdopen(open_itself(path), "rb") as file:
             _require_plain_and_private(os.fstat(file.fileno()), path)
             data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        remedy = "Correct the path, or make the file with 'slicewatch keys'."
+        remedy = "Give the path of the file itself, no link, that this user may read."
         raise _refusal(f"the file cannot be read: {error.strerror or error}", path, remedy) from error
     if len(data) > MAX_BYTES:
-        raise _refusal("the file is too long", path, "Make it anew with 'slicewatch keys'.")
+        raise _refusal("the file is too long", path, "Make it anew.")
     try:
         return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise _refusal("the file is no text", path, "Make it anew with 'slicewatch keys'.") from error
+    except UnicodeDecodeError:
+        # Not chained: the error holds the text, which may be a secret.
+        raise _refusal("the file is no text", path, "Make it anew.") from None
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a new file for its owner only (0600); an existing one is never overwritten.
+    """Write a new file for its owner only (0600), whole or not at all; an existing one is never overwritten.
 
     Raises
     ------
@@ -88,10 +91,7 @@ def write_private(path: Path, text: str) -> None:
         It exists, or cannot be written.
     """
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(text.encode("utf-8"))
-            file.flush()
-            os.fsync(file.fileno())
+        _write_whole(path, text.encode("utf-8"))
     except FileExistsError as error:
         raise _refusal("the file exists", path, "Remove it first, or give another name.") from error
     except OSError as error:
@@ -100,10 +100,30 @@ def write_private(path: Path, text: str) -> None:
         ) from error
 
 
+def _write_whole(path: Path, data: bytes) -> None:
+    """Under another name first: a full disk or a crash leaves no half of a key under the right one."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # 0600 everywhere
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        give_name(Path(name), path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def _require_own(found: os.stat_result, path: Path) -> None:
+    if is_anothers(found):
+        remedy = "Run this as that user, or give one's own."
+        raise _refusal(f"it belongs to another user (number {found.st_uid})", path, remedy)
+
+
 def _require_plain_and_private(found: os.stat_result, path: Path) -> None:
     if not stat.S_ISREG(found.st_mode):
-        raise _refusal("this is no plain file", path, "Give a file that 'slicewatch keys' wrote.")
-    if _HAS_MODES and found.st_mode & _OTHERS:
+        raise _refusal("this is no plain file", path, "Give a plain file.")
+    _require_own(found, path)
+    if is_open_to_others(found):
         raise _refusal(f"others may read it (mode {_mode(found)})", path, f"chmod 600 {path}")
 
 

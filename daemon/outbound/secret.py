@@ -10,9 +10,7 @@ import os
 from pathlib import Path
 
 from daemon.errors import ConfigurationError
-from daemon.operating_system import is_private
-
-_LONGEST = 8192
+from daemon.private_files import read_private
 
 
 def read_secret(file: Path | None, variable: str, *, where: str) -> str:
@@ -21,7 +19,7 @@ def read_secret(file: Path | None, variable: str, *, where: str) -> str:
     Raises
     ------
     ConfigurationError
-        There is none, it cannot be read, or other users of the machine can read the file.
+        There is none, or the file is a link, another user's, open to others, or cannot be read.
     """
     if file is not None:
         return _from_file(file, where)
@@ -36,19 +34,11 @@ def read_secret(file: Path | None, variable: str, *, where: str) -> str:
 
 def _from_file(file: Path, where: str) -> str:
     try:
-        text = file.read_text(encoding="utf-8")[:_LONGEST].strip()
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_private(file).strip()
+    except ConfigurationError as error:
         raise ConfigurationError(
-            f"the secret cannot be read: {getattr(error, 'strerror', None) or 'no UTF-8 text'}",
-            where=f"{where} = {file}",
-            remedy="Give the daemon's user the right to read this file, and only that user.",
+            f"no secret is taken from here: {error.what}", where=f"{where} = {file}", remedy=error.remedy
         ) from None
-    if not is_private(file):
-        raise ConfigurationError(
-            "other users of this machine can read the secret",
-            where=f"{where} = {file}",
-            remedy=f"chmod 600 {file}",
-        )
     if not text:
         raise ConfigurationError("the secret is empty", where=f"{where} = {file}", remedy="Fill the file.")
     return text

@@ -7,6 +7,7 @@ import os
 import socket
 import sys
 import threading
+import traceback
 import tracemalloc
 from contextlib import closing
 
@@ -26,6 +27,7 @@ from daemon.config import (
     TcpAction,
     WebhookAction,
 )
+from daemon.errors import ConfigurationError
 from daemon.items import Alarm
 from daemon.outbound.secret import read_secret
 
@@ -370,6 +372,18 @@ def test_a_secret_that_others_can_read_is_refused(password_file):
     password_file.chmod(0o644)
     with pytest.raises(Exception, match="chmod 600"):
         read_secret(password_file, "", where="test")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows follows links")
+def test_a_secret_is_not_read_through_a_link(password_file, tmp_path):
+    """Nor is what is no text told by the complaint."""
+    (tmp_path / "link").symlink_to(password_file)
+    with pytest.raises(ConfigurationError, match="link"):
+        read_secret(tmp_path / "link", "", where="test")
+    password_file.write_bytes(b"hunter2\xff")
+    with pytest.raises(ConfigurationError, match="no text") as caught:
+        read_secret(password_file, "", where="test")
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
 
 
 # autoscript: OpenFIBSEM's Demo microscope

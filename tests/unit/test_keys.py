@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from daemon.private_files import MAX_BYTES, write_private
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 posix = pytest.mark.skipif(os.name != "posix", reason="no file modes")
+root = pytest.mark.skipif(os.name != "posix" or os.geteuid() != 0, reason="only root gives files away")
 
 
 @pytest.fixture
@@ -67,6 +70,76 @@ def test_a_client_does_not_use_a_key_that_others_may_read(folder: Path) -> None:
     (folder / "ada.key").chmod(0o644)
     with pytest.raises(ConfigurationError, match="chmod 600"):
         read_client_key(folder / "ada.key")
+
+
+@root
+@pytest.mark.parametrize("given", [".", "allowed", "daemon.key", "allowed/ada.toml"])
+def test_what_belongs_to_another_user_is_no_key(folder: Path, given: str) -> None:
+    """Whoever owns it can exchange it, whatever its mode."""
+    os.chown(folder / given, 12345, 12345)
+    with pytest.raises(ConfigurationError, match="another user"):
+        open_keys(str(folder))
+
+
+@posix
+@pytest.mark.parametrize("linked", [".", "allowed", "daemon.key", "allowed/ada.toml"])
+def test_links_are_not_followed(folder: Path, linked: str) -> None:
+    """Neither to the folder nor to anything in it, even if what they lead to is private."""
+    there = folder / linked
+    there.rename(there.with_name("elsewhere"))
+    there.symlink_to(there.with_name("elsewhere"))
+    with pytest.raises(ConfigurationError, match="link"):
+        open_keys(str(folder))
+
+
+@posix
+@pytest.mark.timeout(10)
+def test_a_pipe_is_no_key_and_is_not_waited_for(tmp_path: Path) -> None:
+    """Opening one for reading would wait for ever for somebody who writes."""
+    os.mkfifo(tmp_path / "ada.key", 0o600)
+    with pytest.raises(ConfigurationError, match="plain file"):
+        read_client_key(tmp_path / "ada.key")
+
+
+@pytest.mark.parametrize("taken", ["ada.key", "allowed/ada.toml"])
+def test_a_key_that_cannot_be_made_is_not_let_in(tmp_path: Path, taken: str) -> None:
+    """Whichever of its two files is in the way, the other one is not left behind."""
+    make_key(tmp_path / "keys", "bridge", Role.READ, NOW)
+    in_the_way = tmp_path / "keys" / taken
+    in_the_way.touch()
+    before = {path: path.stat().st_size for path in (tmp_path / "keys").rglob("*")}
+    with pytest.raises(ConfigurationError, match="exists"):
+        make_key(tmp_path / "keys", "ada", Role.CONTROL, NOW)
+    assert {path: path.stat().st_size for path in (tmp_path / "keys").rglob("*")} == before
+    in_the_way.unlink()
+    assert make_key(tmp_path / "keys", "ada", Role.CONTROL, NOW).exists()
+
+
+LITTLE_ROOM = """
+import resource, signal, sys
+from datetime import UTC, datetime
+from pathlib import Path
+from daemon.errors import ConfigurationError
+from daemon.keys import Role, make_key
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (20, resource.RLIM_INFINITY))
+try:
+    make_key(Path(sys.argv[1]), "ada", Role.READ, datetime.now(UTC))
+except ConfigurationError as error:
+    print(error)
+"""
+
+
+@posix
+def test_a_disk_without_room_leaves_no_half_of_a_key(tmp_path: Path) -> None:
+    """A file that was begun would be in the way of every later try: nothing at all is left."""
+    folder = tmp_path / "keys"
+    told = subprocess.run(
+        [sys.executable, "-c", LITTLE_ROOM, str(folder)], check=True, capture_output=True, text=True
+    ).stdout
+    assert "cannot be written" in told
+    assert [path for path in folder.rglob("*") if path.is_file()] == []
+    assert make_key(folder, "ada", Role.READ, NOW).exists()
 
 
 @pytest.mark.parametrize(
