@@ -110,6 +110,12 @@ def _train_fusion(network: str, order: _Order, report: Callable[[str], None]) ->
         "intermediate-fusion": train_intermediate_fusion,
     }[network]
     plan = fusion_plan(quick_fusion() if order.quick else shipped_fusion(), order.config)
+    if len(plan.training.voltages_kv) == 1 and network != "late-fusion":
+        raise ConfigurationError(
+            f"{network} of one voltage has nothing to fuse",
+            where=f"{order.config}: training.voltages_kv",
+            remedy="Train late-fusion: of one voltage it is the network of that voltage.",
+        )
     annotated = read_annotations(plan.annotated, plan.training)
     for kind, slices in (("learned from", annotated.learned), ("held back", annotated.held_back)):
         for one in slices:

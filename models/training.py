@@ -69,7 +69,7 @@ def channel_name(voltage_kv: float) -> str:
 def train_late_fusion(
     settings: TrainingSettings, out_dir: Path, report: Report, annotated: Annotations = NONE
 ) -> Trained:
-    """Train the single-voltage networks and their fusion.
+    """Train the single-voltage networks and their fusion; of one voltage there is nothing to fuse.
 
     Args:
         settings: the same settings on the same machine give the same networks.
@@ -93,15 +93,10 @@ def train_late_fusion(
         started |= {single_name(voltage): sha256} if sha256 else {}
         histories[channel_name(voltage)] = _train_branch(settings, channel, branch, material, out_dir, report)
         branches.append(branch)
-    network = LateFusion([deepcopy(branch) for branch in branches]).eval()
-    network.to(training_device(settings.device))
-    histories["ensemble"] = _train_ensemble(settings, network, material, out_dir, report)
-    histories["together"] = _train_whole(
-        replace(settings, fusion_recipe=settings.joint_recipe), "together", network, material, out_dir, report
-    )
-    networks: dict[str, tuple[Segmenting, tuple[float, ...]]] = {
-        "late_fusion": (network, settings.voltages_kv)
-    }
+    networks: dict[str, tuple[Segmenting, tuple[float, ...]]] = {}
+    if len(branches) > 1:
+        fused = _fuse(settings, branches, material, out_dir, report, histories)
+        networks["late_fusion"] = (fused, settings.voltages_kv)
     for branch, voltage in zip(branches, settings.voltages_kv, strict=True):
         networks[single_name(voltage)] = (branch, (voltage,))
     return _finished(settings, material, networks, histories, started)
@@ -194,6 +189,23 @@ def _train_branch(
     history = fit(task, settings.recipe, folder, _line(report))
     network.eval()
     return history
+
+
+def _fuse(
+    settings: TrainingSettings,
+    branches: list[ResidualUNet],
+    material: Material,
+    folder: Path,
+    report: Report,
+    histories: Histories,
+) -> LateFusion:
+    """The late fusion of copies of the branches; its histories are added to the others."""
+    network = LateFusion([deepcopy(branch) for branch in branches]).eval()
+    network.to(training_device(settings.device))
+    histories["ensemble"] = _train_ensemble(settings, network, material, folder, report)
+    together = replace(settings, fusion_recipe=settings.joint_recipe)
+    histories["together"] = _train_whole(together, "together", network, material, folder, report)
+    return network
 
 
 def _train_ensemble(
