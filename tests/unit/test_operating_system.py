@@ -22,7 +22,8 @@ POSIX_NAMES = {"fork", "geteuid", "getuid", "chown", "AF_UNIX", "SIGKILL", "SIGH
                "SIGALRM", "SIGSTOP", "SIGCONT", "alarm", "setitimer", "pthread_kill", "mkfifo", "killpg",
                "getpgid", "setsid", "sched_getaffinity", "statvfs", "fchmod", "fchown", "lchown", "getgid",
                "getegid", "getgroups", "setuid", "setgid", "nice", "uname", "getloadavg", "wait", "WNOHANG",
-               "O_NOFOLLOW", "O_DIRECTORY", "O_CLOEXEC", "O_NONBLOCK", "getpgrp", "setpgid", "posix_fadvise", "fdatasync", "sync"}  # fmt: skip
+               "O_NOFOLLOW", "O_DIRECTORY", "O_CLOEXEC", "O_NONBLOCK", "getpgrp",
+               "setpgid", "posix_fadvise", "fdatasync", "sync"}  # fmt: skip
 POSIX_KEYWORDS = {
     "preexec_fn",
     "start_new_session",
