@@ -213,7 +213,7 @@ LITTLE = 64 * 1024
     [
         pytest.param(MAX_REQUEST_BYTES - 200, MUCH, UNFINISHED_BYTES, id="large requests, 32 MiB of them"),
         pytest.param(0, 4 * LITTLE, LITTLE, id="small ones, four times a smaller limit"),
-        pytest.param(150, 8 * LITTLE, LITTLE, id="around the length that takes a longer header"),
+        pytest.param(200, 16 * LITTLE, LITTLE // 4, id="of a length that takes a longer header"),
     ],
 )
 def test_a_busy_client_is_not_taken_for_one_whose_message_never_ends(
