@@ -12,9 +12,8 @@ from math import isfinite
 from pathlib import Path
 from threading import Lock, Thread
 from typing import Any, Final
-from wsgiref.simple_server import WSGIServer
 
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry, make_wsgi_app
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -24,6 +23,7 @@ from daemon.errors import WireError
 from daemon.items import RunState
 from daemon.messages import HeartbeatMessage, RunMessage
 from daemon.publish import Publisher
+from daemon.scrape_server import ScrapeServer
 from daemon.view import RunView
 
 _STAGES: Final = ("quiet", "grace", "aborting", "aborted")
@@ -41,16 +41,16 @@ class Health:
     def __init__(self, section: HealthSection, publisher: Publisher, output: Path) -> None:
         registry = CollectorRegistry()
         registry.register(RunCollector(publisher, output))
-        self._server: WSGIServer
-        self._thread: Thread
         try:
-            self._server, self._thread = start_http_server(section.port, section.host, registry)
+            self._server = ScrapeServer(section.host, section.port, make_wsgi_app(registry))
         except OSError as error:
             raise WireError(
                 f"the health endpoint cannot be served: {error.strerror or error}",
                 where=f"health.host = {section.host}, health.port = {section.port}",
                 remedy="Choose another health.port, or 0 for none.",
             ) from error
+        self._thread = Thread(target=self._server.serve_forever, name="health", daemon=True)
+        self._thread.start()
 
     @property
     def port(self) -> int:

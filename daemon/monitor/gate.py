@@ -100,18 +100,17 @@ class Gate:
 
     async def _guessed(self, request: Request) -> Response:
         """One guess at a time, each counted before it is looked at: many at once gain nothing."""
-        address = request.client.host if request.client else ""
         password = await _password(request)  # before the lock: a peer that sends it slowly holds up itself
         async with self._guessing:
-            wait_s = self._guard.brake.wait_s(address)
+            wait_s = self._guard.wait_s(request)
             if wait_s > 0:
                 return _asking(
                     f"Too many wrong passwords: wait {wait_s:.0f} s.", HTTPStatus.TOO_MANY_REQUESTS
                 )
-            self._guard.brake.failed(address)
+            self._guard.guesses(request)
             if password is None or not await asyncio.to_thread(self._guard.fits, password):
                 return _asking("This is not the password.", HTTPStatus.UNAUTHORIZED)
-            self._guard.brake.succeeded(address)
+            self._guard.knew(request)
         return self._welcome(request)
 
     def _welcome(self, request: Request) -> Response:

@@ -35,6 +35,9 @@ from daemon.passwords import PasswordHash
 SESSION_S: Final = 12 * 3600.0
 FREE_FAILURES: Final = 5
 LONGEST_WAIT_S: Final = 300.0
+FREE_FAILURES_OF_ALL: Final = 20
+LONGEST_WAIT_OF_ALL_S: Final = 30.0
+"""Shorter, because strangers can make everybody wait who has no session."""
 _SESSIONS: Final = 1000
 _ADDRESSES: Final = 1000
 
@@ -62,7 +65,8 @@ class Guard:
     """Knows the password and the sessions; for one thread (the server's loop). ``clock``: monotonic, s."""
 
     def __init__(self, password: PasswordHash | None, clock: Clock = time.monotonic) -> None:
-        self.brake = Brake(clock)
+        self._brake = Brake(clock)
+        self._brake_of_all = Brake(clock, FREE_FAILURES_OF_ALL, LONGEST_WAIT_OF_ALL_S)
         self._password = password
         self._clock = clock
         self._link = secrets.token_urlsafe(32)
@@ -80,6 +84,28 @@ class Guard:
     def fits(self, password: str) -> bool:
         """Whether this is the password; takes 0.1 s of a core, so it belongs on a thread."""
         return self._password is not None and self._password.fits(password)
+
+    def wait_s(self, connection: HTTPConnection) -> float:
+        """How long this browser must wait before it may guess the password; 0: not at all."""
+        return max(brake.wait_s(name) for brake, name in self._brakes(connection))
+
+    def guesses(self, connection: HTTPConnection) -> None:
+        """It tries a password; counted as wrong until it ``knew``, so that many at once gain nothing."""
+        for brake, name in self._brakes(connection):
+            brake.failed(name)
+
+    def knew(self, connection: HTTPConnection) -> None:
+        """It was the password."""
+        for brake, name in self._brakes(connection):
+            brake.succeeded(name)
+
+    def _brakes(self, connection: HTTPConnection) -> list[tuple[Brake, str]]:
+        """One for its address, and one for all addresses together, as one person may have many.
+
+        A browser that is logged in is held up by its own address alone: strangers cannot lock it out.
+        """
+        own = (self._brake, connection.client.host if connection.client else "")
+        return [own] if self.may_control(connection) else [own, (self._brake_of_all, "")]
 
     def is_link(self, given: str) -> bool:
         """Whether this is the link of the terminal; where there is a password, there is no such link."""
@@ -109,10 +135,14 @@ class Guard:
 
 
 class Brake:
-    """After five wrong guesses an address waits 2 s before the next, then 4 s, … up to five minutes."""
+    """After some wrong guesses (five) an address waits 2 s, then 4 s, … up to the longest (five minutes)."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(
+        self, clock: Clock, free_failures: int = FREE_FAILURES, longest_wait_s: float = LONGEST_WAIT_S
+    ) -> None:
         self._clock = clock
+        self._free = free_failures
+        self._longest_wait_s = longest_wait_s
         self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     def wait_s(self, address: str) -> float:
@@ -122,7 +152,7 @@ class Brake:
     def failed(self, address: str) -> None:
         """It guessed wrong, or has begun to guess: counted first, taken back by ``succeeded``."""
         count = self._failures.pop(address, (0, 0.0))[0] + 1
-        wait_s = min(2.0 ** min(count - FREE_FAILURES, 30), LONGEST_WAIT_S) if count > FREE_FAILURES else 0.0
+        wait_s = min(2.0 ** min(count - self._free, 30), self._longest_wait_s) if count > self._free else 0.0
         self._failures[address] = (count, self._clock() + wait_s)
         if len(self._failures) > _ADDRESSES:
             self._failures.popitem(last=False)

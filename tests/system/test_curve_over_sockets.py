@@ -17,9 +17,10 @@ import zmq
 
 from daemon.client import Answer, Client
 from daemon.config import load
-from daemon.control import ControlServer
+from daemon.control import MAX_REQUEST_BYTES, ControlServer
 from daemon.curve import unlock
 from daemon.errors import ConfigurationError, UnreachableError, WireError
+from daemon.flood_guard import UNFINISHED_BYTES
 from daemon.inbox import Inbox
 from daemon.items import RunState
 from daemon.journal_bodies import read_records
@@ -200,6 +201,47 @@ def test_a_command_that_arrives_twice_is_obeyed_once(daemon: Locked) -> None:
             answer = msgspec.msgpack.decode(peer.recv_multipart()[0])
             assert (answer["id"], answer["ok"]) == (number, True)
     assert [command.token for command in daemon.inbox.drain()] == ["a", "b", ""]
+
+
+MUCH = 4 * UNFINISHED_BYTES
+LITTLE = 64 * 1024
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts what a connection has received")
+@pytest.mark.parametrize(
+    ("padding", "in_all", "limit"),
+    [
+        pytest.param(MAX_REQUEST_BYTES - 200, MUCH, UNFINISHED_BYTES, id="large requests, 32 MiB of them"),
+        pytest.param(0, 4 * LITTLE, LITTLE, id="small ones, four times a smaller limit"),
+        pytest.param(200, 16 * LITTLE, LITTLE // 4, id="of a length that takes a longer header"),
+    ],
+)
+def test_a_busy_client_is_not_taken_for_one_whose_message_never_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, padding: int, in_all: int, limit: int
+) -> None:
+    """Whatever it sends in whole requests is settled to the byte, encryption and all: it is never hung up on.
+
+    What encryption adds to a small request is half of it: uncounted, it would soon come to the limit.
+    """
+    monkeypatch.setattr("daemon.flood_guard.UNFINISHED_BYTES", limit)
+    with locked(tmp_path / "keys") as daemon, zmq.Context() as context, context.socket(zmq.DEALER) as peer:
+        peer.setsockopt(zmq.LINGER, 0)
+        unlock(peer, daemon.key("ada"))
+        peer.connect(daemon.control.endpoint)
+        sent, number = 0, 0
+        while sent < in_all:
+            asked = {
+                "command": "snapshot",
+                "id": number,
+                "schema": 1,
+                "padding": "x" * (padding + number % 16),
+            }
+            packed = msgspec.msgpack.encode(asked)
+            peer.send(packed)
+            assert peer.poll(20_000)
+            assert msgspec.msgpack.decode(peer.recv_multipart()[0])["id"] == number
+            sent, number = sent + len(packed), number + 1
+        assert (daemon.control.garbage, daemon.control.forbidden) == (0, 0)
 
 
 @pytest.mark.slow

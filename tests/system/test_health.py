@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import socket
+import threading
+import time
 import urllib.request
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +23,7 @@ from daemon.health import Health
 from daemon.items import RunState, ThicknessSource
 from daemon.messages import AlarmMessage, DriftMessage, HeartbeatMessage, RunMessage, ThicknessMessage
 from daemon.publish import Publisher
+from daemon.scrape_server import AT_ONCE, ScrapeServer
 
 MONITORING = Path(__file__).parents[2] / "docs" / "monitoring"
 GRACE = EscalationDescription(stage="grace", alarm="1")
@@ -100,6 +105,55 @@ def test_what_grafana_and_the_rules_ask_for_exists(scrape, publisher):
     names = set(re.findall(r"slicewatch_\w+", asked))
     assert len(names) > 10
     assert names <= served
+
+
+HALF_A_REQUEST = b"GET /metrics HTTP/1.1\r\n"
+
+
+def test_idle_connections_take_no_threads_and_the_next_scrape_gets_its_turn(publisher, tmp_path):
+    """Three hundred that stop in the middle of a request: the oldest are hung up on."""
+    section = HealthSection.model_construct(host="127.0.0.1", port=0)
+    with closing(Health(section, publisher, tmp_path)) as health, ExitStack() as stack:
+        before = threading.active_count()
+        for number in range(300):
+            idle = stack.enter_context(socket.create_connection(("127.0.0.1", health.port), timeout=60))
+            idle.sendall(HALF_A_REQUEST)
+            assert threading.active_count() <= before + AT_ONCE
+            if number == 0:
+                oldest = idle
+        url = f"http://127.0.0.1:{health.port}/metrics"
+        assert b"slicewatch_slices_total 7.0" in urllib.request.urlopen(url, timeout=60).read()
+        assert oldest.recv(100) == b""
+
+
+@contextmanager
+def server(patience_s: float) -> Iterator[tuple[str, int]]:
+    """A server of nothing, with as much patience."""
+    with ScrapeServer(
+        "127.0.0.1", 0, lambda _, start: [start("200 OK", []), b""][1:], patience_s=patience_s
+    ) as made:
+        thread = threading.Thread(target=made.serve_forever)
+        thread.start()
+        yield "127.0.0.1", made.server_port
+        made.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("said", [b"", b"X"], ids=["says nothing", "says it letter by letter"])
+def test_a_connection_that_takes_too_long_is_hung_up_on(said):
+    """However busily it goes on: what counts is when it came."""
+    with server(patience_s=0.5) as address, socket.create_connection(address, timeout=60) as slow:
+        slow.settimeout(0.1)
+        heard, deadline = None, time.monotonic() + 60.0
+        while heard is None and time.monotonic() < deadline:
+            try:
+                slow.sendall(said)
+                heard = slow.recv(100)
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                heard = b""
+        assert heard == b""
 
 
 def test_a_port_that_is_taken_is_told(publisher, tmp_path):

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -25,25 +25,29 @@ PASSWORD = "correct horse battery"  # noqa: S105 - a test's own
 
 @dataclass(frozen=True)
 class Dashboard:
-    """A monitor that serves on this port."""
+    """A monitor that serves on this port, as seen from an address of this machine; empty: any."""
 
     port: int
+    address: str = ""
 
     def ask(
         self, method: str, path: str, body: str | None = None, **headers: str
     ) -> http.client.HTTPResponse:
         """One request on a connection of its own; the answer is read."""
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
+        named_from = (self.address, 0) if self.address else None
+        with closing(
+            http.client.HTTPConnection("127.0.0.1", self.port, timeout=60, source_address=named_from)
+        ) as connection:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request(method, path, body, named)
             answer = connection.getresponse()
             answer.read()
             return answer
 
-    def log_in(self, password: str) -> http.client.HTTPResponse:
+    def log_in(self, password: str, **headers: str) -> http.client.HTTPResponse:
         """What the form sends."""
         form = urlencode({"password": password})
-        return self.ask("POST", "/login", form, Content_Type="application/x-www-form-urlencoded")
+        return self.ask("POST", "/login", form, Content_Type="application/x-www-form-urlencoded", **headers)
 
     def socket_status(self, **headers: str) -> int:
         """The status with which the WebSocket of the pages is opened or refused."""
@@ -145,6 +149,17 @@ def test_who_names_another_address_is_slowed_down_all_the_same(dashboard: Dashbo
         body = urlencode({"password": "wrong password"})
         forged = {"X_Forwarded_For": f"10.0.0.{number}", "Forwarded": f"for=10.0.0.{number}"}
         assert dashboard.ask("POST", "/login", body, **forged).status == 429
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127.0.0.0/8")
+def test_who_has_many_addresses_is_slowed_down_all_the_same(dashboard: Dashboard) -> None:
+    """Then nobody logs in at once but those who have a session. After the tests above."""
+    operator = replace(dashboard, address="127.0.0.2")
+    cookie = operator.log_in(PASSWORD).headers["Set-Cookie"].partition(";")[0]
+    strangers = [replace(dashboard, address=f"127.0.1.{number}") for number in range(1, 60)]
+    assert 429 in [stranger.log_in("wrong password").status for stranger in strangers]
+    assert operator.log_in(PASSWORD).status == 429
+    assert operator.log_in(PASSWORD, Cookie=cookie).status == 303
 
 
 UNANSWERABLE = [

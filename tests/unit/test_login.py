@@ -10,15 +10,25 @@ import pytest
 from starlette.requests import HTTPConnection
 
 from daemon.errors import ConfigurationError
-from daemon.monitor.login import FREE_FAILURES, LONGEST_WAIT_S, SESSION_S, Brake, Guard, cookie, require_login
+from daemon.monitor.login import (
+    FREE_FAILURES,
+    FREE_FAILURES_OF_ALL,
+    LONGEST_WAIT_OF_ALL_S,
+    LONGEST_WAIT_S,
+    SESSION_S,
+    Brake,
+    Guard,
+    cookie,
+    require_login,
+)
 from daemon.passwords import LONGEST, SHORTEST, hash_password, read_password, write_password
 
 PASSWORD = "correct horse battery"  # noqa: S105 - a test's own
 
 
-def visitor(token: str = "") -> HTTPConnection:
+def visitor(token: str = "", address: str = "192.168.0.1") -> HTTPConnection:
     """A request with a session's cookie."""
-    scope = {"type": "http", "server": ("127.0.0.1", 8050), "headers": []}
+    scope = {"type": "http", "server": ("127.0.0.1", 8050), "client": (address, 50000), "headers": []}
     name = cookie(HTTPConnection(scope))
     return HTTPConnection({**scope, "headers": [(b"cookie", f"{name}={token}".encode())]})
 
@@ -132,3 +142,23 @@ def test_guessing_gets_slower_up_to_five_minutes_and_for_one_address_only(clock:
     assert brake.wait_s("b") == 0.0
     brake.succeeded("a")
     assert brake.wait_s("a") == 0.0
+
+
+def test_guessing_from_many_addresses_gets_slower_for_all_but_those_who_are_logged_in(
+    clock: SimpleNamespace,
+) -> None:
+    """A new address for each guess gains nothing; a session does, and so does the password."""
+    guard = Guard(hash_password(PASSWORD), clock=lambda: clock.now)
+    logged_in = visitor(guard.open_session())
+    for number in range(FREE_FAILURES_OF_ALL):
+        assert guard.wait_s(visitor(address=f"10.0.0.{number}")) == 0.0
+        guard.guesses(visitor(address=f"10.0.0.{number}"))
+    for expected in (2.0, 4.0, 8.0, 16.0, LONGEST_WAIT_OF_ALL_S, LONGEST_WAIT_OF_ALL_S):
+        assert guard.wait_s(visitor(address="10.0.1.1")) == 0.0
+        guard.guesses(visitor(address="10.0.1.1" + str(expected)))
+        assert guard.wait_s(visitor(address="10.0.1.1")) == pytest.approx(expected)
+        assert guard.wait_s(logged_in) == 0.0
+        clock.now += expected
+    guard.guesses(visitor(address="10.0.2.1"))
+    guard.knew(visitor(address="10.0.2.1"))
+    assert guard.wait_s(visitor(address="10.0.2.2")) == 0.0

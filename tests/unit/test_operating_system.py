@@ -22,7 +22,8 @@ POSIX_NAMES = {"fork", "geteuid", "getuid", "chown", "AF_UNIX", "SIGKILL", "SIGH
                "SIGALRM", "SIGSTOP", "SIGCONT", "alarm", "setitimer", "pthread_kill", "mkfifo", "killpg",
                "getpgid", "setsid", "sched_getaffinity", "statvfs", "fchmod", "fchown", "lchown", "getgid",
                "getegid", "getgroups", "setuid", "setgid", "nice", "uname", "getloadavg", "wait", "WNOHANG",
-               "O_NOFOLLOW", "O_DIRECTORY", "O_CLOEXEC", "posix_fadvise", "fdatasync", "sync"}  # fmt: skip
+               "O_NOFOLLOW", "O_DIRECTORY", "O_CLOEXEC", "O_NONBLOCK", "getpgrp",
+               "setpgid", "posix_fadvise", "fdatasync", "sync"}  # fmt: skip
 POSIX_KEYWORDS = {
     "preexec_fn",
     "start_new_session",
@@ -31,11 +32,15 @@ POSIX_KEYWORDS = {
     "dir_fd",
     "add_signal_handler",
 }
+WHICH_SYSTEM = {("os", "name"), ("sys", "platform"), ("platform", "system"), ("sys", "getwindowsversion")}
 POSIX_FOLDERS = ("/proc", "/dev", "/sys", "/run", "/var", "/etc")
 
 
 def uses(tree: ast.AST) -> set[str]:
-    """What a module has of POSIX alone: imports, names of os, signal and socket, arguments, folders."""
+    """What a module has of POSIX alone: imports, names of os, signal and socket, arguments, folders.
+
+    And whether it asks which system this is: whoever asks has two ways, and they belong into that module.
+    """
     return set[str]().union(*map(of_posix, ast.walk(tree)))
 
 
@@ -45,18 +50,28 @@ def of_posix(node: ast.AST) -> set[str]:
         case ast.Import():
             return {alias.name.partition(".")[0] for alias in node.names} & POSIX_ONLY
         case ast.ImportFrom():
-            names = (
-                {alias.name for alias in node.names} if node.module in ("os", "signal", "socket") else set()
-            )
-            return ({(node.module or "").partition(".")[0]} & POSIX_ONLY) | (names & POSIX_NAMES)
-        case ast.Attribute(value=ast.Name(id="os" | "signal" | "socket")):
-            return {node.attr} & POSIX_NAMES
+            named = set[str]().union(*(of_name(node.module or "", alias.name) for alias in node.names))
+            return ({(node.module or "").partition(".")[0]} & POSIX_ONLY) | named
+        case ast.Attribute(value=ast.Name(id=module)):
+            return of_name(module, node.attr)
+        case ast.Call(
+            func=ast.Name(id="getattr" | "hasattr"),
+            args=[ast.Name(id=module), ast.Constant(value=str(name)), *_],
+        ):
+            return of_name(module, name)
         case ast.keyword():
             return {node.arg or ""} & POSIX_KEYWORDS
         case ast.Constant(value=str(text)) if " " not in text:
             return {text for folder in POSIX_FOLDERS if text == folder or text.startswith(f"{folder}/")}
         case _:
             return set()
+
+
+def of_name(module: str, name: str) -> set[str]:
+    """What a module's name has of it."""
+    if (module, name) in WHICH_SYSTEM:
+        return {f"{module}.{name}"}
+    return {name} & POSIX_NAMES if module in ("os", "signal", "socket") else set()
 
 
 @pytest.mark.parametrize(
@@ -69,7 +84,14 @@ def of_posix(node: ast.AST) -> set[str]:
         ("os.statvfs('.')", {"statvfs"}),
         ("subprocess.Popen(command, preexec_fn=limit)", {"preexec_fn"}),
         ("open('/proc/self/status')", {"/proc/self/status"}),
+        ('getattr(os, "O_NOFOLLOW", 0)', {"O_NOFOLLOW"}),
+        ('hasattr(signal, "SIGHUP")', {"SIGHUP"}),
+        ('os.name == "posix"', {"os.name"}),
+        ('sys.platform == "linux"', {"sys.platform"}),
+        ("from sys import platform", {"sys.platform"}),
+        ('platform.system() == "Windows"', {"platform.system"}),
         ("os.kill(1, signal.SIGTERM)", set()),
+        ("entry.name, platform.python_version(), getattr(os, name)", set()),
         ("route('/process')", set()),
     ],
 )
