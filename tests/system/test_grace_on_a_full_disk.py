@@ -11,7 +11,7 @@ import pytest
 from daemon.client import Client
 from daemon.emulator import EmulatorSettings
 from daemon.emulator.settings import MillingDesign
-from daemon.journal_bodies import read_records
+from daemon.journal_bodies import read_log, read_records
 from daemon.messages import AlarmMessage, RunMessage
 from daemon.service import run_daemon
 from tests.system.test_abort_at_once import Operator, appears, fill, messages
@@ -37,14 +37,18 @@ def drifting(acquire, output: Path, sentinel: Path, grace_s: float):
 
 
 def until_grace_on_a_full_disk(client: Client, ballast: Path) -> str:
-    """Fill the disk as soon as the abort is announced, listen until the run pauses; the announcement."""
-    pending = ""
+    """Fill the disk as soon as the grace period begins, listen until the run pauses; the announcement.
+
+    A slice that is not on record is announced by the pause, after the alarm of the disk.
+    """
+    pending, paused = "", False
     for message in messages(client):
         if isinstance(message, AlarmMessage) and message.kind == "abort pending":
-            pending = pending or message.id
+            pending = message.id
         if isinstance(message, RunMessage) and message.escalation.stage == "grace" and not ballast.exists():
             fill(ballast)
-        if isinstance(message, AlarmMessage) and message.kind == "output disk full":
+        paused = paused or (isinstance(message, AlarmMessage) and message.kind == "output disk full")
+        if paused and pending:
             return pending
     raise AssertionError("the run ended")
 
@@ -75,7 +79,6 @@ def test_it_is_called_off(acquire, mount, tmp_path):
     def operate(client: Client) -> None:
         pending = until_grace_on_a_full_disk(client, disk / "ballast")
         client.acknowledge(pending, "Ada")
-        client.disarm("Ada")
         threading.Event().wait(GRACE_S + 3.0)
         assert not sentinel.exists()
         os.unlink(disk / "ballast")
@@ -84,5 +87,5 @@ def test_it_is_called_off(acquire, mount, tmp_path):
     assert run_daemon(acquisition.config, follow=True) == 0
     operator.join()
     assert not sentinel.exists()
-    _, (arming,) = read_records(acquisition.outputs.journal, "arming")
-    assert (arming["armed"], arming["by"]) == (False, "Ada")
+    audit = [entry for _, entry in read_log(acquisition.outputs.journal, "audit")]
+    assert ("call off", "Ada") in [(entry["command"], entry["by"]) for entry in audit]
