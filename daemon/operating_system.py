@@ -14,8 +14,8 @@ import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -176,11 +176,24 @@ def traffic(descriptor: int) -> Traffic | None:
     if sys.platform != "linux":
         return None
     try:
-        with socket.socket(fileno=os.dup(descriptor)) as copy:
+        with _copied(descriptor) as copy:
             told = copy.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_RECEIVED + 8)
             return Traffic(str(copy.getpeername()), struct.unpack_from("=Q", told, _BYTES_RECEIVED)[0])
     except (OSError, struct.error):
         return None
+
+
+@contextmanager
+def _copied(descriptor: int) -> Generator[socket.socket]:
+    """A socket of our own on another's; ``OSError`` if that is none, or none any more, and nothing stays open."""
+    copy = os.dup(descriptor)
+    try:
+        connection = socket.socket(fileno=copy)
+    except OSError:
+        os.close(copy)
+        raise
+    with connection:
+        yield connection
 
 
 def hang_up(descriptor: int, peer: str) -> None:
@@ -189,7 +202,7 @@ def hang_up(descriptor: int, peer: str) -> None:
     Nothing happens on Windows, where descriptors of sockets cannot be copied.
     """
     try:
-        with socket.socket(fileno=os.dup(descriptor)) as copy:
+        with _copied(descriptor) as copy:
             if str(copy.getpeername()) == peer:
                 # Else a peer that goes on sending would wait for room, and not hear that it was hung up on.
                 copy.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

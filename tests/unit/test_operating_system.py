@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import platform
 import socket
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.operating_system import notify
+from daemon.operating_system import hang_up, notify, traffic
 from daemon.pulse import beat
 from daemon.vitals import Vitals
 
@@ -183,3 +184,13 @@ def test_all_threads_share_one_heap(tmp_path):
     report = tmp_path / "heaps.xml"
     subprocess.run([sys.executable, "-c", HEAPS, str(report)], check=True)
     assert report.read_text().count("<heap nr=") == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="descriptors of sockets cannot be copied there")
+def test_a_descriptor_that_has_become_a_file_is_no_connection_and_leaves_none_open(tmp_path):
+    """libzmq closes connections in a thread of its own, and their numbers are given away again."""
+    with (tmp_path / "file").open("w") as file:
+        before = len(os.listdir("/proc/self/fd"))
+        assert all(traffic(file.fileno()) is None for _ in range(20))
+        hang_up(file.fileno(), "nobody")
+        assert len(os.listdir("/proc/self/fd")) == before
