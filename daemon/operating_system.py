@@ -185,7 +185,7 @@ def traffic(descriptor: int) -> Traffic | None:
 
 @contextmanager
 def _copied(descriptor: int) -> Generator[socket.socket]:
-    """A socket of our own on another's; ``OSError`` if that is none, or none any more, and nothing stays open."""
+    """A socket of our own on another's; ``OSError`` if that is none (any more), and nothing stays open."""
     copy = os.dup(descriptor)
     try:
         connection = socket.socket(fileno=copy)
