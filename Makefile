@@ -35,7 +35,7 @@ install-units:
 test: $(VENV)/.tests ## install everything, then run the tests that every change must pass
 	OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m "not long" $(PYTEST)
 
-test-long: $(VENV)/.tests ## the others: trainings, more kinds of restart, repetitions over seeds (10 minutes)
+test-long: $(VENV)/.tests ## the others: trainings, more kinds of restart, repetitions over seeds
 	OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m long $(PYTEST)
 
 test-fast: $(VENV)/.tests ## the tests that take milliseconds

@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import zlib
-from contextlib import closing
+from collections.abc import Generator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -82,12 +83,9 @@ def read_records(path: Path, kind: str) -> tuple[dict[str, Any], list[dict[str, 
     JournalError
         The file is damaged or not a journal.
     """
-    try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{_reading(path)}", uri=True)) as connection:
-            configuration = configuration_of(connection, path)
-            rows = connection.execute(_LATEST, (kind,)).fetchall()
-    except sqlite3.Error as error:
-        raise damaged(path, error) from error
+    with _looking_on(path) as connection:
+        configuration = configuration_of(connection, path)
+        rows = connection.execute(_LATEST, (kind,)).fetchall()
     return configuration, [decoded(data, crc, path) for data, crc in rows]
 
 
@@ -99,11 +97,8 @@ def read_log(path: Path, kind: str) -> list[tuple[str, dict[str, Any]]]:
     JournalError
         The file is damaged or not a journal.
     """
-    try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{_reading(path)}", uri=True)) as connection:
-            rows = connection.execute(_EVERY, (kind,)).fetchall()
-    except sqlite3.Error as error:
-        raise damaged(path, error) from error
+    with _looking_on(path) as connection:
+        rows = connection.execute(_EVERY, (kind,)).fetchall()
     return [(str(time), decoded(data, crc, path)) for time, data, crc in rows]
 
 
@@ -128,6 +123,12 @@ def unreadable(path: Path, why: str) -> JournalError:
     )
 
 
-def _reading(path: Path) -> str:
-    """A closed journal has no log beside it and is read without leaving files there."""
-    return "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"
+@contextmanager
+def _looking_on(path: Path) -> Generator[sqlite3.Connection]:
+    """The journal for reading. A closed one has no log beside it and is read without leaving files there."""
+    mode = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "immutable=1"
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True)) as connection:
+            yield connection
+    except sqlite3.Error as error:
+        raise damaged(path, error) from error

@@ -200,9 +200,8 @@ class Outlet:
 
     def audit(self, command: Command) -> None:
         """Keep who asked for what, of which alarm, and why."""
-        fields = {name: value for name, value in msgspec.structs.asdict(command).items() if value}
         asked = {"command": type(command).__name__, "by": command.by, "key": command.key}
-        about = {name: fields[name] for name in ("alarm", "reason", "token") if name in fields}
+        about = {name: said for name in ("alarm", "reason", "token") if (said := getattr(command, name, ""))}
         self._outbox.keep(Record("audit", 0, {**asked, **about}))
         _log.info("operator.command", **asked, **about)
 

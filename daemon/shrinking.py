@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from daemon.errors import StoreError
 from daemon.training import require
+from daemon.written_section import write_section
 from models.datasets import PreparedScene, prepare_scenes
-from models.marked_section import with_section
 from models.model_file import read_checked
 from models.scenes import ENSEMBLE_SEEDS, VALIDATION_SEEDS, SceneSize
 from models.session import open_segmenter
@@ -25,6 +25,7 @@ VALIDATION_SCENES: Final = 6
 CALIBRATION_SCENES: Final = 4
 EVERY: Final = 4
 """So many blocks of the calibration scenes are left out for one that is run: neighbours are alike."""
+REMEDY: Final = "Make the file writable, its sections whole, and start the command again."
 USUAL_KV: Final = (1.0, 2.0, 4.0)
 
 
@@ -57,7 +58,7 @@ def shrink_network(network: Path, scenes: Path, report: Callable[[str], None]) -
     for variant in variants[1:]:
         report(f"{variant.precision}: {'kept' if variant.kept else 'labels worse, not kept'}")
     card = network.with_suffix(".md")
-    _write(card, card_section(network, variants, validation.labels.size))
+    write_section(card, "variants", card_section(network, variants, validation.labels.size), REMEDY)
     report(f"card: {card}")
 
 
@@ -112,16 +113,4 @@ def _scenes(
             f"scenes cannot be kept: {error.strerror or error}",
             where=str(folder),
             remedy="Choose a folder that this user may write to with --scenes.",
-        ) from error
-
-
-def _write(card: Path, section: str) -> None:
-    try:
-        text = card.read_text(encoding="utf-8") if card.exists() else ""
-        card.write_text(with_section(text, "variants", section), encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise StoreError(
-            f"the card cannot be written: {error}",
-            where=str(card),
-            remedy="Make the file writable, its sections whole, and start the command again.",
         ) from error

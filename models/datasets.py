@@ -85,6 +85,20 @@ def block_crops(scene: Scene, adjacent_slices: int) -> Iterator[Crop]:
             yield Crop(centre, window, slice(BLEED_PX, height - BLEED_PX), columns)
 
 
+def block_patches(
+    scenes: Sequence[PreparedScene],
+    channels: Sequence[int],
+    adjacent_slices: int,
+    normalisation: Normalisation,
+) -> list[Patch]:
+    """Every block of the scenes as it is."""
+    return [
+        cut_patch(prepared, crop, channels, normalisation)
+        for prepared in scenes
+        for crop in block_crops(prepared.scene, adjacent_slices)
+    ]
+
+
 def cut_patch(
     prepared: PreparedScene, crop: Crop, channels: Sequence[int], normalisation: Normalisation
 ) -> Patch:

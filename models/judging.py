@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.scores import confusion, mean_dice
-from models.datasets import PreparedScene, block_crops, cut_patch
+from models.datasets import PreparedScene, block_patches
 from models.session import Segmenter
 from models.spec import ModelSpec
 
@@ -47,11 +47,7 @@ def blocks_of(scenes: Sequence[PreparedScene], voltages_kv: Sequence[float], spe
         spec: of the network.
     """
     channels = [voltages_kv.index(voltage) for voltage in spec.voltages_kv]
-    patches = [
-        cut_patch(prepared, crop, channels, spec.normalisation)
-        for prepared in scenes
-        for crop in block_crops(prepared.scene, spec.adjacent_slices)
-    ]
+    patches = block_patches(scenes, channels, spec.adjacent_slices, spec.normalisation)
     inputs, labels = zip(*patches, strict=True)
     return Blocks(np.stack(inputs), np.stack(labels))
 

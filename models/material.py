@@ -14,7 +14,7 @@ from models import annotation
 from models.annotation import Annotations, annotated_patch, annotated_tiles
 from models.architectures import STRIDE_PX
 from models.augmentation import Augmentation, random_patch
-from models.datasets import BLEED_PX, Patch, PreparedScene, block_crops, cut_patch, prepare_scenes
+from models.datasets import BLEED_PX, Patch, PreparedScene, block_patches, prepare_scenes
 from models.device import Device
 from models.fitting import Batch, Recipe
 from models.losses import segmentation_loss
@@ -151,13 +151,7 @@ def draw_patches(
 
 def blocks_of(settings: TrainingSettings, scenes: Sequence[PreparedScene], channels: Sequence[int]) -> Batch:
     """Every block of the scenes as it is, in the shapes of :func:`draw_patches`."""
-    return _batch(
-        [
-            cut_patch(prepared, crop, channels, settings.normalisation)
-            for prepared in scenes
-            for crop in block_crops(prepared.scene, settings.adjacent_slices)
-        ]
-    )
+    return _batch(block_patches(scenes, channels, settings.adjacent_slices, settings.normalisation))
 
 
 def validation_of(

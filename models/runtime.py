@@ -96,9 +96,8 @@ def _session(content: bytes, tried: Sequence[str], threads: int, path: Path) -> 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3  # errors only: what a fall-back means is said by us, not by its log
-    # Threads that wait sleep, and work is cut finer, so that one slow core does not keep the other waiting:
-    # 5.52 → 4.49 s, 4.67 → 3.91 s of processor time, per million pixels (late fusion, AMD EPYC, 2 cores at
-    # load 5, 2026-11-27).
+    # Threads that wait sleep, and work is cut finer, so that one slow core does not keep the other waiting;
+    # `python -m benchmarks inference` times it.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.dynamic_block_base", "4")
     try:

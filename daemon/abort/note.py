@@ -36,10 +36,13 @@ class Note:
             _log.error("abort.note", why=str(error))
 
     def recall(self) -> Abort | None:
-        """What an earlier process was asked for and had not put on record."""
+        """What an earlier process was asked for and had not put on record; a note that is none is logged."""
         try:
             return msgspec.json.decode(self._path.read_bytes(), type=Abort)
-        except (OSError, msgspec.DecodeError):
+        except FileNotFoundError:
+            return None
+        except (OSError, msgspec.DecodeError) as error:
+            _log.error("abort.note", why=str(error), where=str(self._path))
             return None
 
     def forget(self) -> None:

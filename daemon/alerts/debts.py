@@ -64,8 +64,11 @@ class Debts:
 
 
 def owed_in(path: Path) -> dict[str, Notice]:
-    """What a file says is owed; nothing if it is not there or cannot be read."""
+    """What a file says is owed; nothing if it is not there, or, which is logged, cannot be read."""
     try:
         return msgspec.msgpack.decode(path.read_bytes(), type=dict[str, Notice])
-    except (OSError, msgspec.DecodeError):
+    except FileNotFoundError:
+        return {}
+    except (OSError, msgspec.DecodeError) as error:
+        _log.error("alert.owed", why=str(error), where=str(path))
         return {}

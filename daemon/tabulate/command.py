@@ -6,11 +6,13 @@ import importlib.util
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
-from daemon.errors import StoreError
 from daemon.tabulate.tables import FULL, QUICK, TABLES
 from daemon.training import LibraryMissingError
-from models.marked_section import with_section
+from daemon.written_section import write_section
+
+REMEDY: Final = "Choose a Markdown file that this user may write to, its sections whole, with --out."
 
 
 def write_tables(names: Sequence[str], out: Path, report: Callable[[str], None], *, quick: bool) -> None:
@@ -31,7 +33,7 @@ def write_tables(names: Sequence[str], out: Path, report: Callable[[str], None],
     for name in names:
         report(f"measuring: {name}")
         body = f"{TABLES[name](effort)}\n\n{_origin(name, out, quick)}"
-        _write(out, name, body)
+        write_section(out, f"table {name}", body, REMEDY)  # at once: a later table may fail
         report(f"written: {name}, {out}")
 
 
@@ -47,16 +49,3 @@ def _require_electrons(names: Sequence[str]) -> None:
 def _origin(name: str, out: Path, quick: bool) -> str:
     command = f"slicewatch evaluate tables {name} --out {out}{' --quick' if quick else ''}"
     return f"Measured by `{command}` on {datetime.now(UTC).date().isoformat()}."
-
-
-def _write(out: Path, name: str, body: str) -> None:
-    """One table after the other, so that what is measured is not lost if a later one fails."""
-    try:
-        text = out.read_text(encoding="utf-8") if out.exists() else ""
-        out.write_text(with_section(text, f"table {name}", body), encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise StoreError(
-            f"the table of {name} cannot be written: {error}",
-            where=str(out),
-            remedy="Choose a Markdown file that this user may write to, its sections whole, with --out.",
-        ) from error

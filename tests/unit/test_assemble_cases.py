@@ -30,6 +30,8 @@ AGAIN_AT_1000, AGAIN_AT_2000 = (
     ]
     for at_s in (1000.0, 2000.0)
 )
+HELD = ("SEM 1.0/001.tif held", "SEM 2.0/001.tif held", "SEM 1.0/002.tif held")
+"""Until three images show that the microscope counts from one again."""
 DETECTORS = replace(RULES, channels=(ChannelRule("tld", 2.0, "TLD"), ChannelRule("icd", 2.0, "ICD")))
 
 CASES = {
@@ -204,9 +206,7 @@ CASES = {
         ],
         [
             *(f"slice {i}" for i in (1, 2, 3)),
-            "SEM 1.0/001.tif held",
-            "SEM 2.0/001.tif held",
-            "SEM 1.0/002.tif held",
+            *HELD,
             "number 1 is slice 4",
             "slice 4",
             "slice 5",
@@ -223,9 +223,7 @@ CASES = {
         ],
         [
             "slice 37",
-            "SEM 1.0/001.tif held",
-            "SEM 2.0/001.tif held",
-            "SEM 1.0/002.tif held",
+            *HELD,
             "SEM 1.0/038.tif: partial slice",
             "gap 38: incomplete",
             "number 1 is slice 39",
@@ -238,15 +236,11 @@ CASES = {
         [
             "slice 1",
             "slice 2",
-            "SEM 1.0/001.tif held",
-            "SEM 2.0/001.tif held",
-            "SEM 1.0/002.tif held",
+            *HELD,
             "number 1 is slice 3",
             "slice 3",
             "slice 4",
-            "SEM 1.0/001.tif held",
-            "SEM 2.0/001.tif held",
-            "SEM 1.0/002.tif held",
+            *HELD,
             "number 1 is slice 5",
             "slice 5",
             "slice 6",
@@ -263,9 +257,7 @@ CASES = {
         [
             "slice 1",
             "slice 2",
-            "SEM 1.0/001.tif held",
-            "SEM 2.0/001.tif held",
-            "SEM 1.0/002.tif held",
+            *HELD,
             "number 1 is slice 3",
             "slice 3",
             "slice 4",
@@ -279,9 +271,7 @@ CASES = {
         [
             "slice 1",
             "slice 2",
-            "SEM 1.0/001.tif held",
-            "SEM 2.0/001.tif held",
-            "SEM 1.0/002.tif held",
+            *HELD,
             "SEM 1.0/003.tif: partial slice",
             "gap 3: incomplete",
             "number 1 is slice 4",
@@ -294,9 +284,7 @@ CASES = {
         [*pair(1), *pair(2), *pair(3), *AGAIN_AT_1000, image(3, 1.0, content="e", at_s=50.0)],
         [
             *(f"slice {i}" for i in (1, 2, 3)),
-            "SEM 1.0/001.tif held",
-            "SEM 2.0/001.tif held",
-            "SEM 1.0/002.tif held",
+            *HELD,
             "number 1 is slice 4",
             "slice 4",
             "slice 5",

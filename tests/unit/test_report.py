@@ -12,9 +12,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from daemon.items import (
-    ThicknessSource,
-)
+from daemon.items import ThicknessSource
 from daemon.report import write_report
 from daemon.report.contents import read_contents
 from daemon.report.facts import gap_list
