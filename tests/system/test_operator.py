@@ -64,6 +64,7 @@ def test_acknowledging_arming_and_aborting(acquire):
     assert "by hand" in last["remedy"]
 
 
+@pytest.mark.long
 def test_a_late_client_is_told_everything(acquire):
     """Whoever connects at the end still gets every slice, thickness and plane of the run."""
     acquisition = acquire()

@@ -107,7 +107,7 @@ def test_killed_between_the_last_plane_and_the_end_counts_no_plane_twice(acquire
     assert digest(tmp_path / "output") == before
 
 
-@pytest.mark.parametrize("lost", ["emptied", "deleted"])
+@pytest.mark.parametrize("lost", ["emptied", pytest.param("deleted", marks=pytest.mark.long)])
 def test_a_lost_journal_is_not_begun_anew_over_what_a_run_has_left(acquire, lost):
     """Planes of two runs in one volume: refused, and nothing is touched."""
     acquisition = acquire()
@@ -176,6 +176,7 @@ def killed_when(config: Path, condition: Callable[[], bool]) -> None:
     process.wait()
 
 
+@pytest.mark.long
 def test_a_finished_run_is_not_begun_again(acquire):
     """Started once more it says that it is finished and changes nothing."""
     acquisition = acquire()
@@ -209,6 +210,7 @@ def stop_after_first_slice(events: str, control: str) -> None:
                 return
 
 
+@pytest.mark.long
 def test_another_configuration_is_refused(acquire):
     """Going on with another grid would mix two volumes; the changed key is named."""
     acquisition = acquire()

@@ -42,6 +42,7 @@ def folder(tmp_path):
     torch.set_num_threads(threads)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_training_ships_networks_and_everything_about_them(folder):
@@ -65,6 +66,7 @@ def test_training_ships_networks_and_everything_about_them(folder):
     assert any(line.startswith("together: epoch 2/2") for line in lines)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(

@@ -64,6 +64,7 @@ def test_a_run_recovers_the_truth(acquire):
     assert json.loads(outputs.summary.read_text())["provider"] == "CPUExecutionProvider"
 
 
+@pytest.mark.long
 def test_another_microscope_needs_only_another_configuration(acquire):
     """Dark 33° marks, three of them, tilt-corrected pixels of 4.1 nm, other folders, a receding face."""
     acquisition = acquire(FOREIGN)
@@ -74,6 +75,7 @@ def test_another_microscope_needs_only_another_configuration(acquire):
     assert summary["mean_dice"] >= 0.9
 
 
+@pytest.mark.long
 def test_a_grid_as_coarse_as_the_slices_keeps_the_solid_and_is_told(acquire):
     """12.5 nm voxels: the solid fraction stays that of the true structure, and slices whose place was taken
     are told by an alarm with measurement, limit and remedy, in the table, the summary and the report."""
