@@ -3,8 +3,8 @@
 Questions (``snapshot``, ``latest``, ``replay``, ``planes``) are answered here. Commands (``acknowledge``,
 ``arm``, ``disarm``, ``stop``, ``abort``) are put into a bounded inbox that the runner empties between
 slices; their reply says that they were accepted, and the events say what came of them. Garbage is counted
-and dropped without a reply; a peer that is gone or does not read loses its replies and holds nobody up, and
-one whose request never ends is hung up on (``daemon.flood_guard``).
+and dropped without a reply; a peer that is gone or does not read loses its replies and holds nobody up
+(``daemon.unread_replies``), and one whose request never ends is hung up on (``daemon.flood_guard``).
 Where there are keys, a command needs one for control (``daemon.access``) and carries its name from here on.
 """
 
@@ -42,6 +42,7 @@ from daemon.requests import (
     decode_request,
     refused,
 )
+from daemon.unread_replies import UnreadReplies
 from daemon.wire import Multipart, pack_arrays
 
 POLL_MS = 100
@@ -108,6 +109,7 @@ class ControlServer:
         self._context = zmq.Context()
         self._doorkeeper = Doorkeeper(self._context, keys) if keys else None
         self._socket = _answering_socket(self._context)
+        self._replies = UnreadReplies(self._socket)
         self._flood_guard = FloodGuard(self._socket, encrypted=keys is not None)
         try:
             self.endpoint = bind(self._socket, endpoint, keys)
@@ -160,7 +162,10 @@ class ControlServer:
             with self._counts_lock:
                 self._garbage += 1
             return
-        self._socket.send_multipart((*parts[:-1], *self._reply(request, frames[-1])))
+        reply = self._reply(request, frames[-1])
+        if not self._replies.has_room(parts[0], reply):
+            reply = refused(request, _unread())
+        self._replies.send(parts[:-1], reply)
 
     def _reply(self, request: AnyRequest, frame: zmq.Frame) -> Multipart:
         try:
@@ -244,6 +249,14 @@ class ControlServer:
             **{name: getattr(block, name) for name in FACE_FIELDS},
         }
         return answered(request, self._publisher.envelope(self._publisher.seq), told, *payloads)
+
+
+def _unread() -> WireError:
+    return WireError(
+        "too many replies wait to be read",
+        where="control",
+        remedy="Read each reply before asking again; those that nobody reads are let go after half a minute.",
+    )
 
 
 def _extent(request: ReadPlanes, shape: tuple[int, int, int]) -> tuple[int, int]:

@@ -14,8 +14,16 @@ const errorBar = (_params, api) => {
 };
 const fixed = (digits) => (value) => (value == null || isNaN(value) ? "–" : (+value).toFixed(digits));
 
+/** Names for the legend: a line is shown as it is drawn, without the dot that would hide how it is dashed. */
+function legendOf(options) {
+  const lines = new Set(options.series.filter((one) => one.type === "line").map((one) => one.name));
+  const names = options.legend.data ?? options.series.map((one) => one.name);
+  return names.map((name) => (lines.has(name) ? { name, itemStyle: { opacity: 0 } } : name));
+}
+
 /** What JSON cannot carry: how error bars are drawn, how numbers are written, and which series is which. */
 function completed(options) {
+  options.legend.data = legendOf(options);
   for (const series of options.series) {
     series.id = series.name; // one without a name of its own would be another at every drawing
     if (series.type === "custom") series.renderItem = errorBar;

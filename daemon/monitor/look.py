@@ -58,7 +58,7 @@ def slice_panes(microscope: Microscope, look: Look) -> list[Pane]:
     preview, index = view.preview, shown_index(view, look)
     if preview is None or index is None or not preview.arrays:
         return []
-    if not look.whole and index == preview.index:
+    if index == preview.index and (not look.whole or microscope.frame is None):
         return [_newest(microscope, preview, name, look) for name in names]
     if microscope.frame is None:
         return []

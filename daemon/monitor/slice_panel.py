@@ -26,6 +26,8 @@ from daemon.monitor.palette import Palette
 from daemon.monitor.panes import Panes
 from daemon.monitor.readouts import slice_readout
 
+NONE_YET, ASKING = "No slice yet", "asking the daemon for the image"
+
 
 class SlicePanel:
     """``large`` has all the switches; the small one of the overview shows the newest slice."""
@@ -36,6 +38,7 @@ class SlicePanel:
         self._microscope = microscope
         self._look = Look(whole=large)
         self._learning = False
+        self._trouble = ""
         with ui.element("section").classes("panel slice").props('aria-label="Slice"'):
             with ui.row().classes("title"):
                 heading("Slice")
@@ -51,7 +54,7 @@ class SlicePanel:
                 else:
                     self._choice("Overlay", [NOTHING, SEGMENTATION], SEGMENTATION, "overlay")
             self._panes = Panes("images of the slice", zoomable=large)
-            self._empty = ui.label("No slice yet").classes("empty")
+            self._empty = ui.label().classes("empty")
         self._draw()
 
     def show(self, microscope: Microscope, palette: Palette) -> None:
@@ -120,6 +123,7 @@ class SlicePanel:
         panes = slice_panes(self._microscope, self._look)
         self._panes.show(panes, blink=self._look.layout == BLINK, is_news=is_news)
         self._panes.set_visibility(bool(panes))
+        self._empty.text = NONE_YET if view.preview is None else self._trouble or ASKING
         self._empty.set_visibility(not panes)
         if hasattr(self, "_number") and self._number.value != index:
             self._number.set_value(index)
@@ -132,8 +136,8 @@ class SlicePanel:
         """The first time, how large the images are."""
         try:
             await self._microscope.learn_frame(index, channel)
-        except WireError:
-            return  # the daemon is gone or cannot read it; the next slice tries again
-        finally:
-            self._learning = False
+            self._trouble = ""
+        except WireError as error:  # the daemon is gone or cannot read it; the next slice tries again
+            self._trouble = str(error)
         self._draw()
+        self._learning = False

@@ -27,15 +27,25 @@ class SurfacePanel:
         self._microscope = microscope
         self._drawn = 0
         self._busy = False
+        self._ground = DARK.panel
         with ui.element("section").classes("panel surface").props('aria-label="Surface"'):
             with ui.row().classes("title"):
                 heading("Surface")
                 self._readout = ui.label("waiting for planes").classes("readout")
-            self._scene = ui.scene(grid=False, background_color=DARK.panel).classes("scene")
+            self._scene = ui.scene(grid=False, background_color=self._ground).classes("scene")
+        self._scene.on("init", self._paint)
         ui.timer(EVERY_S, self._refresh, immediate=True)
 
     def show(self, microscope: Microscope, palette: Palette) -> None:
-        """Nothing: the surface has a rhythm of its own."""
+        """Only the ground on which it is drawn: the surface has a rhythm of its own."""
+        if palette.panel != self._ground:
+            self._ground = palette.panel
+            self._paint()
+
+    def _paint(self) -> None:
+        """The scene takes the colour of its ground once, when it is made; its renderer takes another."""
+        ground = f"setClearColor('{self._ground}')"
+        ui.run_javascript(f"getElement({self._scene.id})?.renderer?.{ground}")
 
     async def _refresh(self) -> None:
         planes = self._microscope.feed.view.planes

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+import numpy as np
 import psutil
 import pytest
 import zmq
@@ -20,11 +21,14 @@ import zmq
 from daemon.client import Client
 from daemon.control import MAX_REQUEST_BYTES, ControlServer
 from daemon.errors import WireError
+from daemon.face_block import FaceBlock
 from daemon.flood_guard import UNFINISHED_BYTES
 from daemon.inbox import Inbox
 from daemon.items import ThicknessSource
 from daemon.messages import ThicknessMessage
 from daemon.publish import Publisher
+from daemon.requests import ReadFace
+from daemon.unread_replies import SHARED_BYTES
 from daemon.volume_reader import StoredVolume
 
 Pair = tuple[Publisher, ControlServer, Inbox]
@@ -173,6 +177,34 @@ def _takes(connection: socket.socket, data: bytes) -> bool:
     except ConnectionError:
         return False
     return True
+
+
+class _Pictures:
+    """Faces without a run: the same noise for each, which does not shrink."""
+
+    def __init__(self) -> None:
+        self._pixels = np.random.default_rng(3).integers(0, 256, (512, 512), dtype=np.uint8)
+
+    def read(self, request: ReadFace) -> FaceBlock:
+        return FaceBlock(self._pixels, (512, 512), (0, 0), (1.0, 1.0), request.step)
+
+
+@pytest.mark.slow
+def test_replies_that_nobody_reads_hold_a_bounded_amount_of_memory() -> None:
+    """A hundred peers ask for 1 GiB of pictures; who reads is answered."""
+    anywhere = "tcp://127.0.0.1:*"
+    publisher = Publisher(run="r", epoch=1, endpoint=anywhere, now=lambda: datetime.now(UTC))
+    server = ControlServer(endpoint=anywhere, publisher=publisher, inbox=Inbox(), faces=_Pictures())
+    asked = msgspec.msgpack.encode(ReadFace(id=1, slice=1, layer="image/2kV"))
+    before = psutil.Process().memory_info().rss
+    with closing(publisher), closing(server), ExitStack() as peers:
+        for _ in range(100):
+            peer = peers.enter_context(let_in(server.endpoint, b"DEALER"))
+            peer.sendall((b"\x00" + bytes([len(asked)]) + asked) * 40)
+        with Client(publisher.endpoint, server.endpoint, timeout_s=60.0) as client:
+            for _ in range(100):  # peers are served in turn: by then all requests have been read
+                assert client.face(1, "image/2kV").pixels.shape == (512, 512)
+        assert psutil.Process().memory_info().rss - before < SHARED_BYTES + 32 * 2**20
 
 
 @pytest.mark.slow
