@@ -55,7 +55,11 @@ def parts_of(station: Station, shelf: FrameShelf) -> Parts:
         inbox=station.inbox,
         outlet=Outlet(station),
         surroundings=Surroundings(
-            station.outputs.folder, station.expected_slices, configuration.run.quiet_after_s, station.clock
+            station.outputs.folder,
+            station.expected_slices,
+            len(configuration.channels),
+            configuration.run.quiet_after_s,
+            station.clock,
         ),
         reach=reach_of(station),
         asv_nm=_asv_reader(configuration.run.folder),

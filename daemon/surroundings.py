@@ -26,11 +26,12 @@ _FEWEST_INTERVALS: Final = 3
 class Surroundings:
     """Looked at once a turn of the loop; ``quiet_after_s`` 0: learned from the run's own rhythm.
 
-    ``expected_slices`` 0: unknown. ``clock`` is monotonic, in s.
+    ``expected_slices``, of ``channels`` images each: 0 is unknown. ``clock`` is monotonic, in s.
     """
 
     output: Path
     expected_slices: int
+    channels: int
     quiet_after_s: float
     clock: Callable[[], float]
     _began_s: float | None = None
@@ -48,18 +49,25 @@ class Surroundings:
             self._begun("share", alarms.unreachable(health.trouble), is_so=away),
             self._begun("sub-folder", alarms.unreachable(health.hidden), is_so=bool(health.hidden)),
             self._begun("pattern", alarms.mismatched(health.mismatch), is_so=bool(health.mismatch)),
-            self._standstill(health.found_s_ago, intervals_s, away=away),
+            self._standstill(health.found_s_ago, intervals_s, excused=away or self._is_all_there(books)),
             self._begun("books", alarms.unbalanced(books), is_so=bool(books.imbalance)),
         ]
         if arrived:
             found.append(self._filling(slices))
         return [alarm for alarm in found if alarm is not None]
 
-    def _standstill(self, found_s_ago: float, intervals_s: Sequence[float], *, away: bool) -> Alarm | None:
+    def _is_all_there(self, books: Ledger) -> bool:
+        """The microscope has written what it was asked for, however long it takes to work it off."""
+        written = books.processed + books.waiting
+        return 0 < self.expected_slices * self.channels <= written
+
+    def _standstill(self, found_s_ago: float, intervals_s: Sequence[float], *, excused: bool) -> Alarm | None:
         """Of the microscope, whose files may lie there for long before they are read."""
         quiet_s = min(found_s_ago, self.clock() - (self._began_s or 0.0))
         limit_s = self.quiet_after_s or _learned_s(intervals_s)
-        return self._begun("quiet", alarms.standstill(quiet_s, limit_s), is_so=quiet_s > limit_s and not away)
+        return self._begun(
+            "quiet", alarms.standstill(quiet_s, limit_s), is_so=quiet_s > limit_s and not excused
+        )
 
     def _filling(self, slices: int) -> Alarm | None:
         free = space.free_bytes(self.output)

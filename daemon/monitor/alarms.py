@@ -59,7 +59,8 @@ class AlarmPanel:
         with ui.element("div").classes(f"alarm {kind}"):
             ui.label(shape).classes("shape").props('aria-hidden="true"')
             with ui.element("div").classes("what"):
-                ui.label(f"Slice {alarm.slice_index}  ·  {alarm.kind}").classes("kind")
+                slice_ = f"Slice {alarm.slice_index}  ·  " if alarm.slice_index else ""
+                ui.label(slice_ + alarm.kind).classes("kind")
                 ui.label(alarm.message)
                 ui.label(comparison(alarm)).classes("remedy")
             if alarm.acknowledged_by:

@@ -16,7 +16,7 @@ from daemon.monitor.palette import Palette
 
 Options = dict[str, Any]
 T = TypeVar("T")
-LEGEND_PX = 26  # of a line's sample in the legend: shorter ones do not show how it is dashed
+LEGEND_PX = 22  # of a line's sample in the legend: shorter ones do not show how it is dashed
 MOST_POINTS = 800  # of a curve on a chart that is less than this wide
 
 
@@ -39,7 +39,7 @@ def frame(palette: Palette, x_name: str, y_name: str, digits: int = 2) -> Option
             "top": 0,
             "itemWidth": LEGEND_PX,
             "itemHeight": 9,
-            "itemGap": 12,
+            "itemGap": 8,
             "textStyle": {"color": palette.text, "fontSize": 11},
             "pageTextStyle": {"color": palette.muted},
             "type": "scroll",

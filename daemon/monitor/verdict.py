@@ -116,7 +116,8 @@ def _of_alarms(view: RunView) -> Iterator[Judgement]:
     for alarm in reversed(waiting):
         more = f" ({len(waiting)} alarms not acknowledged)" if len(waiting) > 1 else ""
         verdict = Verdict.ACT if is_grave(alarm) else Verdict.LOOK
-        yield Judgement(verdict, f"Slice {alarm.slice_index}, {alarm.kind}: {alarm.message}{more}")
+        where = f"Slice {alarm.slice_index}, {alarm.kind}" if alarm.slice_index else alarm.kind.capitalize()
+        yield Judgement(verdict, f"{where}: {alarm.message}{more}")
 
 
 def _of_images(run: RunMessage, age_s: float) -> Iterator[Judgement]:

@@ -34,8 +34,8 @@ def clock() -> Clock:
 
 
 def around(tmp_path: Path, clock: Clock, quiet_after_s: float = 0.0) -> Surroundings:
-    """The surroundings of a run of 100 slices."""
-    return Surroundings(tmp_path, 100, quiet_after_s, clock)
+    """The surroundings of a run of 100 slices of three images."""
+    return Surroundings(tmp_path, 100, 3, quiet_after_s, clock)
 
 
 def test_a_share_that_is_away_is_told_once(tmp_path, clock):
@@ -87,6 +87,17 @@ def test_standing_still_is_measured_by_the_runs_own_rhythm(tmp_path, clock):
     assert [alarm.kind for alarm in surroundings.look(PRESENT, BOOKS, 4, rhythm_s, arrived=False)] == [
         "acquisition stands still"
     ]
+
+
+@pytest.mark.parametrize(("waiting", "kinds"), [(276, []), (275, ["acquisition stands still"])])
+def test_a_microscope_that_has_written_all_slices_does_not_stand_still(tmp_path, clock, waiting, kinds):
+    """Working off the last of them may take long; one image short of them it does stand still."""
+    surroundings = around(tmp_path, clock)
+    books = Ledger(seen=26 + waiting, processed=24, quarantined=1, ignored=1, waiting=waiting)
+    surroundings.look(PRESENT, books, 8, (2.0, 2.0, 2.0), arrived=False)
+    clock.now_s += 100.0
+    told = surroundings.look(replace(PRESENT, found_s_ago=100.0), books, 8, (2.0, 2.0, 2.0), arrived=False)
+    assert [alarm.kind for alarm in told] == kinds
 
 
 def test_a_disk_that_will_be_full_is_told_in_time(tmp_path, clock, monkeypatch):
