@@ -26,7 +26,7 @@ from daemon.monitor.palette import Palette
 from daemon.monitor.panes import Panes
 from daemon.monitor.readouts import slice_readout
 
-NONE_YET, ASKING = "No slice yet", "asking the daemon for the image"
+NONE_YET, ON_ITS_WAY = "No slice yet", "The picture is on its way"
 
 
 class SlicePanel:
@@ -123,7 +123,7 @@ class SlicePanel:
         panes = slice_panes(self._microscope, self._look)
         self._panes.show(panes, blink=self._look.layout == BLINK, is_news=is_news)
         self._panes.set_visibility(bool(panes))
-        self._empty.text = NONE_YET if view.preview is None else self._trouble or ASKING
+        self._empty.text = NONE_YET if view.preview is None else self._trouble or ON_ITS_WAY
         self._empty.set_visibility(not panes)
         if hasattr(self, "_number") and self._number.value != index:
             self._number.set_value(index)

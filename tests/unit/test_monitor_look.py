@@ -75,3 +75,11 @@ def test_who_wants_images_alone_gets_no_overlay(microscope: Microscope) -> None:
         (pane,) = slice_panes(microscope, Look(index, overlay=NOTHING))
         assert [layer.kind for layer in pane.layers] == ["image"]
         assert [sharp.kind for sharp in pane.sharp] == ["image"]
+
+
+def test_the_newest_is_shown_though_no_image_can_be_read_again(microscope: Microscope) -> None:
+    """As its preview brought it, even where the whole image was asked for; of others nothing can be shown."""
+    microscope.frame = None
+    (pane,) = slice_panes(microscope, Look(3, whole=True))
+    assert pane.layers[0].href == "/m/0/picture/4-5/image/1kV"
+    assert slice_panes(microscope, Look(1, whole=True)) == []
