@@ -108,7 +108,9 @@ def follow(scenario: Scenario, slices: int, seed: int) -> Outcome:
         reading_time += perf_counter() - begun
         alone = readings[0]
         rows.append((together.depth_nm, together.step_sigma_nm, alone.depth_nm, alone.step_sigma_nm))
-    return Outcome(truth, *np.array(rows).T, reading_time / truth.size / len(scenario.channels))
+    depth, sigma, first, first_sigma = np.array(rows).T
+    seconds = reading_time / truth.size / len(scenario.channels)
+    return Outcome(truth, depth, sigma, first, first_sigma, seconds)
 
 
 def _images(
