@@ -62,7 +62,9 @@ def scores(seed: int) -> dict[tuple[str, int], float]:
     state, last, found = start_ruler(SCENE.marks(), SCENE.pixel_size_nm), 0.0, dict[tuple[str, int], float]()
     for number in range(SLICES):
         images = [image_of(channel, STEP_NM * number, rng) for channel in SIGMA_PX]
-        looks = {channel: (image,) for channel, image in zip(SIGMA_PX, images, strict=True)}
+        looks: dict[str, tuple[DepthReading, ...]] = {
+            channel: (image,) for channel, image in zip(SIGMA_PX, images, strict=True)
+        }
         looks["triple"] = tuple(images)
         looks["one mark lost"] = tuple(without_mark(image, 1) for image in images)
         for name, look in looks.items() if number else ():
@@ -98,12 +100,11 @@ def test_a_channel_that_appears_later_steps_from_where_it_was_learned() -> None:
     for seed in range(RUNS):
         rng = np.random.default_rng(seed)
         state = start_ruler(SCENE.marks(), SCENE.pixel_size_nm)
-        for number in range(2):
-            channels = ("1kV", "2kV")[: number + 1]
-            taken = combine_readings(state, tuple(image_of(name, STEP_NM * number, rng) for name in channels))
-            state = advance(state, taken)
+        for number, channels in enumerate((("1kV",), ("1kV", "2kV"))):
+            images = tuple(image_of(name, STEP_NM * number, rng) for name in channels)
+            state = advance(state, combine_readings(state, images))
         alone = combine_readings(state, (image_of("2kV", 2.0 * STEP_NM, rng),))
-        chi2.append(((alone.depth_nm - taken.depth_nm - STEP_NM) / alone.step_sigma_nm) ** 2)
+        chi2.append(((alone.depth_nm - state.depth_nm - STEP_NM) / alone.step_sigma_nm) ** 2)
     assert float(np.mean(chi2)) == pytest.approx(1.0, abs=4.0 * np.sqrt(2.0 / RUNS))
 
 
