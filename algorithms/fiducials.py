@@ -78,11 +78,14 @@ def _by_marks(found: list[FoundMark], used: list[FoundMark]) -> Registration:
             reason = "disagrees" if believable(f) else "not recognised"
             notes.append(f"fiducial {f.region} {reason} (quality {f.estimate.quality:.2f}): left out")
     quality = float(np.mean([f.estimate.quality for f in used])) * (0.5 + 0.5 * len(used) / len(found))
-    marks = tuple(
+    return Registration(*shift, sigma, quality, "fiducial", False, tuple(notes), _told(found, used))
+
+
+def _told(found: list[FoundMark], used: list[FoundMark]) -> tuple[FiducialShift, ...]:
+    return tuple(
         FiducialShift(f.region, *f.shift, f.sigma_px, f.estimate.quality, f.estimate.gain, f in used)
         for f in found
     )
-    return Registration(*shift, sigma, quality, "fiducial", False, tuple(notes), marks)
 
 
 def _face_shift(state: RegistrationState, channel: str, image: NDArray[Any]) -> FaceShift:
@@ -125,6 +128,7 @@ def _by_face(
             "face",
             False,
             (*notes, "registered on the face"),
+            _told(found, []),
         )
     reach = float(max([r.search_px for r in state.regions], default=max(image.shape) // 4))
     notes.append(f"face not recognised (quality {shift.quality:.2f}): last shift kept")

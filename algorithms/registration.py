@@ -206,8 +206,7 @@ def estimate_shift(
     Returns
     -------
     ShiftEstimate
-        ``reference coordinate = image coordinate + shift``. Always an estimate: its quality says whether to
-        believe it.
+        ``reference coordinate = image coordinate + shift``; its quality says whether to believe it.
 
     Raises
     ------

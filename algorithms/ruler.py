@@ -4,9 +4,13 @@ The way of a slice: :func:`read_depth` for each image as it arrives (the first o
 :func:`combine_readings` when the slice is complete, :func:`advance` to remember it. The state is small,
 frozen and complete: the same images give the same numbers, bit for bit, after a restart.
 
-Depth 0 is the face of the first slice *by definition*. ``sigma_nm`` is the error from this slice's own noise:
-the thickness between two slices has ``hypot`` of the two. ``depth_sigma_nm`` also contains the error of the
-learned zero, which is common to all later slices; it is 0 for the first slice.
+Depth 0 is the face of the first slice *by definition*. ``sigma_nm`` is the error from this slice's own noise,
+``step_sigma_nm`` that of the thickness since the last face (:mod:`algorithms.ruler_step`). ``depth_sigma_nm``
+also contains the error of the learned zero, which is common to all later slices; it is 0 for the first slice.
+
+Chance makes some slice of a long run look as if the magnification had changed or the marks disagreed. Such a
+slice is solved with what it suggests, but only a second one running, of the same magnification, is told and
+remembered.
 
 Ruler method: Shkurmanov et al., *Nanomanuf. Metrol.* (2022); Sardhara et al., slice thickness quantification,
 §2.1.1. The least squares and the learned zeros are in :mod:`algorithms.ruler_solution`.
@@ -14,18 +18,18 @@ Ruler method: Shkurmanov et al., *Nanomanuf. Metrol.* (2022); Sardhara et al., s
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from algorithms.ruler_doubt import confirmed, doubts_told, suspicions
 from algorithms.ruler_marks import Prediction, locate_marks
+from algorithms.ruler_reading import DepthReading, unreadable
 from algorithms.ruler_slice import (
     ImageMarks,
-    ImageShift,
     SliceSolution,
-    Zeros,
     common_curtains,
     solve_slice,
     stack_positions,
@@ -41,9 +45,11 @@ from algorithms.ruler_state import (
     learn_known,
     learn_new,
     learned_marks,
+    seen_zeros,
     slopes_px,
     start_ruler,
 )
+from algorithms.ruler_step import depth_zeros, step_sigma_nm
 from algorithms.stripe_noise import EVIDENCE_SHAPE
 
 __all__ = [
@@ -54,7 +60,6 @@ __all__ = [
     "expected_depth_nm",
     "read_depth",
     "read_depth_profile",
-    "seen_zeros",
     "start_ruler",
 ]
 
@@ -64,34 +69,6 @@ _PATIENCE = 10.0  # degrees of freedom before earlier residuals are believed to 
 _KEPT = 0.97  # of what earlier residuals taught, from slice to slice
 _DEEPEST_STEP = 3.0  # a slice may be this many times thicker than the target
 _RISE_SIGMA = 5.0  # standard errors of a thickness by which noise alone makes it negative
-
-
-@dataclass(frozen=True, slots=True)
-class DepthReading:
-    """Depth of one face, from one image or from all of a slice; NaN where ``readable`` is false.
-
-    ``shift_x_px`` is the shift the ruler finds, NaN when several images are combined: then see ``shifts``.
-    ``used`` names channel and mark of every position that entered the solution.
-    ``chi2_dof`` is NaN when no mark is redundant. ``notes`` are for people.
-    """
-
-    depth_nm: float
-    sigma_nm: float
-    depth_sigma_nm: float
-    shift_x_px: float
-    shift_x_sigma_px: float
-    chi2: float
-    dof: int
-    shifts: tuple[ImageShift, ...]
-    images: tuple[ImageMarks, ...]
-    used: tuple[tuple[str, int], ...]
-    readable: bool
-    notes: tuple[str, ...]
-
-    @property
-    def chi2_dof(self) -> float:
-        """χ² of the marks per degree of freedom: about 1 when the errors are what they claim to be."""
-        return self.chi2 / self.dof if self.dof > 0 else float("nan")
 
 
 def read_depth(
@@ -107,6 +84,8 @@ def read_depth(
     image's shift, ``expected_nm`` of its depth. Never raises for a bad image: ``readable`` says so.
     """
     expected = expected_depth_nm(state) if expected_nm is None else expected_nm
+    if not np.isfinite((*shift, expected)).all():
+        return unreadable((), (f"{channel}: nobody knows where to look: shift {shift}, depth {expected} nm",))
     prediction = _predict(state, channel, shift[1], expected)
     known = channel in state.channels
     memory = state.stripes[state.channels.index(channel)] if known else np.zeros(EVIDENCE_SHAPE)
@@ -149,7 +128,11 @@ def advance(state: RulerState, reading: DepthReading) -> RulerState:
     if not reading.readable:
         return replace(state, missed=state.missed + 1) if state.slices else state
     covariance, power = common_curtains(reading.images)
-    learned = learn_known(state, _used_images(reading, state.channels), reading.shifts)
+    learned = replace(
+        _learned(state, reading),
+        depth_variance=reading.depth_sigma_nm**2,
+        depth_zeros=depth_zeros(state, reading.used, reading.gain),
+    )
     for image in reading.images:
         if image.channel not in learned.channels:
             learned = learn_new(learned, image, reading.depth_nm, reading.depth_sigma_nm)
@@ -162,7 +145,16 @@ def advance(state: RulerState, reading: DepthReading) -> RulerState:
         curtain_power=_KEPT * state.curtain_power + power,
         chi2_sum=_KEPT * state.chi2_sum + reading.chi2,
         dof_sum=_KEPT * state.dof_sum + reading.dof,
+        disagreed=state.disagreed + 1 if reading.disagreement else 0,
     )
+
+
+def _learned(state: RulerState, reading: DepthReading) -> RulerState:
+    """What the slice teaches of the known channels; nothing while its magnification is only suspected."""
+    if reading.changed and not confirmed(state, reading.shifts):
+        return replace(state, suspected=suspicions(state, reading.shifts))
+    state = replace(state, suspected=np.full(len(state.channels), np.nan))
+    return learn_known(state, _used_images(reading, state.channels), reading.shifts)
 
 
 def _predict(state: RulerState, channel: str, shift_x_px: float, expected_nm: float) -> Prediction:
@@ -203,14 +195,15 @@ def _solve(state: RulerState, images: tuple[ImageMarks, ...]) -> DepthReading:
     positions = stack_positions(known, curtain_likeness(state, known))
     solved = solve_slice(known, positions, slopes_px(state), centre_px(state), zeros, max(inflation, 1.0))
     if solved is None:
-        return _unreadable(images, (*notes, "no known image shows marks that tell depth from shift"))
+        return unreadable(images, (*notes, "no known image shows marks that tell depth from shift"))
     if not first and not _rests_on_learned(state, known, solved):
-        return _unreadable(images, (*notes, "only marks that were not seen beside earlier ones are left"))
-    reading = _reading(solved, known, images, (*notes, *solved.notes), first=first)
+        return unreadable(images, (*notes, "only marks that were not seen beside earlier ones are left"))
+    notes = (*notes, *solved.notes, *doubts_told(state, solved))
+    reading = _reading(state, solved, known, images, notes)
     rise_nm = state.depth_nm - reading.depth_nm
-    if not first and rise_nm > _RISE_SIGMA * 2.0**0.5 * reading.sigma_nm:
+    if not first and rise_nm > _RISE_SIGMA * reading.step_sigma_nm:
         # Nothing puts milled material back: some other edge was taken for a mark.
-        return _unreadable(
+        return unreadable(
             images, (*notes, f"the marks would put the face {rise_nm:.1f} nm back: not believed")
         )
     return reading
@@ -228,49 +221,37 @@ def _rests_on_learned(state: RulerState, known: tuple[ImageMarks, ...], solved: 
     return determines_depth(found.image[learned], slope[found.mark[learned]])
 
 
-def seen_zeros(images: tuple[ImageMarks, ...], slope_px: Array, depth_nm: float) -> Zeros:
-    """Zeros that put this slice at ``depth_nm`` exactly: where its marks, ``slope_px`` (m,), are seen."""
-    seen = [
-        fit.x_px + image.shift[1] - slope_px[fit.mark] * depth_nm if fit.usable else 0.0
-        for image in images
-        for fit in image.marks
-    ]
-    size = len(seen)
-    return Zeros(np.array(seen), np.zeros((size, size)), np.zeros(len(images)), np.full(len(images), 1e-9))
-
-
 def _reading(
+    state: RulerState,
     solved: SliceSolution,
     known: tuple[ImageMarks, ...],
     images: tuple[ImageMarks, ...],
     notes: tuple[str, ...],
-    *,
-    first: bool,
 ) -> DepthReading:
-    solution, alone = solved.solution, len(images) == 1
+    solution, alone, first = solved.solution, len(images) == 1, state.slices == 0
+    used = tuple(
+        (known[k].channel, int(mark))
+        for k, mark in zip(solved.positions.image, solved.positions.mark, strict=True)
+    )
     own, zero = float(solution.own[0, 0]), float(solution.zero[0, 0])
     return DepthReading(
         depth_nm=0.0 if first else float(solution.parameters[0]),
         sigma_nm=own**0.5,
         depth_sigma_nm=0.0 if first else (own + zero) ** 0.5,
+        step_sigma_nm=step_sigma_nm(state, used, solution.depth_gain, own),
         shift_x_px=solved.shifts[0].shift_x_px if alone else float("nan"),
         shift_x_sigma_px=solved.shifts[0].shift_x_sigma_px if alone else float("nan"),
         chi2=0.0 if first else solution.chi2,
         dof=0 if first else max(solution.dof, 0),
         shifts=solved.shifts,
         images=images,
-        used=tuple(
-            (known[k].channel, int(mark))
-            for k, mark in zip(solved.positions.image, solved.positions.mark, strict=True)
-        ),
+        used=used,
+        gain=solution.depth_gain,
+        changed=solved.changed,
+        disagreement=solved.disagreement,
         readable=True,
         notes=notes,
     )
-
-
-def _unreadable(images: tuple[ImageMarks, ...], notes: tuple[str, ...]) -> DepthReading:
-    nan = float("nan")
-    return DepthReading(nan, nan, nan, nan, nan, 0.0, 0, (), images, (), False, notes)
 
 
 def _used_images(reading: DepthReading, channels: tuple[str, ...]) -> tuple[ImageMarks, ...]:

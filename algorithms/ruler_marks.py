@@ -171,11 +171,16 @@ def _mark_score(
     reach = prediction.search_px + travel + width / 2 + _margin_px(width) + 2
     first = max(int(prediction.centre_px[mark] - reach), 0)
     last = min(int(prediction.centre_px[mark] + reach) + 1, strip.shape[1])
-    if strip.shape[0] < _FEWEST_ROWS or last - first < width:
+    if strip.shape[0] < _FEWEST_ROWS or last - first < width or not _is_number(strip[:, first:last]):
         return np.empty(0), np.empty(0)
     value = strip[:, first:last].mean(axis=0, dtype=np.float64)
     profile = Profile(np.arange(first, last, dtype=np.float64), value, np.ones_like(value))
     return match_score(profile, width, 0.5 * _margin_px(width), polarity)
+
+
+def _is_number(pixels: NDArray[np.generic]) -> bool:
+    """Whether every pixel has a value: what lies around a mark without is not searched, nor fitted."""
+    return bool(np.isfinite(pixels).all())
 
 
 def _beside(marks: tuple[RulerMark, ...], mark: int, present: NDArray[np.intp]) -> list[int]:
@@ -191,7 +196,7 @@ def _beside(marks: tuple[RulerMark, ...], mark: int, present: NDArray[np.intp]) 
 def _window(
     strip: NDArray[np.generic], mark: int, centre: Array, width: Array, beside: list[int]
 ) -> Profile | None:
-    """The profile around a mark, stopping half-way to a neighbour; None when too little of it is visible."""
+    """The profile around a mark, stopping half-way to a neighbour; None when too little of it is seen."""
     half = width[mark] / 2 + _margin_px(float(width[mark]))
     low, high = max(centre[mark] - half, 0.0), min(centre[mark] + half, strip.shape[1] - 1.0)
     for other in beside:
@@ -202,6 +207,8 @@ def _window(
     first, last = int(np.ceil(low)), int(np.floor(high)) + 1
     nearest = min(centre[mark] - first, last - 1 - centre[mark]) - width[mark] / 2
     if strip.shape[0] < _FEWEST_ROWS or nearest < 0.4 * _SMALLEST_MARGIN_PX:
+        return None
+    if not _is_number(strip[:, first:last]):
         return None
     return column_profile(np.asarray(strip[:, first:last], dtype=np.float64), first)
 
@@ -235,7 +242,7 @@ def _judge(
     mark: int, profile: Profile | None, fit: BarFit | None, match: float, start: float, polarity: int
 ) -> MarkFit:
     if profile is None or fit is None:
-        return _unseen(mark, "outside the image or overlapped")
+        return _unseen(mark, "outside the image, overlapped or without values")
     contrast = polarity * fit.amplitude / max(fit.amplitude_sigma, 1e-12)
     note = ""
     if match < _POOREST_MATCH:

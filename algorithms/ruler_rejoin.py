@@ -12,16 +12,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from algorithms.ruler import DepthReading, seen_zeros
-from algorithms.ruler_slice import ImageMarks, solve_slice, stack_positions
+from algorithms.ruler import DepthReading
+from algorithms.ruler_slice import ImageMarks, stack_positions
 from algorithms.ruler_solution import determines_depth, learn_zeros
-from algorithms.ruler_state import RulerState, centre_px, curtain_likeness, learned_marks, slopes_px
+from algorithms.ruler_state import RulerState, curtain_likeness, learned_marks, slopes_px
 
 
 def rejoin(
     state: RulerState, reading: DepthReading, depth_nm: float, depth_sigma_nm: float
-) -> tuple[RulerState, float] | None:
-    """The ruler with its new marks learned at ``depth_nm``, and what this face's own noise makes of a depth.
+) -> RulerState | None:
+    """The ruler with its new marks learned at ``depth_nm`` ± ``depth_sigma_nm``.
 
     None where there is nothing to take over: the reading is good, its images show no marks that tell depth
     from shift, or marks that are known do and were not believed.
@@ -31,13 +31,7 @@ def rejoin(
         return None
     if not _tells_depth(state, images) or _tells_depth(state, tuple(_known(state, i) for i in images)):
         return None
-    positions = stack_positions(images, curtain_likeness(state, images))
-    slopes, centre = slopes_px(state), centre_px(state)
-    alone = solve_slice(images, positions, slopes, centre, seen_zeros(images, slopes, depth_nm), 1.0)
-    if alone is None:
-        return None
-    joined = _learned(state, images, depth_nm, depth_sigma_nm)
-    return joined, float(alone.solution.own[0, 0]) ** 0.5
+    return _learned(state, images, depth_nm, depth_sigma_nm)
 
 
 def _learned(
@@ -53,8 +47,17 @@ def _learned(
     noise = positions.noise + depth_sigma_nm**2 * np.outer(slope, slope)
     member = (positions.image[:, None] == np.arange(len(images))).astype(np.float64)
     zero, covariance = learn_zeros(state.zero_px, state.zero_covariance, seen, observed, noise, member)
+    with_depth = state.depth_zeros.copy()
+    with_depth[seen] = -slope * depth_sigma_nm**2
     return replace(
-        state, zero_px=zero, zero_covariance=covariance, depth_nm=depth_nm, slices=state.slices + 1, missed=0
+        state,
+        zero_px=zero,
+        zero_covariance=covariance,
+        depth_nm=depth_nm,
+        depth_variance=depth_sigma_nm**2,
+        depth_zeros=with_depth,
+        slices=state.slices + 1,
+        missed=0,
     )
 
 

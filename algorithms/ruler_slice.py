@@ -1,8 +1,8 @@
 """One slice's images solved together, with the suspicion a long run needs.
 
 Three hypotheses are tried in order, and the first that the residuals allow is taken: the marks are where they
-should be; the magnification has changed; single marks are wrong (damaged, hidden, mistaken) and are left out,
-with a note. A mark is left out only when the data say *which* one is wrong.
+should be; the magnification has changed, by many times its error; single marks are wrong (damaged, hidden,
+mistaken) and are left out, with a note. A mark is left out only when the data say *which* one is wrong.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ Array: TypeAlias = NDArray[np.float64]
 
 _DOUBT = 1e-3  # probability below which residuals are not accidental
 _OPEN_MAGNIFICATION = 1e-2  # a change of the magnification that is found, whatever it is
+_CHANGED_SIGMA = 5.0  # standard errors from which a magnification is another one: it fits chance just as well
 _DISTINCT = 1.15  # the worst residual must stand out from the next by this factor to be blamed
 
 
@@ -71,11 +72,17 @@ class Positions:
 
 @dataclass(frozen=True, slots=True)
 class SliceSolution:
-    """The accepted least-squares solution and the positions that entered it."""
+    """The accepted least-squares solution and the positions that entered it.
+
+    ``changed``: the magnification was left free, for it has changed. ``disagreement`` is χ²/dof where the
+    marks disagree and none can be blamed (the error is then widened), otherwise 0.
+    """
 
     solution: Solution
     positions: Positions
     shifts: tuple[ImageShift, ...]
+    changed: bool
+    disagreement: float
     notes: tuple[str, ...]
 
 
@@ -142,9 +149,9 @@ def solve_slice(
         solved, changed = _hypotheses(images, positions, keep, slope_px, centre_px, zeros, inflation)
         blamed = _blame(solved, positions, keep, slope_px)
         if _plausible(solved) or blamed is None:
-            notes += ["the magnification has changed"] if changed else []
-            solved, kept = _honest(solved, notes), _subset(positions, keep)
-            return SliceSolution(solved, kept, _shifts(images, solved), tuple(notes))
+            honest, disagreement = _honest(solved)
+            kept, shifts = _subset(positions, keep), _shifts(images, honest)
+            return SliceSolution(honest, kept, shifts, changed, disagreement, tuple(notes))
         worst = keep[blamed]
         channel, mark = images[positions.image[worst]].channel, positions.mark[worst] + 1
         off = solved.residual[blamed] / solved.residual_sigma[blamed]
@@ -162,7 +169,8 @@ def _hypotheses(
     zeros: Zeros,
     inflation: float,
 ) -> tuple[Solution, bool]:
-    """The solution with the known magnification, or that with a free one if only that is plausible."""
+    """The solution with the known magnification, or that with a free one if only that is plausible
+    and the magnification that it finds is clearly another."""
     image, mark = positions.image[keep], positions.mark[keep]
     index = image * slope_px.size + mark
     shift = np.array([item.shift[1] for item in images])
@@ -178,7 +186,15 @@ def _hypotheses(
     if _plausible(usual) or usual.dof < 2:
         return usual, False
     free = solve_marks(*system, np.full(len(images), _OPEN_MAGNIFICATION))
-    return (free, True) if _plausible(free) else (usual, False)
+    changed = _plausible(free) and _has_changed(free, zeros)
+    return (free, True) if changed else (usual, False)
+
+
+def _has_changed(free: Solution, zeros: Zeros) -> bool:
+    first = 1 + zeros.magnification.size
+    off = free.parameters[first:] - zeros.magnification
+    variance = np.diag(free.own + free.zero)[first:] + zeros.magnification_sigma**2
+    return bool(np.any(np.abs(off) > _CHANGED_SIGMA * np.sqrt(variance)))
 
 
 def _plausible(solution: Solution) -> bool:
@@ -197,13 +213,12 @@ def _blame(solution: Solution, positions: Positions, keep: NDArray[np.intp], slo
     return worst if enough and off[worst] > _DISTINCT * off[order[-2]] else None
 
 
-def _honest(solution: Solution, notes: list[str]) -> Solution:
-    """Where the marks disagree and none can be blamed, the error is what their disagreement says."""
+def _honest(solution: Solution) -> tuple[Solution, float]:
+    """Where the marks disagree and none can be blamed, the error is what their disagreement (χ²/dof) says."""
     if _plausible(solution):
-        return solution
+        return solution, 0.0
     factor = solution.chi2 / solution.dof
-    notes.append(f"the marks disagree (χ²/dof {factor:.1f}) and none can be blamed: the error is widened")
-    return replace(solution, own=factor * solution.own)
+    return replace(solution, own=factor * solution.own), factor
 
 
 def _subset(positions: Positions, keep: NDArray[np.intp]) -> Positions:

@@ -29,13 +29,14 @@ class Solution:
     """Parameters (p,): depth_nm, then shift_px of each image, then magnification of each image.
 
     ``own`` (p, p) is their covariance from the noise of this slice, ``zero`` (p, p) that from the learned
-    zeros, which all slices share. ``residual`` and ``residual_sigma`` (n,) px: what each position is and
-    should be off by.
+    zeros, which all slices share; ``depth_gain`` (n,) nm/px is how the depth answers to each position.
+    ``residual`` and ``residual_sigma`` (n,) px: what each position is and should be off by.
     """
 
     parameters: Array
     own: Array
     zero: Array
+    depth_gain: Array
     residual: Array
     residual_sigma: Array
     chi2: float
@@ -60,15 +61,14 @@ def solve_marks(
     positions beyond depth and shifts. The caller makes sure that :func:`determines_depth` holds.
     """
     count, images = offset_px.size, magnification.size
-    prior = np.hstack([np.zeros((images, 1 + images)), np.eye(images)])
-    full = np.vstack([design, prior])
+    full = np.vstack([design, np.hstack([np.zeros((images, 1 + images)), np.eye(images)])])
     own = np.zeros((count + images, count + images))
     own[:count, :count] = noise
     own[count:, count:] = np.diag(magnification_sigma**2)
     shared = np.zeros_like(own)
     shared[:count, :count] = zero_covariance
     weight = np.linalg.inv(own + shared)
-    # An image of which no mark is usable tells nothing: its shift is left at 0, and unknown.
+    # An image without a usable mark tells nothing: its shift is left at 0, and unknown.
     blind = np.diag((~full.any(axis=0)).astype(np.float64))
     covariance = np.linalg.inv(full.T @ weight @ full + blind / _UNKNOWN_PX**2)
     gain = covariance @ full.T @ weight
@@ -80,6 +80,7 @@ def solve_marks(
         parameters=parameters,
         own=gain @ own @ gain.T + blind * _UNKNOWN_PX**2,
         zero=gain @ shared @ gain.T,
+        depth_gain=gain[0, :count],
         residual=residual[:count],
         residual_sigma=np.sqrt(np.maximum(spread, 1e-24)),
         chi2=float(residual @ weight @ residual),

@@ -27,7 +27,12 @@ _KEPT = 0.9  # of the evidence about curtains, from slice to slice
 
 @dataclass(frozen=True, slots=True)
 class RulerState:
-    """What is known after some slices. ``zero_px`` (c·m,) and its covariance: channel after channel."""
+    """What is known after some slices. ``zero_px`` (c·m,) and its covariance: channel after channel.
+
+    ``depth_variance`` nm² is that of the last depth, ``depth_zeros`` (c·m,) nm·px its error's covariance with
+    those of the zeros. ``suspected`` (c,) are the magnifications that the last slice made likely, NaN where
+    it did not; ``disagreed`` is in how many slices running the marks disagreed.
+    """
 
     marks: tuple[RulerMark, ...]
     pixel_size_nm: float
@@ -43,10 +48,14 @@ class RulerState:
     curtain_covariance: float
     curtain_power: float
     depth_nm: float
+    depth_variance: float
+    depth_zeros: Array
     slices: int
     missed: int
     chi2_sum: float
     dof_sum: float
+    suspected: Array
+    disagreed: int
 
 
 def start_ruler(
@@ -60,8 +69,9 @@ def start_ruler(
     """A ruler that has seen nothing yet.
 
     ``polarity`` +1 for bright marks, -1 for dark ones; ``search_px`` is how wrong an image's x shift may be.
-    Raises ValueError when the marks cannot tell depth from shift.
+    Raises ValueError when the marks cannot tell depth from shift, or a length is no length.
     """
+    _check_lengths(pixel_size_nm, target_thickness_nm, search_px)
     slopes = np.array([mark.slope for mark in marks])
     if not determines_depth(np.zeros(len(marks), dtype=np.intp), slopes):
         raise ValueError(
@@ -73,9 +83,18 @@ def start_ruler(
         marks, pixel_size_nm, polarity, target_thickness_nm, search_px,
         channels=(), zero_px=nothing, zero_covariance=np.empty((0, 0)),
         magnification=nothing, magnification_sigma=nothing, stripes=np.empty((0, *EVIDENCE_SHAPE)),
-        curtain_covariance=0.0, curtain_power=0.0, depth_nm=0.0, slices=0, missed=0,
-        chi2_sum=0.0, dof_sum=0.0,
+        curtain_covariance=0.0, curtain_power=0.0, depth_nm=0.0, depth_variance=0.0, depth_zeros=nothing,
+        slices=0, missed=0, chi2_sum=0.0, dof_sum=0.0, suspected=nothing, disagreed=0,
     )  # fmt: skip
+
+
+def _check_lengths(pixel_size_nm: float, target_nm: float, search_px: float) -> None:
+    if not 0.0 < pixel_size_nm < float("inf"):
+        raise ValueError(f"the ruler's pixel size is {pixel_size_nm} nm: give geometry.pixel_size_nm above 0")
+    if not 0.0 < target_nm < float("inf"):
+        raise ValueError(f"geometry.target_thickness_nm is {target_nm}: give the thickness asked for, in nm")
+    if not 0.0 <= search_px < float("inf"):
+        raise ValueError(f"the ruler is searched within {search_px} px: give 0 px or more")
 
 
 def expected_depth_nm(state: RulerState) -> float:
@@ -126,6 +145,17 @@ def known_zeros(state: RulerState, images: tuple[ImageMarks, ...]) -> Zeros:
         state.magnification[place],
         state.magnification_sigma[place],
     )
+
+
+def seen_zeros(images: tuple[ImageMarks, ...], slope_px: Array, depth_nm: float) -> Zeros:
+    """Zeros that put this slice at ``depth_nm`` exactly: where its marks, ``slope_px`` (m,), are seen."""
+    seen = [
+        fit.x_px + image.shift[1] - slope_px[fit.mark] * depth_nm if fit.usable else 0.0
+        for image in images
+        for fit in image.marks
+    ]
+    size = len(seen)
+    return Zeros(np.array(seen), np.zeros((size, size)), np.zeros(len(images)), np.full(len(images), 1e-9))
 
 
 def curtain_likeness(state: RulerState, images: tuple[ImageMarks, ...]) -> float:
@@ -202,7 +232,13 @@ def learn_new(state: RulerState, image: ImageMarks, depth_nm: float, depth_sigma
     noise = positions.noise + depth_sigma_nm**2 * np.outer(slope, slope)
     observed = positions.x_px + image.shift[1] - slope * depth_nm
     nothing_unknown = np.empty((slope.size, 0))
-    zero, covariance = learn_zeros(zero, covariance, size + positions.mark, observed, noise, nothing_unknown)
+    seen = size + positions.mark
+    zero, covariance = learn_zeros(zero, covariance, seen, observed, noise, nothing_unknown)
+    # A depth that is wrong makes these zeros wrong, the same way as it depends on the others.
+    covariance[seen, :size] = -slope[:, None] * state.depth_zeros
+    covariance[:size, seen] = covariance[seen, :size].T
+    with_depth = np.append(state.depth_zeros, np.zeros(count))
+    with_depth[seen] = -slope * depth_sigma_nm**2
     return replace(
         state,
         channels=(*state.channels, image.channel),
@@ -210,5 +246,7 @@ def learn_new(state: RulerState, image: ImageMarks, depth_nm: float, depth_sigma
         zero_covariance=covariance,
         magnification=np.append(state.magnification, 0.0),
         magnification_sigma=np.append(state.magnification_sigma, _MAGNIFICATION_STEP),
+        depth_zeros=with_depth,
+        suspected=np.append(state.suspected, np.nan),
         stripes=np.concatenate([state.stripes, image.stripes[None]]),
     )

@@ -108,6 +108,8 @@ def merge_statistics(one: ThicknessStatistics, other: ThicknessStatistics) -> Th
 def fit_gamma(statistics: ThicknessStatistics) -> GammaFit | None:
     """Maximum-likelihood gamma fit of single slices; None below three positive values or without scatter.
 
+    Values that scatter less than a bin of ``BIN_NM`` have a shape of rounding errors: that is no scatter.
+
     With K slices and n_k means of k slices, the shape solves
     ``ln a - Σ n_k·k·(ψ(k·a) - ln k) / K = ln mean - mean ln``, where with single slices only the sum is ψ(a);
     start and Newton step after Minka, *Estimating a gamma distribution* (2002), eq. 10; the errors come from
@@ -121,6 +123,8 @@ def fit_gamma(statistics: ThicknessStatistics) -> GammaFit | None:
     if gap <= 1e-12:
         return None
     shape = _solve_shape(gap, spans)
+    if mean / np.sqrt(shape) < BIN_NM:
+        return None
     curvature = slices * _mean_curvature(shape, spans)
     determinant = shape * curvature - slices
     scale = mean / shape

@@ -51,7 +51,7 @@ class SourceRecord:
 class ThicknessState:
     """Where the last face lies, and what the sources are worth.
 
-    ``ruler_*`` is the last readable ruler depth, ``unmeasured`` how many slices were milled since;
+    ``ruler_depth_nm`` is the last readable ruler depth, ``unmeasured`` how many slices were milled since;
     ``offset_*`` the depth of the ruler's own zero, which is not 0 when the ruler could not be read on the
     first slice.
     """
@@ -60,7 +60,6 @@ class ThicknessState:
     depth_nm: float = 0.0
     depth_sigma_nm: float = 0.0
     ruler_depth_nm: float = float("nan")
-    ruler_sigma_nm: float = float("nan")
     offset_nm: float = 0.0
     offset_sigma_nm: float = 0.0
     unmeasured: int = 0
@@ -119,11 +118,11 @@ def measure_thickness(
 
 def _first(state: ThicknessState, reading: DepthReading | None) -> tuple[ThicknessState, Thickness]:
     readable = reading is not None and reading.readable
-    depth, sigma = (reading.depth_nm, reading.sigma_nm) if reading and readable else (float("nan"),) * 2
+    depth = reading.depth_nm if reading and readable else float("nan")
     nan = float("nan")
     source: Source = "ruler" if readable else "target"
     record = Thickness(0.0, 0.0, nan, nan, source, (), (), ("the first face: depth 0 by definition",))
-    return replace(state, slices=1, ruler_depth_nm=depth, ruler_sigma_nm=sigma), record
+    return replace(state, slices=1, ruler_depth_nm=depth), record
 
 
 def _join(
@@ -138,7 +137,6 @@ def _join(
     joined = replace(
         after,
         ruler_depth_nm=reading.depth_nm,
-        ruler_sigma_nm=reading.sigma_nm,
         offset_nm=record.depth_nm - reading.depth_nm,
         offset_sigma_nm=record.depth_sigma_nm,
         unmeasured=0,
@@ -159,7 +157,7 @@ def _measure(
     ruler = Estimate(
         "ruler",
         (reading.depth_nm - state.ruler_depth_nm) / milled,
-        float(np.hypot(reading.sigma_nm, state.ruler_sigma_nm)) / milled,
+        reading.step_sigma_nm / milled,
     )
     learned = tuple(_compare(_record(state, o.source), o, ruler) for o in others) if milled == 1 else ()
     after = replace(
@@ -167,7 +165,6 @@ def _measure(
         depth_nm=depth,
         depth_sigma_nm=float(np.hypot(reading.depth_sigma_nm, state.offset_sigma_nm)),
         ruler_depth_nm=reading.depth_nm,
-        ruler_sigma_nm=reading.sigma_nm,
         unmeasured=0,
         slices=state.slices + 1,
         records=_merged(state.records, learned),
@@ -205,13 +202,10 @@ def _carry(
     return after, record
 
 
-def join_ruler(state: ThicknessState, sigma_nm: float) -> ThicknessState:
-    """A ruler of new marks begins on the last face, at the depth carried to it: later ones count from there.
-
-    ``sigma_nm`` is the reading's own error on that face.
-    """
+def join_ruler(state: ThicknessState) -> ThicknessState:
+    """A ruler of new marks begins on the last face, at the depth carried to it; later ones count from it."""
     depth = state.depth_nm - state.offset_nm
-    return replace(state, ruler_depth_nm=depth, ruler_sigma_nm=sigma_nm, unmeasured=0)
+    return replace(state, ruler_depth_nm=depth, unmeasured=0)
 
 
 def _record(state: ThicknessState, source: Source) -> SourceRecord:

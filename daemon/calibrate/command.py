@@ -10,7 +10,7 @@ from rich.markup import escape
 from daemon.calibrate.drawing import draw
 from daemon.calibrate.first_images import first_images
 from daemon.calibrate.proposal import Proposal, propose
-from daemon.errors import CalibrationError
+from daemon.errors import CalibrationError, ConfigurationError, StoreError
 from daemon.toml_text import toml_text
 from daemon.volume_store import write_atomically
 
@@ -30,10 +30,12 @@ def calibrate(
     CalibrationError
         Neither a ruler nor a fiducial was found; the picture is written all the same.
     ConfigurationError
-        The folder holds no usable images, or the reference voltage is not among them.
+        The folder holds no usable images, the reference voltage is not among them, or ``config`` is there.
     StoreError
         A file cannot be written.
     """
+    if config is not None:
+        _refuse_existing(config)
     output = folder.absolute().parent / f"{folder.absolute().name}-slicewatch"
     channels, unreadable = first_images(folder)
     proposal = propose(folder, output, channels, reference_kv, target_nm, unreadable)
@@ -44,8 +46,29 @@ def calibrate(
         remedy = " ".join(lack.remedy for lack in proposal.lacks)
         raise CalibrationError(what, where=str(proposal.first.path), remedy=remedy)
     if config is not None:
-        write_atomically(config, _text(proposal))
+        _write(config, _text(proposal))
     return proposal
+
+
+def _refuse_existing(config: Path) -> None:
+    """Somebody may have corrected that file by hand for hours."""
+    if config.exists():
+        raise ConfigurationError(
+            "the configuration is there already, and is not overwritten",
+            where=str(config),
+            remedy="Give --config another name, or move that file away.",
+        )
+
+
+def _write(config: Path, text: str) -> None:
+    try:
+        write_atomically(config, text)
+    except StoreError as error:
+        raise StoreError(
+            f"the configuration cannot be written: {error.__cause__ or error}",
+            where=str(config),
+            remedy="Give --config a name in a folder that has room and may be written to.",
+        ) from error
 
 
 def print_proposal(proposal: Proposal, *, with_table: bool) -> None:

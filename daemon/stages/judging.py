@@ -13,7 +13,7 @@ from algorithms.drift import DriftState, DriftVerdict, Sustained, acknowledge, s
 from algorithms.fiducials import FACE_LOST
 from daemon.alarms import ABORT_PENDING
 from daemon.config import DriftSection
-from daemon.items import Alarm, RegisteredSlice, Thickness, ThicknessSource
+from daemon.items import Alarm, ChannelShift, RegisteredSlice, Thickness, ThicknessSource
 
 _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "thicker": (
@@ -51,6 +51,7 @@ class JudgingState:
     drift: DriftState
     active: tuple[str, ...] = ()
     lost: bool = False
+    on_face: bool = False
 
 
 def begin_judging(section: DriftSection) -> JudgingState:
@@ -116,10 +117,22 @@ def is_sustained(alarm: Alarm) -> bool:
 def judge_registration(
     state: JudgingState, registered: RegisteredSlice
 ) -> tuple[JudgingState, tuple[Alarm, ...]]:
-    """An alarm when a slice could not be registered, told once until registration is found again."""
+    """An alarm when a slice could not be registered, or on no fiducial but on the face; each is told once
+    until it is over."""
     lost = {name: shift.quality for name, shift in registered.shifts.items() if shift.source == "lost"}
+    on_face = {
+        name: _best_fiducial(shift)
+        for name, shift in registered.shifts.items()
+        if shift.source == "face" and shift.fiducials
+    }
     alarms = (_lost_alarm(lost, registered.index),) if lost and not state.lost else ()
-    return replace(state, lost=bool(lost)), alarms
+    if on_face and not state.on_face:
+        alarms = (*alarms, _on_face_alarm(on_face, registered.index))
+    return replace(state, lost=bool(lost), on_face=bool(on_face)), alarms
+
+
+def _best_fiducial(shift: ChannelShift) -> float:
+    return max(fiducial.quality for fiducial in shift.fiducials)
 
 
 def _lost_alarm(quality: Mapping[str, float], index: int) -> Alarm:
@@ -132,6 +145,22 @@ def _lost_alarm(quality: Mapping[str, float], index: int) -> Alarm:
         limit=FACE_LOST,
         evidence=quality,
         remedy="Look at the image: a jump of the stage, charging, or an image of something else?",
+    )
+
+
+def _on_face_alarm(quality: Mapping[str, float], index: int) -> Alarm:
+    """Of one fiducial that is needed none was found; ``quality`` is that of the best in each such channel.
+
+    It may be high: a mark that only looks right, far from where it was, is not believed.
+    """
+    return Alarm(
+        "fiducials lost",
+        index,
+        f"no fiducial was found in {', '.join(quality)}: the face stands in, whose errors add up",
+        measurement=0.0,
+        limit=1.0,
+        evidence=quality,
+        remedy="Look at the fiducials: milled away, covered, charging, or out of the image? Draw new ones.",
     )
 
 

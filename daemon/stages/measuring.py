@@ -92,7 +92,7 @@ def _remembered(
     if joined is None:
         return advance(ruler, reading), thickness, ()
     note = "new marks take over at a depth that was carried, not measured"
-    return joined[0], join_ruler(thickness, joined[1]), (note,)
+    return joined, join_ruler(thickness), (note,)
 
 
 def first_look(

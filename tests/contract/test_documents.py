@@ -93,7 +93,7 @@ def test_every_alarm_is_explained():
         alarms.gpu_lost("CUDAExecutionProvider", "CPUExecutionProvider", {}),
     ]
     kinds = {alarm.kind for alarm in raised} | {f"drift {kind}" for kind in SUSTAINED}
-    kinds |= {"thickness limit", "thickness unreadable", "registration lost"}
+    kinds |= {"thickness limit", "thickness unreadable", "registration lost", "fiducials lost"}
     for kind in kinds:
         assert f"`{kind}`" in explained
     file = Quarantined(Path("a/b.tif"), 1, Refusal.UNREADABLE, "cut off")

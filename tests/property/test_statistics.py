@@ -75,6 +75,7 @@ def test_unmeasured_slices_change_nothing_and_thin_ones_do_not_break_the_fit() -
     fit, same = fit_gamma(state), fit_gamma(add_thickness(state, -0.2))
     assert fit == same
     assert fit_gamma(stream([10.0, 10.0, 10.0])) is None
+    assert fit_gamma(stream([10.0, 10.0 + 1e-4, 10.0 - 1e-4, 10.0])) is None
 
 
 def counted(values: list[float]) -> ThicknessCounts:

@@ -15,7 +15,7 @@ from daemon.calibrate.first_images import first_images
 from daemon.config import load
 from daemon.emulator import EmulatorSettings, emulate
 from daemon.emulator.settings import RecordingDesign, RulerDesign, SampleDesign
-from daemon.errors import CalibrationError, FolderError
+from daemon.errors import CalibrationError, ConfigurationError, FolderError, StoreError
 
 
 @pytest.mark.parametrize(
@@ -135,6 +135,26 @@ def test_writes_a_configuration_that_loads_and_a_picture(tmp_path: Path) -> None
     assert configuration.reference_channel == "2kV"
     assert configuration.ruler is not None
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_an_existing_configuration_is_not_overwritten(tmp_path: Path) -> None:
+    """Refused before anything is searched or drawn, with what to do; the file stays as it is."""
+    emulate(EmulatorSettings(slices=2, seed=9), tmp_path / "project", sleep=lambda _: None)
+    config = tmp_path / "run.toml"
+    config.write_text("# by hand\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"not overwritten.*another name"):
+        calibrate(tmp_path / "project", picture=tmp_path / "a.png", config=config)
+    assert config.read_text(encoding="utf-8") == "# by hand\n"
+    assert not (tmp_path / "a.png").exists()
+
+
+def test_a_configuration_that_cannot_be_written_is_said_in_words_of_its_own(tmp_path: Path) -> None:
+    """The remedy speaks of --config: there is no run.output yet."""
+    emulate(EmulatorSettings(slices=5, seed=8), tmp_path / "project", sleep=lambda _: None)
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    with pytest.raises(StoreError, match="--config") as failed:
+        calibrate(tmp_path / "project", config=tmp_path / "file" / "run.toml")
+    assert "run.output" not in str(failed.value)
 
 
 def test_a_chosen_reference_is_obeyed_and_a_wrong_one_refused(tmp_path: Path) -> None:

@@ -122,6 +122,8 @@ def test_an_area_of_one_grey_value_over_a_mark_leaves_the_others_and_the_face(le
     image[:120] = level
     none = register_image(state, "2kV", image)[1]
     assert (none.source, none.lost) == ("face", False)
+    assert none.fiducials, "how well each mark was recognised"
+    assert not any(mark.used for mark in none.fiducials)
     assert wrong_px(none, shift) < 5.0 * none.sigma_px
     assert register_image(state, "2kV", np.full_like(image, level))[1].lost
 

@@ -11,7 +11,7 @@ import pytest
 
 from daemon.codec import pack, unpack
 from daemon.config.processing import DriftSection
-from daemon.items import Alarm, ChannelShift, RegisteredSlice, Thickness, ThicknessSource
+from daemon.items import Alarm, ChannelShift, FoundFiducial, RegisteredSlice, Thickness, ThicknessSource
 from daemon.journal import Journal, open_journal
 from daemon.messages import alarm_message
 from daemon.records import as_record
@@ -105,6 +105,30 @@ def test_registration_lost_tells_how_badly() -> None:
     assert (alarm.kind, alarm.measurement, alarm.limit) == ("registration lost", 0.07, 0.15)
     assert dict(alarm.evidence) == {"2kV": 0.07}
     assert judge_registration(state, registered)[1] == ()
+
+
+def test_fiducials_lost_is_told_once_with_its_numbers_and_again_after_their_return() -> None:
+    """The face stands in, so nothing else is alarmed; the evidence is the best mark's quality by channel."""
+    marks = tuple(FoundFiducial(0.0, 0.0, 60.0, 60.0, quality, used=False) for quality in (0.05, 0.12))
+    face = ChannelShift(0.0, 0.0, 0.3, 0.7, "face", fiducials=marks)
+    good = ChannelShift(0.0, 0.0, 0.02, 0.9, "fiducial")
+    state, told = begin_judging(DriftSection()), list[Alarm]()
+    for index, shift in enumerate([good, face, face, good, face], start=1):
+        registered = RegisteredSlice(index, {}, {"1kV": shift, "2kV": good})
+        state, alarms = judge_registration(state, registered)
+        told += alarms
+    assert [(alarm.kind, alarm.slice_index) for alarm in told] == [
+        ("fiducials lost", 2),
+        ("fiducials lost", 5),
+    ]
+    assert (told[0].measurement, told[0].limit, dict(told[0].evidence)) == (0.0, 1.0, {"1kV": 0.12})
+    assert not is_sustained(told[0])
+
+
+def test_a_run_without_fiducials_has_none_to_lose() -> None:
+    """The face is what it registers on."""
+    face = RegisteredSlice(1, {}, {"1kV": ChannelShift(0.0, 0.0, 0.3, 0.7, "face")})
+    assert judge_registration(begin_judging(DriftSection()), face)[1] == ()
 
 
 @pytest.mark.parametrize("baseline", BASELINES)

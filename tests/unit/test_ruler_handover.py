@@ -68,7 +68,7 @@ def remembered(
     joined = rejoin(ruler, reading, thickness.depth_nm - thickness.offset_nm, thickness.depth_sigma_nm)
     if joined is None:
         return advance(ruler, reading), thickness
-    return joined[0], join_ruler(thickness, joined[1])
+    return joined, join_ruler(thickness)
 
 
 def follow(

@@ -9,7 +9,10 @@ from algorithms.thickness import Estimate, ThicknessState, measure_thickness, st
 
 def reading(depth_nm: float, sigma_nm: float = 0.2, *, readable: bool = True) -> DepthReading:
     total = 0.0 if depth_nm == 0.0 else float(np.hypot(sigma_nm, 0.2))
-    return DepthReading(depth_nm, sigma_nm, total, 0.0, 0.01, 0.0, 0, (), (), (), readable, ())
+    step = float(np.hypot(sigma_nm, 0.2))
+    return DepthReading(
+        depth_nm, sigma_nm, total, step, 0.0, 0.01, 0.0, 0, (), (), (), np.empty(0), False, 0.0, readable, ()
+    )
 
 
 SILENT = reading(float("nan"), readable=False)
