@@ -1,7 +1,7 @@
-"""How far a structure that should be isotropic is from it, and how sure that is.
+"""How far a structure that should be isotropic is from it.
 
 e_L2 and e_D of Sardhara et al., slice thickness, equations 4 and 5. Arguments may carry leading axes
-(resamples); the jackknife turns the figures of leave-one-block-out resamples into a standard error.
+(resamples); ``algorithms.block_errors`` turns leave-one-block-out resamples into a standard error.
 """
 
 import numpy as np
@@ -31,15 +31,3 @@ def e_d(diameters: Floats) -> Floats:
     """
     in_face = np.where(diameters[..., :1] > 0.0, diameters[..., :1], np.nan)
     return np.mean(np.abs(diameters[..., 1:] - in_face) / in_face, axis=-1)
-
-
-def jackknife_sigma(leave_one_out: Floats) -> Floats:
-    """Standard error from the figures ``(blocks, …)`` with one block left out each; NaN for a single block.
-
-    Miller, "The jackknife: a review", Biometrika 61 (1974), equation 1.3.
-    """
-    blocks = leave_one_out.shape[0]
-    if blocks < 2:
-        return np.full(leave_one_out.shape[1:], np.nan)
-    spread = np.mean((leave_one_out - leave_one_out.mean(axis=0)) ** 2, axis=0)
-    return np.sqrt((blocks - 1) * spread)

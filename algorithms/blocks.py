@@ -2,8 +2,8 @@
 
 Every segment belongs to the block of its first pixel. The blocks of a region share their neighbours: a
 segment may end in the next one, the counts add up to the region's exactly, and leaving one block out at a
-time gives a standard error (jackknife) for any figure made from counts. Patches are blocks with walls: each
-is a region of its own, and only segments that lie inside it count.
+time gives a standard error for any figure made from counts (``algorithms.block_errors``). Patches are blocks
+with walls: each is a region of its own, and only segments that lie inside it count.
 """
 
 from dataclasses import dataclass

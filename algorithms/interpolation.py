@@ -1,11 +1,13 @@
 """Fills the planes between repositioned slices online: planes become final in order, with a bounded look-
-ahead.
+ahead, a few at a time.
 
 The planes between two slices are final as soon as the filling has all the slices it looks at, that is
 ``interpolation.after - 1`` slices after the lower one. Until then :func:`provisional` shows them as they
-would be if the run ended now. Batch and stream are the same code, so they agree bit for bit.
+would be if the run ended now. Batch and stream are the same code, so they agree bit for bit. All planes are
+computed when they are asked for: an interval in which many slices are lost never lies in memory as a whole.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -50,8 +52,10 @@ def start_interpolation(longest_bridge_planes: int) -> InterpolationState:
 
 def add_slice(
     interpolation: Interpolation, state: InterpolationState, z_plane: int, labels: Labels
-) -> tuple[InterpolationState, Planes]:
+) -> tuple[InterpolationState, Iterator[Planes]]:
     """The state with one more slice ``(y, x)`` at ``z_plane``, and the planes that became final by it.
+
+    The planes come in groups of consecutive ones, in order.
 
     Raises ValueError if the slice does not lie behind the last one or differs from it in shape.
     """
@@ -64,18 +68,23 @@ def add_slice(
         slices=(*state.slices, labels),
     )
     settled = max(0, len(grown.positions) - interpolation.after)
-    planes = _planes_up_to(interpolation, grown, settled)
-    return _forget(interpolation, grown, planes), planes
+    return _forget(interpolation, grown, settled), _planes_up_to(interpolation, grown, settled)
 
 
-def provisional(interpolation: Interpolation, state: InterpolationState) -> Planes:
+def provisional(interpolation: Interpolation, state: InterpolationState) -> Iterator[Planes]:
     """The planes up to the last slice that are not final yet, from the slices there are."""
     return _planes_up_to(interpolation, state, len(state.positions) - 1)
 
 
-def finish(interpolation: Interpolation, state: InterpolationState) -> Planes:
-    """The remaining planes at the end of a run: no slice will follow, so what was provisional is final."""
-    return provisional(interpolation, state)
+def finish(
+    interpolation: Interpolation, state: InterpolationState
+) -> tuple[InterpolationState, Iterator[Planes]]:
+    """The remaining planes at the end of a run: no slice will follow, so what was provisional is final.
+
+    The state is that of a finished run, which has no more planes to give.
+    """
+    end = state.positions[-1] + 1 if state.positions else state.next_plane
+    return replace(state, next_plane=end), provisional(interpolation, state)
 
 
 def _check_slice(state: InterpolationState, z_plane: int, labels: Labels) -> None:
@@ -85,48 +94,46 @@ def _check_slice(state: InterpolationState, z_plane: int, labels: Labels) -> Non
         raise ValueError(f"interpolation: slice {labels.shape} px, expected {state.slices[-1].shape} px")
 
 
-def _planes_up_to(interpolation: Interpolation, state: InterpolationState, last: int) -> Planes:
+def _planes_up_to(interpolation: Interpolation, state: InterpolationState, last: int) -> Iterator[Planes]:
     """Planes from the first that is not final up to and including slice number ``last`` of those kept."""
-    parts: list[Planes] = []
     for lower, position in enumerate(state.positions[: last + 1]):
         if position >= state.next_plane:
-            parts.append(_measured(state, lower) if lower == 0 else _interval(interpolation, state, lower))
-    if not parts:
-        shape = state.slices[-1].shape if state.slices else (0, 0)
-        none = np.zeros(0, dtype=np.bool_)
-        return Planes(state.next_plane, np.empty((0, *shape), dtype=np.uint8), none, none)
-    return Planes(
-        first=state.next_plane,
-        labels=np.concatenate([part.labels for part in parts]),
-        measured=np.concatenate([part.measured for part in parts]),
-        bridged=np.concatenate([part.bridged for part in parts]),
-    )
+            yield from _interval(interpolation, state, lower) if lower else (_first(state),)
 
 
-def _measured(state: InterpolationState, index: int) -> Planes:
+def _first(state: InterpolationState) -> Planes:
     one = np.ones(1, dtype=np.bool_)
-    return Planes(state.positions[index], state.slices[index][None], one, ~one)
+    return Planes(state.positions[0], state.slices[0][None], one, ~one)
 
 
-def _interval(interpolation: Interpolation, state: InterpolationState, lower: int) -> Planes:
-    """The planes between slices ``lower - 1`` and ``lower``, and slice ``lower`` itself."""
+def _interval(interpolation: Interpolation, state: InterpolationState, lower: int) -> Iterator[Planes]:
+    """The planes between slices ``lower - 1`` and ``lower``; the last group ends with slice ``lower``."""
     top, bottom = state.positions[lower - 1], state.positions[lower]
-    planes = np.arange(top + 1, bottom, dtype=np.int64)
-    measured = np.zeros(planes.size + 1, dtype=np.bool_)
-    measured[-1] = True
-    bridged = ~measured & (bottom - top > state.longest_bridge_planes)
-    own = state.slices[lower][None]
+    is_bridged = bottom - top > state.longest_bridge_planes
+    first, held = top + 1, state.slices[lower][None][:0]
+    for filled in _filled(interpolation, state, lower):
+        if len(held):
+            none = np.zeros(len(held), dtype=np.bool_)
+            yield Planes(first, held, none, none | is_bridged)
+        first, held = first + len(held), filled
+    measured = np.arange(len(held) + 1) == len(held)
+    yield Planes(first, np.concatenate((held, state.slices[lower][None])), measured, ~measured & is_bridged)
+
+
+def _filled(interpolation: Interpolation, state: InterpolationState, lower: int) -> Iterator[Labels]:
+    """The labels between slices ``lower - 1`` and ``lower``, a few planes at a time."""
+    planes = np.arange(state.positions[lower - 1] + 1, state.positions[lower], dtype=np.int64)
     if not planes.size:
-        return Planes(top + 1, own, measured, bridged)
+        return
     around = slice(max(0, lower - interpolation.before), lower + interpolation.after)
     positions = np.asarray(state.positions[around], dtype=np.int64)
-    filled = interpolation.fill(positions, np.stack(state.slices[around]), planes)
-    return Planes(top + 1, np.concatenate((filled, own)), measured, bridged)
+    yield from interpolation.fill(positions, np.stack(state.slices[around]), planes)
 
 
-def _forget(interpolation: Interpolation, state: InterpolationState, final: Planes) -> InterpolationState:
-    """The state after handing out planes, less the slices that no coming interval looks at."""
-    next_plane = final.first + final.labels.shape[0]
+def _forget(interpolation: Interpolation, state: InterpolationState, settled: int) -> InterpolationState:
+    """The state after handing out the planes up to slice number ``settled``, less the slices that no coming
+    interval looks at."""
+    next_plane = max(state.next_plane, state.positions[settled] + 1)
     last_final = sum(position < next_plane for position in state.positions) - 1
     oldest = max(0, last_final - interpolation.before + 1)
     return replace(

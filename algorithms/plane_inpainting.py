@@ -7,7 +7,7 @@ its slices as channels sees sideways in both directions at once, where a network
 planes only; see ``docs/decisions/inpainting.md``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import numpy as np
@@ -43,15 +43,16 @@ def plane_inpainting(paint: Paint) -> Interpolation:
     A network tells solid from pore; a further phase is decided inside the solid, as the cubic filling does.
     """
 
-    def fill(slices: Planes, labels: Labels, planes: Planes) -> Labels:
+    def fill(slices: Planes, labels: Labels, planes: Planes) -> Iterator[Labels]:
         upper = int(np.searchsorted(slices, planes[0])) - 1
         if slices[upper + 1] - slices[upper] > LONGEST_GAP:
-            return fill_cubic(slices, labels, planes)
+            yield from fill_cubic(slices, labels, planes)
+            return
         positions, faces = around(slices, labels, upper)
         distances = np.stack([signed_distance(face > 0, REACH_PX) for face in faces])
         painted = (paint(plane_maps(positions, distances, int(plane))) for plane in planes)
         solid = np.stack([probabilities[1] > probabilities[0] for probabilities in painted])
-        return np.where(solid, solid_phase(spline_weights(slices, planes), labels), np.uint8(0))
+        yield np.where(solid, solid_phase(spline_weights(slices, planes), labels), np.uint8(0))
 
     return Interpolation(before=_HALF, after=_HALF, fill=fill)
 

@@ -10,9 +10,6 @@ from math import ceil, isfinite
 
 from algorithms.volume_figures import Estimate, MetricFigures
 
-BAND = 1.96
-"""Half-width of a 95 % confidence band in standard errors."""
-
 RELATIVE_TOLERANCE = 0.10
 """Of solid fraction and ligament diameter: the published methods differ from the truth by about as much."""
 
@@ -60,11 +57,12 @@ def judge_volume(current: MetricFigures) -> Verdict:
 
 def criteria(current: MetricFigures) -> tuple[Criterion, ...]:
     """What must be known well enough."""
+    band = current.band_sigmas
     return (
-        _relative("solid fraction", current.solid_fraction),
-        _relative("ligament diameter", current.ligament_nm),
-        Criterion("e TPCF", BAND * current.e_tpcf.sigma, ANISOTROPY_TOLERANCE),
-        Criterion("e D", BAND * current.e_d.sigma, ANISOTROPY_TOLERANCE),
+        _relative("solid fraction", current.solid_fraction, band),
+        _relative("ligament diameter", current.ligament_nm, band),
+        Criterion("e TPCF", band * current.e_tpcf.sigma, ANISOTROPY_TOLERANCE),
+        Criterion("e D", band * current.e_d.sigma, ANISOTROPY_TOLERANCE),
     )
 
 
@@ -82,5 +80,5 @@ def _times(excess: float) -> str:
     return f"{excess:.1f} times too uncertain" if isfinite(excess) else "not known"
 
 
-def _relative(name: str, estimate: Estimate) -> Criterion:
-    return Criterion(name, BAND * estimate.sigma, RELATIVE_TOLERANCE * abs(estimate.value))
+def _relative(name: str, estimate: Estimate, band: float) -> Criterion:
+    return Criterion(name, band * estimate.sigma, RELATIVE_TOLERANCE * abs(estimate.value))

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.anisotropy import e_d, e_l2, jackknife_sigma
+from algorithms.anisotropy import e_d, e_l2
+from algorithms.block_errors import Shape, band_sigmas, is_seen_repeatedly, standard_error
 from algorithms.blocks import BlockGrid, Counts, starts_per_block
 from algorithms.correlation import probability
 from algorithms.ligaments import (
@@ -35,7 +36,8 @@ class Estimate:
 @dataclass(frozen=True, slots=True)
 class MetricFigures:
     """Figures of ``planes`` measured planes; curves ``(3, lags + 1)`` along x, y, z, index = lag in voxels,
-    with their standard errors.
+    with their standard errors. All 95 % bands are ``band_sigmas`` standard errors to either side; NaN where
+    the region is too small for bands.
 
     ``chords[axis, n - 1]`` counts solid chords of n voxels, ``chord_…_nm`` are their mean lengths; a chord
     that the region cuts counts with what is inside. Euler number: per µm³, negative for a network.
@@ -43,6 +45,7 @@ class MetricFigures:
 
     planes: int
     voxel_nm: float
+    band_sigmas: float
     solid_fraction: Estimate
     e_tpcf: Estimate
     e_lpf: Estimate
@@ -75,39 +78,43 @@ class Probabilities:
 
 def figures(state: MetricsState, voxel_nm: float) -> MetricFigures:
     """All figures of a state whose voxels are ``voxel_nm`` wide."""
-    shares = probabilities(state.region, leaving_one_out)
+    grid = state.region.grid
+    shares, blocks = probabilities(state.region, leaving_one_out), grid.shape
+    sides_px = (grid.height, grid.width)
     solid_fraction = shares.tpcf[:, 0, 0]
     per_px = changes_per_px(shares.change)
     diameters = mean_diameters_px(solid_fraction, per_px)
     surface = surface_density_per_px(per_px)
-    chord_x, chord_y, chord_z = (_estimate(axis * voxel_nm) for axis in _mean_chords_px(state.region))
-    d_xy, d_xz, d_yz = (_estimate(diameters[:, plane] * voxel_nm) for plane in range(3))
+    ligament = cylinder_diameter_px(solid_fraction, surface)
+    chord_x, chord_y, chord_z = (_estimate(axis * voxel_nm, blocks) for axis in _mean_chords_px(state.region))
+    d_xy, d_xz, d_yz = (_estimate(diameters[:, plane] * voxel_nm, blocks) for plane in range(3))
     return MetricFigures(
         planes=int(state.region.counts.plane_pairs[0]),
         voxel_nm=voxel_nm,
-        solid_fraction=_estimate(solid_fraction),
-        e_tpcf=_estimate(e_l2(shares.tpcf[..., 1:])),
-        e_lpf=_estimate(e_l2(shares.lpf[..., 1:])),
-        e_d=_estimate(e_d(diameters)),
+        band_sigmas=band_sigmas(blocks) if is_seen_repeatedly(shares.tpcf[0], sides_px) else np.nan,
+        solid_fraction=_estimate(solid_fraction, blocks),
+        e_tpcf=_estimate(e_l2(shares.tpcf[..., 1:]), blocks),
+        e_lpf=_estimate(e_l2(shares.lpf[..., 1:]), blocks),
+        e_d=_estimate(e_d(diameters), blocks),
         d_xy_nm=d_xy,
         d_xz_nm=d_xz,
         d_yz_nm=d_yz,
-        ligament_nm=_estimate(cylinder_diameter_px(solid_fraction, surface) * voxel_nm),
-        surface_per_um=_estimate(surface * 1e3 / voxel_nm),
-        euler_per_um3=_estimate(shares.euler * (1e3 / voxel_nm) ** 3),
+        ligament_nm=_estimate(ligament * voxel_nm, blocks),
+        surface_per_um=_estimate(surface * 1e3 / voxel_nm, blocks),
+        euler_per_um3=_estimate(shares.euler * (1e3 / voxel_nm) ** 3, blocks),
         chord_x_nm=chord_x,
         chord_y_nm=chord_y,
         chord_z_nm=chord_z,
         tpcf=shares.tpcf[0],
-        tpcf_sigma=jackknife_sigma(shares.tpcf[1:]),
+        tpcf_sigma=standard_error(shares.tpcf[1:], blocks),
         lpf=shares.lpf[0],
-        lpf_sigma=jackknife_sigma(shares.lpf[1:]),
+        lpf_sigma=standard_error(shares.lpf[1:], blocks),
         chords=chord_length_counts(state.region.counts.paths.sum(axis=(-2, -1))),
     )
 
 
-def _estimate(resamples: Floats) -> Estimate:
-    return Estimate(float(resamples[0]), float(jackknife_sigma(resamples[1:])))
+def _estimate(resamples: Floats, blocks: Shape) -> Estimate:
+    return Estimate(float(resamples[0]), float(standard_error(resamples[1:], blocks)))
 
 
 def _mean_chords_px(region: Survey) -> Floats:

@@ -282,9 +282,10 @@ class Planes:
 class Metrics:
     """A row of ``metrics.csv``: the state of the volume after ``plane``.
 
-    ``…_sigma`` are standard errors, in the figure's unit; ``ligament_nm`` the diameter of the ligaments and
-    ``local_thickness_nm`` its mean from inscribed discs on measured faces; ``euler_per_um3`` is negative for
-    a network; ``largest_share`` is the share of the solid that hangs together in one piece.
+    ``…_sigma`` are standard errors, in the figure's unit, and ``band_sigmas`` of them to either side the 95 %
+    band; both are NaN where the region is too small for them. ``ligament_nm`` is the diameter of the
+    ligaments, ``local_thickness_nm`` its mean from inscribed discs on measured faces; ``euler_per_um3`` is
+    negative for a network; ``largest_share`` is the share of the solid that hangs together in one piece.
     ``chord_…_nm`` are mean lengths of straight lines inside the solid. ``representative`` says whether the
     volume is large enough, or what is missing.
     ``patch_…`` are means over ``patches`` lateral patches, each measured by itself, and the ends of their
@@ -327,6 +328,7 @@ class Metrics:
     patch_e_d: float = float("nan")
     patch_e_d_low: float = float("nan")
     patch_e_d_high: float = float("nan")
+    band_sigmas: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True)

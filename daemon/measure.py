@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
+from math import isfinite, nan
 from pathlib import Path
 from typing import Any
 
@@ -100,10 +101,18 @@ def figures_table(figures: dict[str, Any]) -> Table:
         if not name.endswith(("_sigma", "_low", "_high")) and name != "ligament_sigma_nm":
             sigma = figures.get(f"{name}_sigma", figures.get(name.replace("_nm", "_sigma_nm")))
             shown = "" if sigma is None or sigma is value else f"{sigma:.4g}"
-            low, high = figures.get(f"{name}_low"), figures.get(f"{name}_high")
-            band = "" if low is None or high is None else f"{low:.4g} … {high:.4g}"
+            band = "" if sigma is value else _band(figures, name, sigma)
             table.add_row(name, f"{value:.5g}" if isinstance(value, float) else str(value), shown, band)
     return table
+
+
+def _band(figures: dict[str, Any], name: str, sigma: float | None) -> str:
+    """The ends that were measured, else so many standard errors to either side; nothing where unknown."""
+    half = (sigma or nan) * figures.get("band_sigmas", nan)
+    low, high = figures.get(f"{name}_low"), figures.get(f"{name}_high")
+    if low is None and isfinite(half):
+        low, high = figures[name] - half, figures[name] + half
+    return "" if low is None or high is None else f"{low:.4g} … {high:.4g}"
 
 
 def _settings(output: Path) -> tuple[tuple[int, int, int], VolumeSection]:

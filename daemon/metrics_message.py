@@ -53,6 +53,7 @@ class MetricsMessage(Message, frozen=True, kw_only=True):
     patch_e_d: float = NAN
     patch_e_d_low: float = NAN
     patch_e_d_high: float = NAN
+    band_sigmas: float = NAN
 
     @property
     def key(self) -> Hashable:

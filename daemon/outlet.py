@@ -125,7 +125,8 @@ class Outlet:
         _log.warning("slice.gap", slice=gap.index, reason=str(gap.reason), detail=gap.detail)
 
     def planes(self, grid: InPlaneGrid, planes: Planes) -> None:
-        """Final planes: to the volume on disk, at once."""
+        """Final planes: to the volume on disk, at once; a gap of hundreds takes minutes."""
+        self.beat()
         self._arrays.planes(planes, (grid.height, grid.width), grid.grid_nm)
         self._vitals.planes = planes.first + len(planes.labels)
         shape = (self._vitals.planes, grid.height, grid.width)

@@ -15,7 +15,7 @@ is computed again, to the same bits.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import isnan
 from typing import Final
@@ -260,13 +260,12 @@ class Runner:
             self._outlet.preview(state.geometry, self._faces[face.index], segmented, self._ahead(state))
         return state
 
-    def _grown(self, growth: growing.GrowthState, planes: Planes) -> growing.GrowthState:
-        """Store final planes and count them into the metrics."""
-        if not len(planes.labels):
-            return growth
-        self._outlet.planes(growth.grid, planes)
-        growth, metrics = growing.measure_planes(growth, planes)
-        self._outlet.metrics(metrics, growing.curves(growth))
+    def _grown(self, growth: growing.GrowthState, final: Iterable[Planes]) -> growing.GrowthState:
+        """Store final planes and count them into the metrics, a few at a time: a gap may have hundreds."""
+        for planes in final:
+            self._outlet.planes(growth.grid, planes)
+            growth, metrics = growing.measure_planes(growth, planes)
+            self._outlet.metrics(metrics, growing.curves(growth))
         return growth
 
     def _gap(self, gap: SliceGap) -> None:

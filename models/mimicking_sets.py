@@ -90,8 +90,8 @@ def filled(faces: Labels, filling: Interpolation, planes: list[int]) -> Labels:
     state, parts = start_interpolation(longest_bridge_planes=10_000), list[Labels]()
     for plane, face in zip(planes, faces, strict=True):
         state, final = add_slice(filling, state, plane, face)
-        parts.append(final.labels)
-    return np.concatenate((*parts, finish(filling, state).labels))
+        parts += [group.labels for group in final]
+    return np.concatenate([*parts, *(group.labels for group in finish(filling, state)[1])])
 
 
 def scores(truth: Labels, volume: Labels) -> Scores:

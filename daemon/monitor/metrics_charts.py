@@ -1,7 +1,7 @@
 """Charts of the material: anisotropies and solid fraction against the slice, and the curves behind them.
 
-``e`` is 0 for an isotropic material (Sardhara et al.): figures of the volume so far, with ±1 σ, and with the
-95 % confidence band of the mean over its patches where there are two or more of them.
+``e`` is 0 for an isotropic material (Sardhara et al.): figures of the volume so far with their 95 % bands,
+and with that of the mean over its patches where there are two or more of them.
 """
 
 from __future__ import annotations
@@ -52,15 +52,15 @@ def solid_chart(view: RunView, palette: Palette) -> Options:
 def _with_bands(
     view: RunView, told: list[MetricsMessage], name: str, field: str, colour: str, dash: str
 ) -> list[Options]:
-    """A figure of the whole region with ±1 σ, on the paler 95 % band of the mean over its patches."""
+    """A figure of the whole region and its 95 % band, on the paler one of the mean over its patches."""
     at = slices_of(view, [m.plane for m in told])
-    values = [(getattr(m, field), getattr(m, f"{field}_sigma")) for m in told]
+    values = [(getattr(m, field), m.band_sigmas * getattr(m, f"{field}_sigma")) for m in told]
     patches = [(getattr(m, f"patch_{field}_low"), getattr(m, f"patch_{field}_high")) for m in told]
-    errors = [(x, value - sigma, value + sigma) for x, (value, sigma) in zip(at, values, strict=True)]
+    errors = [(x, value - half, value + half) for x, (value, half) in zip(at, values, strict=True)]
     ends = [(x, low, high) for x, (low, high) in zip(at, patches, strict=True)]
     return [
         *band(f"{name} patches 95 %", ends, colour, PALE),
-        *band(f"{name} ±1 σ", errors, colour),
+        *band(f"{name} 95 %", errors, colour),
         line(name, [(x, value) for x, (value, _) in zip(at, values, strict=True)], colour, dash),
     ]
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from daemon.items import ThicknessSource
-from daemon.report.contents import Contents, Numbers, column
+from daemon.report.contents import Contents, Numbers, Row, column
 from daemon.report.published import LATE_FUSION
 from daemon.report.style import (
     BLUE,
@@ -145,7 +145,7 @@ def ligaments(contents: Contents) -> Figure | None:
 
 
 def metrics(contents: Contents) -> Figure | None:
-    """Solid fraction, anisotropy errors and mean ligament diameters as the volume grows; bands are ± σ."""
+    """Solid fraction, anisotropy errors and mean ligament diameters as the volume grows, with 95 % bands."""
     if not contents.metrics:
         return None
     figure = Figure(figsize=(WIDTH_IN, 3.0))
@@ -170,15 +170,20 @@ def metrics(contents: Contents) -> Figure | None:
 
 def _with_band(panel: Axes, contents: Contents, name: str, colour: str, label: str) -> None:
     depth = column(contents.metrics, "plane") * contents.grid_nm
-    value, sigma = (column(contents.metrics, key) for key in (name, f"{name}_sigma"))
+    value, half = column(contents.metrics, name), _half_widths(contents.metrics, name)
     panel.plot(depth, value, color=colour, label=label)
-    known = np.isfinite(sigma) & np.isfinite(value)
-    panel.fill_between(depth, value - sigma, value + sigma, where=known, color=colour, alpha=0.15, lw=0)
+    known = np.isfinite(half) & np.isfinite(value)
+    panel.fill_between(depth, value - half, value + half, where=known, color=colour, alpha=0.15, lw=0)
+
+
+def _half_widths(rows: list[Row], name: str) -> Numbers:
+    """Of the 95 % band of a figure, row by row."""
+    return column(rows, f"{name}_sigma") * column(rows, "band_sigmas")
 
 
 def _above_the_start(contents: Contents) -> float | None:
     """The axis of the errors shows how they settle; what the first few planes say would flatten it."""
     settled = contents.metrics[len(contents.metrics) // 4 :]
-    values = np.concatenate([column(settled, name) + column(settled, f"{name}_sigma") for name in _ERRORS])
+    values = np.concatenate([column(settled, name) + _half_widths(settled, name) for name in _ERRORS])
     known = values[np.isfinite(values)]
     return 1.2 * float(known.max()) if known.size else None

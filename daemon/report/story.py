@@ -36,8 +36,8 @@ CAPTIONS: Final = {
     "surface": "The solid from outside, beginning with the first face on top; depth points down.",
     "ligaments": "Share of the solid by local thickness: the largest disc inside it, on measured faces.",
     "metrics": "Solid fraction, anisotropy errors and mean ligament diameters in three planes as the volume "
-    "grows; bands are standard errors. Dotted: published for real hierarchical nanoporous gold (late fusion, "
-    "2024).",
+    "grows; bands hold the material's value with 95 %. Dotted: published for real hierarchical nanoporous "
+    "gold (late fusion, 2024).",
 }
 _AUDITED: Final = (
     "alarm", "cause", "reason", "token", "order", "kind", "target", "attempt", "outcome", "detail",

@@ -87,7 +87,7 @@ def _filled(
     for depth_nm, labels in waiting:
         reposition, z_plane = place(reposition, depth_nm)
         state, planes = add_slice(filling, state, z_plane, labels)
-        parts.append(planes.labels)
-    rest = finish(filling, state).labels
+        parts += [group.labels for group in planes]
+    parts += [group.labels for group in finish(filling, state)[1]]
     empty = np.empty((0, *cut(np.empty((growth.grid.height, growth.grid.width), np.uint8)).shape), np.uint8)
-    return np.concatenate([empty, *parts, rest if rest.size else empty])
+    return np.concatenate([empty, *parts])

@@ -1,12 +1,13 @@
 """Growth of the isotropic volume: a final face in, final planes and their figures out.
 
 A face's probabilities go onto the isotropic in-plane grid and become labels there, so a boundary is placed
-between pixels and not on them. Planes leave in order and never change again.
+between pixels and not on them. Planes leave in order and never change again; they are computed when they are
+taken, a few at a time, for an interval in which many slices are lost does not fit into memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -88,8 +89,8 @@ def grow(
     index: int,
     depth_nm: float,
     probabilities: NDArray[np.float32],
-) -> tuple[GrowthState, PlacedSlice, Planes]:
-    """Place a final face at its depth; the planes that became final by it."""
+) -> tuple[GrowthState, PlacedSlice, Iterator[Planes]]:
+    """Place a final face at its depth; the planes that became final by it, in groups."""
     labels = most_probable(resample_probabilities(probabilities, state.pixels, state.grid))
     reposition, z_plane = place(state.reposition, depth_nm)
     interpolation, planes = add_slice(filling, state.interpolation, z_plane, labels)
@@ -97,7 +98,7 @@ def grow(
     is_displaced = abs(displacement_nm) > state.longest_displacement_nm
     displaced = state.displaced + is_displaced
     state = replace(state, reposition=reposition, interpolation=interpolation, displaced=displaced)
-    return state, PlacedSlice(index, z_plane, displacement_nm, labels), _item(planes)
+    return state, PlacedSlice(index, z_plane, displacement_nm, labels), map(_item, planes)
 
 
 def judge_place(state: GrowthState, placed: PlacedSlice) -> tuple[Alarm, ...]:
@@ -108,14 +109,13 @@ def judge_place(state: GrowthState, placed: PlacedSlice) -> tuple[Alarm, ...]:
     return (alarms.displaced(placed, count, limit_nm, state.grid.grid_nm),)
 
 
-def close_growth(state: GrowthState, filling: Interpolation) -> tuple[GrowthState, Planes]:
+def close_growth(state: GrowthState, filling: Interpolation) -> tuple[GrowthState, Iterator[Planes]]:
     """The planes that were waiting for slices that will not come; closed again, there are none left.
 
     A daemon that is killed after its last planes are committed and before its run is over closes twice.
     """
-    planes = finish(filling, state.interpolation)
-    closed = replace(state.interpolation, next_plane=planes.first + len(planes.labels))
-    return replace(state, interpolation=closed), _item(planes)
+    closed, planes = finish(filling, state.interpolation)
+    return replace(state, interpolation=closed), map(_item, planes)
 
 
 def measure_planes(state: GrowthState, planes: Planes) -> tuple[GrowthState, tuple[Metrics, ...]]:

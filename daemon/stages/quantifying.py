@@ -43,8 +43,12 @@ Labels = NDArray[np.uint8]
 Numbers = NDArray[np.float64]
 
 PATCH_FIGURES: Final = ("solid_fraction", "e_tpcf", "e_lpf", "e_d")
-DIAMETERS_PX: Final = (2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 22, 27, 33, 40, 48, 58, 70)
-"""Steps of about a fifth, 5 to 175 nm on the 2.5 nm grid: both ligament sizes of hierarchical gold."""
+DIAMETERS_PX: Final = (
+    *(2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 22, 27, 33, 40, 48, 58, 70),
+    *(84, 101, 121, 145, 174, 209),
+)
+"""Steps of about a fifth, 5 to 523 nm on the 2.5 nm grid: both ligament sizes of hierarchical gold, and
+coarser ones. Once no disc fits, larger ones are not tried; what is thicker than the last counts as that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,7 @@ def material_row(state: MaterialState, plane: int, kind: PlaneKind, grid_nm: flo
         chord_y_nm=now.chord_y_nm.value,
         chord_z_nm=now.chord_z_nm.value,
         representative=in_words(judge_volume(now)),
+        band_sigmas=now.band_sigmas,
         **_patch_columns(state.metrics.patches),
     )
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from algorithms.anisotropy import e_d, e_l2, jackknife_sigma
+from algorithms.anisotropy import e_d, e_l2
 from algorithms.structures import hierarchical_structure, solid_at
 from algorithms.volume_figures import MetricFigures, figures
 from algorithms.volume_metrics import add_plane, start_metrics
@@ -33,14 +33,6 @@ def test_unknown_lags_are_left_out_in_all_directions() -> None:
     curves = np.asarray([[3.0, 4.0, 9.0], [0.0, 5.0, 9.0], [0.0, 5.0, np.nan]])
     assert e_l2(curves) == pytest.approx(np.sqrt(10.0) / 10.0)
     assert np.isnan(e_l2(np.full((3, 2), np.nan)))
-
-
-def test_the_jackknife_of_a_mean_is_its_standard_error() -> None:
-    """For a mean of independent values the jackknife is s / √n exactly."""
-    values = np.random.default_rng(0).normal(size=20)
-    leave_one_out = (values.sum() - values) / 19
-    assert jackknife_sigma(leave_one_out) == pytest.approx(values.std(ddof=1) / np.sqrt(20))
-    assert np.isnan(jackknife_sigma(leave_one_out[:1]))
 
 
 def grown(volume: np.ndarray, planes: int) -> MetricFigures:
@@ -78,7 +70,7 @@ def test_wrong_thickness_shows_as_anisotropy() -> None:
 
 @pytest.mark.slow
 def test_the_standard_error_is_the_spread_between_samples() -> None:
-    """Over twelve independent structures the mean jackknife error is 0.6 to 1.6 times the true spread."""
+    """Over twelve independent structures the mean standard error is 0.6 to 1.6 times the true spread."""
     side_nm, depth_nm = np.arange(256) * 2.5, np.arange(48) * 2.5
     results = list[MetricFigures]()
     for seed in range(12):

@@ -27,7 +27,7 @@ def grown(name: str, count: int) -> tuple[GrowthState, list[NDArray[np.uint8]]]:
     state, planes = start_growth((HEIGHT, WIDTH), NativePixels(2.5, 2.5), SECTION, 10.0), []
     for number in range(count):
         state, _, final = grow(state, INTERPOLATIONS[name], number, DEPTHS[number], face(number))
-        planes.append(final.labels)
+        planes += [group.labels for group in final]
     return state, planes
 
 
@@ -40,7 +40,8 @@ def test_foreseen_planes_become_final_when_nothing_changes(name: str, final: int
     waiting = [strips(state, n, DEPTHS[n], face(n)) for n in range(final, len(DEPTHS))]
     ahead = foreseen(state, INTERPOLATIONS[name], waiting)
     complete, parts = grown(name, len(DEPTHS))
-    volume = np.concatenate([*parts, close_growth(complete, INTERPOLATIONS[name])[1].labels])
+    closing = close_growth(complete, INTERPOLATIONS[name])[1]
+    volume = np.concatenate([*parts, *(group.labels for group in closing)])
     rest = volume[state.interpolation.next_plane :]
     assert ahead["xz"].shape == rest[:, HEIGHT // 2].shape
     allowed = 0.0 if name == "nearest" else 0.01
@@ -53,9 +54,10 @@ def test_foreseeing_leaves_the_growth_as_it_is() -> None:
     """The next final planes are the same, foreseen or not."""
     state, _ = grown("cubic", 4)
     foreseen(state, INTERPOLATIONS["cubic"], [strips(state, 4, DEPTHS[4], face(5))])
-    _, _, planes = grow(state, INTERPOLATIONS["cubic"], 4, DEPTHS[4], face(4))
+    _, _, groups = grow(state, INTERPOLATIONS["cubic"], 4, DEPTHS[4], face(4))
     again, _ = grown("cubic", 4)
-    _, _, expected = grow(again, INTERPOLATIONS["cubic"], 4, DEPTHS[4], face(4))
+    _, _, others = grow(again, INTERPOLATIONS["cubic"], 4, DEPTHS[4], face(4))
+    (planes,), (expected,) = groups, others
     np.testing.assert_array_equal(planes.labels, expected.labels)
     assert planes.first == expected.first
 

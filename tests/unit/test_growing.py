@@ -1,5 +1,8 @@
 """A slice that is not shown where it lies is told, with how far and what to do."""
 
+import tracemalloc
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -9,7 +12,8 @@ from algorithms.slice_filling import INTERPOLATIONS
 from daemon.config import VolumeSection
 from daemon.items import Alarm
 from daemon.placement_figures import placement_figures
-from daemon.stages.growing import grow, judge_place, start_growth
+from daemon.stages.growing import close_growth, grow, judge_place, measure_planes, start_growth
+from daemon.volume_store import open_volume
 
 EVERY_10_NM = [0.0, 9.0, 21.0, 33.0, 41.0, 52.0, 60.0, 73.0]
 THIN_IN_A_ROW = [0.0, 4.0, 8.0, 12.0, 16.0, 20.0, 24.0, 28.0]
@@ -57,3 +61,30 @@ def test_places_of_a_run_in_numbers(kind: type) -> None:
     assert figures["displacement_largest_nm"] == 7.0
     assert figures["slices_displaced"] == 1
     assert np.isnan(placement_figures([], 5.0)["displacement_mean_nm"])
+
+
+@pytest.mark.slow
+def test_a_wide_gap_goes_through_store_and_metrics_without_filling_memory(tmp_path: Path) -> None:
+    """Two slices 200 planes apart: every plane is stored and measured, with memory for less than half a byte
+    a voxel between them."""
+    filling = INTERPOLATIONS["nearest"]
+    side, gap, section = 192, 200, VolumeSection(grid_nm=2.5, metric_patch_px=0, metric_lags=4)
+    rng = np.random.default_rng(2)
+    state = start_growth((side, side), NativePixels(2.5, 2.5), section, 10.0)
+    store = open_volume(tmp_path, (side, side), 2.5, 2, {})
+    rows = 0
+    tracemalloc.start()
+    for index, depth_nm in enumerate([0.0, 10.0, 10.0 + 2.5 * gap, None]):
+        if depth_nm is None:
+            state, final = close_growth(state, filling)
+        else:
+            face = rng.random((2, side, side), dtype=np.float32)
+            state, _, final = grow(state, filling, index, depth_nm, face)
+        for planes in final:
+            store.append(planes.first, planes.labels)
+            state, metrics = measure_planes(state, planes)
+            rows += len(metrics)
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert rows == store.planes == 5 + gap
+    assert peak_bytes < gap * side**2 / 2

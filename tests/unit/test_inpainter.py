@@ -87,8 +87,9 @@ def test_the_configuration_opens_its_network(exported: Path, tmp_path: Path) -> 
     labels = np.random.default_rng(0).integers(0, 2, (6, 20, 30)).astype(np.uint8)
     opened, planes = filling(exported), np.asarray([9, 10, 11])
     assert opened.sha256 == open_inpainter(exported).spec.sha256
-    expected = plane_inpainting(open_inpainter(exported)).fill(slices, labels, planes)
-    np.testing.assert_array_equal(opened.interpolation.fill(slices, labels, planes), expected)
+    (expected,) = plane_inpainting(open_inpainter(exported)).fill(slices, labels, planes)
+    (filled,) = opened.interpolation.fill(slices, labels, planes)
+    np.testing.assert_array_equal(filled, expected)
     with pytest.raises(ModelMetadataInvalidError, match="no inpainting network"):
         filling(ZOO / "unet_1kv.onnx")
     with pytest.raises(ModelFileMissingError, match=r"nowhere\.onnx"):

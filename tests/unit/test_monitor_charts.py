@@ -114,15 +114,16 @@ def test_unknown_metrics_are_holes() -> None:
 
 
 def test_a_band_is_as_wide_as_its_error() -> None:
-    """One σ to either side of the curve, and none where no σ is known."""
+    """Student's 95 % to either side of the curve, and none where no error or no band is known."""
     told = (
         MetricsMessage(plane=0, solid_fraction=0.1),
-        MetricsMessage(plane=1, solid_fraction=0.12, solid_fraction_sigma=0.01),
+        MetricsMessage(plane=1, solid_fraction=0.12, solid_fraction_sigma=0.01, band_sigmas=2.3),
+        MetricsMessage(plane=2, solid_fraction=0.12, solid_fraction_sigma=0.01),
     )
     options = solid_chart(view_of(*told), DARK)
-    low, width = (series(options, f"solid fraction ±1 σ{edge}") for edge in (" low", ""))
-    assert low == [[1, pytest.approx(0.11)]]
-    assert width == [[1, pytest.approx(0.02)]]
+    low, width = (series(options, f"solid fraction 95 %{edge}") for edge in (" low", ""))
+    assert low == [[1, pytest.approx(0.097)]]
+    assert width == [[1, pytest.approx(0.046)]]
 
 
 def test_patches_have_their_own_band_against_the_slice() -> None:

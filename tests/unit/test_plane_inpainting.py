@@ -55,7 +55,7 @@ def test_a_leaning_cylinder_is_painted_between_its_discs() -> None:
     """With the spline for a network, the disc of a plane half way lies half way."""
     positions = np.arange(6, dtype=np.int64) * 4
     filling = plane_inpainting(as_the_spline)
-    painted = filling.fill(positions, discs([4, 6, 8, 10, 12, 14]), np.asarray([9, 10, 11]))
+    (painted,) = filling.fill(positions, discs([4, 6, 8, 10, 12, 14]), np.asarray([9, 10, 11]))
     centres = [np.nonzero(plane)[1].mean() for plane in painted]
     np.testing.assert_allclose(centres, [8.5, 9.0, 9.5], atol=0.15)
 
@@ -82,13 +82,14 @@ def test_a_gap_wider_than_was_trained_is_splined() -> None:
     slices = np.asarray([0, 4, 8, 9 + LONGEST_GAP, 30, 34])
     labels, planes = discs([4, 5, 6, 8, 9, 10]), np.arange(9, 9 + LONGEST_GAP)
     painted = plane_inpainting(never).fill(slices, labels, planes)
-    np.testing.assert_array_equal(painted, fill_cubic(slices, labels, planes))
+    splined = fill_cubic(slices, labels, planes)
+    np.testing.assert_array_equal(np.concatenate(list(painted)), np.concatenate(list(splined)))
 
 
 def test_a_further_phase_keeps_its_label() -> None:
     """Solid from pore is the network's; which solid it is follows the slices."""
     slices, labels = np.arange(6, dtype=np.int64) * 4, discs([10] * 6) * np.uint8(2)
-    painted = plane_inpainting(as_the_spline).fill(slices, labels, np.asarray([9, 10, 11]))
+    (painted,) = plane_inpainting(as_the_spline).fill(slices, labels, np.asarray([9, 10, 11]))
     assert set(np.unique(painted)) == {0, 2}
 
 
@@ -101,12 +102,12 @@ def test_streamed_planes_equal_those_of_the_whole_run() -> None:
     state, parts = start_interpolation(longest_bridge_planes=100), []
     for position, face in zip(positions, labels, strict=True):
         state, planes = add_slice(filling, state, int(position), face)
-        parts.append(planes.labels)
-    streamed = np.concatenate((*parts, finish(filling, state).labels))
+        parts += [group.labels for group in planes]
+    streamed = np.concatenate([*parts, *(group.labels for group in finish(filling, state)[1])])
     for upper in range(11):
         between = np.arange(positions[upper] + 1, positions[upper + 1])
         if between.size:
             first = max(0, upper - 2)
             window = slice(first, upper + 4)
-            batch = filling.fill(positions[window], labels[window], between)
+            (batch,) = filling.fill(positions[window], labels[window], between)
             np.testing.assert_array_equal(streamed[between], batch)

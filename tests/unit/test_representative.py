@@ -28,7 +28,7 @@ def measured() -> MetricFigures:
 
 def known(current: MetricFigures, relative: float) -> MetricFigures:
     """The same figures with standard errors of a share of the largest tolerated ones."""
-    share = relative / 1.96
+    share = relative / current.band_sigmas
     return replace(
         current,
         solid_fraction=Estimate(0.12, share * 0.012),
@@ -70,3 +70,5 @@ def test_unknown_bands_are_not_enough(measured):
     """Without a band there is no verdict, and no number of planes is made up."""
     blind = replace(known(measured, 0.5), e_d=Estimate(np.nan, np.nan))
     assert in_words(judge_volume(blind)) == "not yet: e D not known"
+    small = replace(known(measured, 0.5), band_sigmas=np.nan)
+    assert in_words(judge_volume(small)).startswith("not yet: solid fraction not known")

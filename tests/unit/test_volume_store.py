@@ -15,8 +15,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from daemon.errors import StoreError
+from daemon.growing_array import forget_unfinished_writes
 from daemon.volume_reader import middle_cuts
-from daemon.volume_store import halved, level_count, open_volume, write_atomically
+from daemon.volume_store import (
+    forget_unfinished_files,
+    halved,
+    level_count,
+    open_volume,
+    write_atomically,
+)
 
 
 def labels(planes: int, height: int = 40, width: int = 70) -> np.ndarray:
@@ -58,6 +65,47 @@ def test_planes_written_again_after_a_crash_change_nothing(tmp_path):
     open_volume(tmp_path, (40, 70), 2.5, 2, {}).append(3, truth[3:6])
     assert digest(tmp_path) == before
     assert store.planes == 6
+
+
+KILLED_WRITER = """
+import sys
+from pathlib import Path
+import numpy as np
+from daemon.volume_store import open_volume
+path, truth, committed = Path(sys.argv[1]), np.load(sys.argv[2]), int(sys.argv[3])
+store = open_volume(path, truth.shape[1:], 2.5, 2, {})
+for first in range(committed, len(truth), 3):
+    store.append(first, truth[first : first + 3])
+    print(store.planes, flush=True)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_a_writer_killed_at_work_leaves_nothing_that_the_next_one_does_not_mend(tmp_path):
+    """SIGKILL while planes are written, three times, each time begun again two planes back, as from a
+    checkpoint: the same bytes as without."""
+    truth, whole, killed = labels(90, 280, 300), tmp_path / "whole", tmp_path / "killed"
+    np.save(tmp_path / "truth.npy", truth)
+    store = open_volume(whole, (280, 300), 2.5, 2, {})
+    store.append(0, truth)
+    store.close()
+    committed = 0
+    for _ in range(3):
+        command = [sys.executable, "-c", KILLED_WRITER, str(killed), str(tmp_path / "truth.npy")]
+        with subprocess.Popen([*command, str(committed)], stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            told = [int(process.stdout.readline()) for _ in range(4)]
+            process.kill()
+        assert process.returncode == -9
+        forget_unfinished_writes(killed)
+        forget_unfinished_files(killed)
+        committed = told[-1] - 2
+    assert committed < len(truth) - 3
+    store = open_volume(killed, (280, 300), 2.5, 2, {})
+    store.append(committed, truth[committed:])
+    store.close()
+    assert digest(killed) == digest(whole)
 
 
 def test_pyramid_is_the_majority_of_the_whole(tmp_path):
