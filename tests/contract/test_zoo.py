@@ -30,6 +30,7 @@ LARGEST_BYTES = 20 * 2**20
 VOLTAGES = {
     "late_fusion": (1.0, 2.0, 4.0),
     "early_fusion": (1.0, 2.0, 4.0),
+    "intermediate_fusion": (1.0, 2.0, 4.0),
     "unet_1kv": (1.0,),
     "unet_2kv": (2.0,),
     "unet_4kv": (4.0,),
