@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import subprocess
 import sys
 import tempfile
@@ -70,8 +71,8 @@ class Sample:
 
 
 def measure(quick: bool) -> tuple[Table, dict[str, float]]:
-    """A run of 400 slices, 36 when quick."""
-    settings = _settings(36 if quick else 400)
+    """A run of 1000 slices, 36 when quick."""
+    settings = _settings(36 if quick else 1000)
     with tempfile.TemporaryDirectory(prefix="slicewatch-soak-") as folder:
         config = _configured(Path(folder), settings)
         samples = _soaked(config, settings)
@@ -104,6 +105,7 @@ def _configured(root: Path, settings: EmulatorSettings) -> Path:
 
 def _soaked(config: Path, settings: EmulatorSettings) -> list[Sample]:
     """Run both to the end; a sample after every slice."""
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # of the microscope's process, whose threads would only wait
     microscope = _SPAWN.Process(target=_write, args=(settings, load(config).run.folder))
     microscope.start()
     command = [sys.executable, "-m", "daemon", "run", str(config)]
