@@ -16,7 +16,7 @@ and r_min, and the constrictivity is (r_min / r_max)² [3]_.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, floor
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,7 @@ from algorithms.slabs import (
     nothing_told,
     read,
 )
-from algorithms.squared_distance import LARGEST_REACH, squared_distance
+from algorithms.squared_distance import LARGEST_REACH, is_nearer_than, squared_distance
 
 Counts = NDArray[np.int64]
 Levels = NDArray[np.uint8]
@@ -59,12 +59,11 @@ class BlockSize:
 
 
 def radii_up_to(largest: float) -> tuple[float, ...]:
-    """½, 1, 1½, … voxels, the last one not larger than ``largest``; always ½, at which a voxel covers
-    itself."""
+    """½, 1, 1½, … voxels and ``largest`` itself; always ½, at which a voxel covers itself."""
     radii = [FINEST_STEP]
-    while (following := radii[-1] + max(FINEST_STEP, RELATIVE_STEP * radii[-1])) <= largest:
+    while (following := radii[-1] + max(FINEST_STEP, RELATIVE_STEP * radii[-1])) < largest:
         radii.append(following)
-    return tuple(radii)
+    return (*radii, largest) if largest > radii[-1] else tuple(radii)
 
 
 def largest_radius(phase: Volume, size: BlockSize, on_voxels: OnVoxels = nothing_told) -> float:
@@ -158,7 +157,7 @@ def covered_by(centres: NDArray[np.bool_], radius: float) -> NDArray[np.bool_]:
     """The voxels that balls of one radius around ``centres`` cover."""
     if radius <= FINEST_STEP:
         return centres
-    return squared_distance(centres, floor(radius + 0.5)) < _squares((radius,))[0]
+    return is_nearer_than(centres, ceil(float(_squares((radius,))[0])))
 
 
 def cover(

@@ -101,7 +101,7 @@ def _reached(pieces: Pieces, count: int, part: Block, planes: int) -> Mask:
             (2, 0): pieces[:, :, 0], (2, 1): pieces[:, :, -1]}  # fmt: skip
     for (axis, end), face in ends.items():
         if axis or (part.core[0].start == 0 if end == 0 else part.core[0].stop == planes):
-            reached[np.unique(face), axis, end] = True
+            reached[face.ravel(), axis, end] = True
     return reached[1:]
 
 

@@ -51,6 +51,35 @@ def lower_across_planes(squares: Squares, reach: int) -> None:
         _lower(squares[:, row], reach)
 
 
+def is_nearer_than(target: NDArray[np.bool_], limit: int) -> NDArray[np.bool_]:
+    """Where a target ``(z, y, x)`` lies at a squared distance below ``limit``.
+
+    Of the last axis only the answer is taken, which is half of the work. Raises ValueError for a limit beyond
+    the square of the largest reach.
+    """
+    reach = max(1, isqrt(limit))
+    squares = squared_distance_in_planes(target, reach)
+    nearer = np.zeros(target.shape, dtype=np.bool_)
+    for row in range(target.shape[1]):
+        _mark_across(squares[:, row], nearer[:, row], limit, reach)
+    return nearer
+
+
+def _mark_across(squares: Squares, nearer: NDArray[np.bool_], limit: int, reach: int) -> None:
+    """Mark in ``nearer`` (z, x) what lies below the limit from squared distances within planes."""
+    source = squares.copy()
+    if source.min(initial=reach**2 + 1) > reach**2:
+        return
+    found, buffer = np.less(source, limit), np.empty(source.shape, dtype=np.bool_)
+    for step in range(1, min(reach, source.shape[0] - 1) + 1):
+        rest, room = limit - step * step, buffer[:-step]
+        if rest <= 0:
+            break
+        np.logical_or(found[step:], np.less(source[:-step], rest, out=room), out=found[step:])
+        np.logical_or(found[:-step], np.less(source[step:], rest, out=room), out=found[:-step])
+    nearer[:] = found
+
+
 def squares_type(reach: int) -> Any:
     """The shortest unsigned type for a bound. Raises ValueError for a bound outside 1 … 46 340."""
     for kind, largest in LARGEST_REACH.items():
@@ -81,6 +110,8 @@ def _lower(plane: Squares, reach: int) -> None:
 def _lower_columns(plane: Squares, reach: int) -> None:
     kind = plane.dtype.type
     source = plane.copy()
+    if source.min(initial=reach**2 + 1) > reach**2:
+        return  # no target is near
     nearest = source.copy()
     buffer = np.empty_like(source)
     steps = min(reach, plane.shape[0] - 1, isqrt(int(source.max(initial=0))))
