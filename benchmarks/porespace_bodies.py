@@ -140,10 +140,13 @@ def _box() -> Iterator[Known]:
     labels[8:24, 30:50, 8:48] = 0
     found = analysed(labels, ball=ball)
     corners = 2 * ball**2 * (1 - np.pi / 4) * length
-    particle = height * width * length - 16 * 20 * length + corners
-    inner = 10 * 6 * 32 + 12 * 6 * length + corners
+    caps = (ball**2 * np.arcsin(3 / ball) - 3 * np.sqrt(ball**2 - 9)) * (length + 2 * 12)
+    particle = height * width * length - 16 * 20 * length + corners - caps
+    inner = 10 * 6 * 32 + 12 * 6 * length + corners - caps
+    rounded = ball * (np.pi * length + 2 * np.arcsin(3 / ball) * (length + 2 * 12))
     yield Known("box_particle_volume", (1.0 - found.outside_share) * labels.size, particle)
-    yield Known("box_inner_porosity", found.phases[0].share_in_particle, inner / particle)
+    porosity = found.phases[0].share_in_particle
+    yield Known("box_inner_porosity", porosity, inner / particle, HALF_DIAGONAL * rounded / inner)
     yield Known(
         "box_section", float(found.sections[0].share_in_particle[1][38]), 1 - 6 * 32 / (width * length)
     )
