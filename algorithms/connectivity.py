@@ -72,9 +72,9 @@ def join(above: ConnectivityState, below: ConnectivityState) -> ConnectivityStat
         raise ValueError(
             f"connectivity: planes of {above.tail.shape} px and {below.head.shape} px do not meet"
         )
-    upper, lower = _contacts(above.tail, below.head)
+    upper, lower = contacts(above.tail, below.head)
     first_below = above.sizes.size
-    root = _roots(above.tail_of[upper], first_below + below.head_of[lower], first_below + below.sizes.size)
+    root = roots(above.tail_of[upper], first_below + below.head_of[lower], first_below + below.sizes.size)
     joined = replace(
         above,
         planes=above.planes + below.planes,
@@ -124,7 +124,7 @@ def _pieces(labels: Labels) -> tuple[Pieces, int]:
     return pieces, int(ndimage.label(labels == SOLID, output=pieces))  # pyright: ignore[reportArgumentType]
 
 
-def _contacts(upper: Pieces, lower: Pieces) -> tuple[Counts, Counts]:
+def contacts(upper: Pieces, lower: Pieces) -> tuple[Counts, Counts]:
     """Pieces of two planes that lie on one another, from 0; a pair may be listed more than once."""
     both = (upper > 0) & (lower > 0)
     pairs = np.stack((upper[both], lower[both])).astype(np.int64) - 1
@@ -134,7 +134,7 @@ def _contacts(upper: Pieces, lower: Pieces) -> tuple[Counts, Counts]:
     return pairs[0, is_new], pairs[1, is_new]
 
 
-def _roots(one: Counts, other: Counts, count: int) -> Counts:
+def roots(one: Counts, other: Counts, count: int) -> Counts:
     """Which of the united components each of ``count`` components belongs to."""
     graph = sparse.coo_array((np.ones(one.size, dtype=np.int8), (one, other)), shape=(count, count))
     _, root = csgraph.connected_components(graph.tocsr(), directed=False)

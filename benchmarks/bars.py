@@ -69,6 +69,10 @@ BARS: Final[dict[str, tuple[Bar, ...]]] = {
         Bar("memory_growth_ratio", "<=", 1.2, "server after 2000 slices, 5 browsers, over that after 100"),
         Bar("heap_growth_ratio", "<=", 1.2, "browser heap after 2000 slices over that after 100"),
     ),
+    "porespace": (
+        Bar("max_error_over_allowed", "<=", 1.0, "largest error over 1 % or the discretisation's bound"),
+        Bar("worst_time_ratio", "<=", 1.0, "our processor time over the peer's, worst of all"),
+    ),
     "protocol": (
         Bar("ratio_to_pyzmq", ">=", 0.8, "messages/s over bare pyzmq's, worst case of all"),
         Bar("lost", "==", 0.0, "messages lost, storm of reconnects included"),

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from daemon import __version__
+from daemon.analyse.options import analyse
 from daemon.command_options import ConfigPath, Connect, Json, Keys, leave
 from daemon.keys_command import keys_app
 from daemon.logs import configure_logs
@@ -200,7 +201,7 @@ def status(connect: Connect = "tcp://127.0.0.1:5556", keys: Keys = None, as_json
     print_status(connect, keys, as_json=as_json)
 
 
-for _command in (watchdog, abort, shrink):
+for _command in (watchdog, abort, shrink, analyse):
     app.command()(_command)
 
 

@@ -40,11 +40,12 @@ def all_figures(contents: Contents) -> dict[str, Drawn]:
     """Every figure the run has data for."""
     with mpl.rc_context(RC):
         drawn = {name: make(contents) for name, make in MAKERS.items()}
-        return {
-            name: Drawn(_file(figure, "png", {}), _file(figure, "svg", _NO_DATE))
-            for name, figure in drawn.items()
-            if figure is not None
-        }
+        return {name: as_files(figure) for name, figure in drawn.items() if figure is not None}
+
+
+def as_files(figure: Figure) -> Drawn:
+    """A figure in both formats."""
+    return Drawn(_file(figure, "png", {}), _file(figure, "svg", _NO_DATE))
 
 
 def _file(figure: Figure, kind: str, metadata: dict[str, Any]) -> bytes:

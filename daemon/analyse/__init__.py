@@ -1,0 +1,1 @@
+"""``slicewatch analyse``: how ions and electrons get through a volume of labels."""

@@ -1,0 +1,44 @@
+"""Sizes of particles: pieces of a phase, cut at necks that are narrower than asked for."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from algorithms.balls import covered_counts, fitting_levels, mean_diameter
+from algorithms.components import components, largest_in
+from algorithms.derived_volume import phase_of
+from algorithms.slabs import Volume
+from daemon.analyse.results import Particles, Plan
+from daemon.analyse.site import Ground, Site
+from daemon.analyse.widths import Widths
+
+
+def measure_particles(ground: Ground, plan: Plan, widths: Widths, site: Site) -> Particles | None:
+    """Every particle's diameters; None where the volume has none."""
+    if not ground.phase_voxels[plan.particles]:
+        return None
+    neck = plan.neck_nm / ground.voxel_nm
+    with site.steps.step(f"particles of phase {plan.particles}", 30 * site.voxels) as told:
+        cores = _cores(ground, plan.particles, neck, site)
+        found = components(cores, site.effort.planes, told)
+        levels = largest_in(cores, widths.levels, found)
+        covered = covered_counts([widths.levels], [None], widths.radii, site.effort.size, told)[0]
+    equivalent = np.cbrt(6.0 * found.sizes / np.pi) + 2.0 * neck
+    inscribed = 2.0 * np.asarray(widths.radii)[levels.astype(np.int64) - 1]
+    order = np.argsort(equivalent)[::-1]
+    return Particles(
+        plan.particles,
+        equivalent[order] * ground.voxel_nm,
+        inscribed[order] * ground.voxel_nm,
+        mean_diameter(widths.radii, covered) * ground.voxel_nm,
+    )
+
+
+def _cores(ground: Ground, phase: int, neck: float, site: Site) -> Volume:
+    """The phase less a rim as thick as the radius of the necks that are cut."""
+    inside = phase_of(ground.labels, phase)
+    if neck <= 0.0:
+        return inside
+    fits = site.scratch.volume(np.uint8)
+    fitting_levels(inside, fits, (neck,), site.effort.size)
+    return phase_of(fits, 1)
