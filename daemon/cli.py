@@ -18,6 +18,7 @@ from daemon.logs import configure_logs
 from daemon.network_commands import evaluate_app, shrink
 from daemon.picture import Picture
 from daemon.safety_commands import abort, watchdog
+from daemon.sample_kind import SampleKind, Vendor
 from daemon.synthesize.commands import app as synthesize_app
 from daemon.training_command import train
 
@@ -101,6 +102,9 @@ def demo(
     picture: Annotated[
         Picture, typer.Option(help="How the beam sees the sample; montecarlo needs Warp and minutes.")
     ] = Picture.NETWORK,
+    sample: Annotated[SampleKind, typer.Option(help="What is milled; an electrode has two detectors.")] = (
+        SampleKind.GOLD
+    ),
     as_json: Json = False,
 ) -> None:
     """Watch an emulated microscope at work: emulator, daemon and monitor, nothing to set up."""
@@ -114,6 +118,7 @@ def demo(
         headless=headless,
         quiet=as_json,
         picture=picture,
+        sample=sample,
     )
     if as_json:
         typer.echo(json.dumps(summary))
@@ -136,6 +141,10 @@ def emulate(
     picture: Annotated[
         Picture, typer.Option(help="How the beam sees the sample; montecarlo needs Warp and minutes.")
     ] = Picture.NETWORK,
+    sample: Annotated[SampleKind, typer.Option(help="What is milled; an electrode has two detectors.")] = (
+        SampleKind.GOLD
+    ),
+    metadata: Annotated[Vendor, typer.Option(help="Whose words the image files speak.")] = Vendor.FEI,
     _list_faults: Annotated[
         bool,
         typer.Option(
@@ -156,6 +165,8 @@ def emulate(
         truth=truth,
         config=config,
         picture=picture,
+        sample=sample,
+        vendor=metadata,
     )
 
 

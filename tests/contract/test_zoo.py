@@ -57,7 +57,7 @@ def test_a_shipped_network_opens_and_says_what_it_is(name):
     assert checksum_path(path).is_file()
     assert path.stat().st_size <= LARGEST_BYTES
     spec = open_segmenter(path, allow_cpu_fallback=False).spec
-    check_fits(spec, VOLTAGES[name], str(path))
+    check_fits(spec, VOLTAGES[name], ("",) * len(VOLTAGES[name]), str(path))
     assert (spec.name, spec.adjacent_slices, spec.classes) == (name, 7, 2)
     assert spec.torch_difference <= 1e-4
 

@@ -38,7 +38,11 @@ WRONG = {
         MINIMAL + '[ruler]\n[[ruler.marks]]\nkind="inclined"\nx=1\ny=1\nheight=5',
         "direction 1 or -1",
     ),
-    "negative voltage": (MINIMAL.replace("2.0", "-2.0"), "greater than 0"),
+    "negative voltage": (MINIMAL.replace("2.0", "-2.0"), "greater than or equal to 0"),
+    "a channel of any voltage and any detector": (
+        MINIMAL.replace("voltage_kv = 2.0", "").replace("voltage_kv=2.0", ""),
+        "needs voltage_kv, or detector",
+    ),
     "limits upside down": (MINIMAL + "[drift]\nlimits_nm=[25.0, 2.0]", "lower limit"),
     "change too large to test for": (MINIMAL + "[drift]\nshift_sigma=10.0", "less than or equal to 5"),
     "baseline wider than its mean": (MINIMAL + "[drift]\nbaseline_nm=[3.0, 10.0]", "0 < σ < mean"),
