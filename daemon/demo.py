@@ -39,6 +39,7 @@ _UNITS: Final = {
     "mp_percent": ("misplaced pixels", "%"),
     "mgp_percent": ("misplaced gold pixels", "%"),
     "mean_dice": ("mean Dice", ""),
+    "awe_percent": ("weighted error of the phases", "%"),
     "solid_fraction": ("solid fraction", ""),
     "true_solid_fraction": ("solid fraction, truth", ""),
     "e_tpcf": ("e TPCF", ""),
@@ -262,7 +263,9 @@ def _print_summary(console: Console, summary: dict[str, Any], folder: DemoFolder
     table.add_column("against the emulator's truth")
     table.add_column("value", justify="right")
     for key, (name, unit) in _UNITS.items():
-        value = summary.get(key)
+        if key not in summary:  # the weighted error is told of more than two phases only
+            continue
+        value = summary[key]
         table.add_row(name, "not known" if value is None else f"{value:.4g} {unit}")
     console.print(table)
     places = {"volume": outputs.volume, "table": outputs.slices, "report": outputs.report}
