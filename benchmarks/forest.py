@@ -166,7 +166,7 @@ def _skimage(
 
 def _basic(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     features: Any = multiscale_basic_features(
-        np.moveaxis(images, 0, -1), sigma_min=0.7, sigma_max=10, channel_axis=-1, num_workers=THREADS
+        np.moveaxis(images, 0, -1), sigma_min=0.7, sigma_max=10, channel_axis=-1, workers=THREADS
     )
     return features.astype(np.float32)
 

@@ -38,7 +38,7 @@ def configuration_table(settings: EmulatorSettings, folder: Path, output: Path) 
         "fiducials": _fiducials(settings, layout, plan),
     }
     if settings.sample.kind is SampleKind.ELECTRODE:
-        table["volume"] = {"grid_nm": settings.pixel_size_nm}
+        table["volume"] = {"grid_nm": settings.milling.target_nm / 2}
     if settings.ruler is not None and layout.ruler is not None:
         table["ruler"] = _ruler(layout.ruler, settings.ruler.polarity)
     return table

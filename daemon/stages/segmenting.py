@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from algorithms.denoising import non_local_means
 from algorithms.resampling import most_probable
 from algorithms.translation import covered, translate
 from daemon.config import Configuration, Region
@@ -122,6 +123,13 @@ def align(registered: RegisteredSlice, channels: Sequence[str], roi: Region) -> 
         for name, shift in ((name, registered.shifts[name]) for name in channels)
     ]
     return FaceStack(registered.index, np.stack(images))
+
+
+def prepared(face: FaceStack, configuration: Configuration) -> FaceStack:
+    """The face as the network is to see it: as it is, or without its noise."""
+    if configuration.segmentation.denoise == "none":
+        return face
+    return FaceStack(face.index, np.stack([non_local_means(image) for image in face.images]))
 
 
 def moved(image: Image, dy_px: float, dx_px: float) -> Image:

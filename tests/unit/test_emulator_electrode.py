@@ -67,12 +67,12 @@ def test_the_files_speak_the_vendors_words(project):
 
 
 def test_the_configuration_tells_channels_by_detector(project):
-    """No voltage is needed; the first detector is the reference, voxels are as wide as a pixel."""
+    """No voltage is needed; the first detector is the reference, voxels are half a slice."""
     folder, settings, _ = project
     configuration = parse(configuration_table(settings, folder, folder.parent / "out"))
     told = [(c.name, c.detector, c.voltage_kv, c.reference) for c in configuration.channels]
     assert told == [("SE2", "SE2", 0.0, True), ("InLens", "InLens", 0.0, False)]
-    assert configuration.volume.grid_nm == 10.0
+    assert configuration.volume.grid_nm == 5.0
 
 
 def test_the_truth_holds_three_phases(project):
