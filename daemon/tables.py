@@ -76,6 +76,7 @@ METRIC_COLUMNS: Final = (
     "patch_e_d",
     "patch_e_d_low",
     "patch_e_d_high",
+    "phase_fractions",
 )
 LIGAMENT_COLUMNS: Final = ("diameter_nm", "share_of_solid")
 

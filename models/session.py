@@ -86,7 +86,8 @@ def open_segmenter(
     started = begin(requested, allow_cpu_fallback=allow_cpu_fallback)
     spec = from_metadata(started.metadata, sha256, str(path))
     if spec.features:
-        return Segmenter(spec, _forest(spec, started, path, threads), largest_tile_px)
+        one_thread = runtime.start(content, requested, path, allow_cpu_fallback=True, threads=1)
+        return Segmenter(spec, _forest(spec, one_thread, path, threads), largest_tile_px)
     _check_inputs(spec, started, path)
     runner = TileRunner(started, batch_tiles, partial(begin, (providers.CPU,), allow_cpu_fallback=True))
     runner.compare_with_cpu(_canary(spec))
