@@ -106,4 +106,4 @@ def _majority(sums: NDArray[np.float64], thresholds: tuple[int, ...]) -> list[in
 def _smoothed(counts: NDArray[np.float64]) -> NDArray[np.float64]:
     reach = np.arange(-3 * int(PEAK_SMOOTHING), 3 * int(PEAK_SMOOTHING) + 1)
     kernel = np.exp(-((reach / PEAK_SMOOTHING) ** 2) / 2)
-    return np.convolve(counts, kernel / kernel.sum(), mode="same")
+    return np.asarray(np.convolve(counts, kernel / kernel.sum(), mode="same"), dtype=np.float64)

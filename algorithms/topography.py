@@ -166,7 +166,7 @@ def _flat(relief: Relief, detector: SignalDetector) -> Floats:
 def _slopes(depth_nm: Floats, pixel_nm: tuple[float, float]) -> tuple[Floats, Floats]:
     """How the relief falls along +y and +x, nm per nm."""
     down, across = np.gradient(depth_nm, *pixel_nm)
-    return down.astype(np.float32), across.astype(np.float32)
+    return np.asarray(down, dtype=np.float32), np.asarray(across, dtype=np.float32)
 
 
 def _light(depth_nm: Floats, detector: SignalDetector, pixel_nm: tuple[float, float]) -> Floats:

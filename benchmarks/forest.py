@@ -30,6 +30,7 @@ from models.forest import (
     AnnotatedWindow,
     ForestSamples,
     ForestSettings,
+    Grey,
     annotated_windows,
     export_forest,
     forest_spec,
@@ -103,7 +104,7 @@ def _by_gradient(scene: ElectrodeScene, windows: Sequence[AnnotatedWindow]) -> L
     return classify_by_gradient(_evidence(scene.judged_window, settings), rule)
 
 
-def _evidence(window: NDArray[np.uint8], settings: ForestSettings) -> GradientEvidence:
+def _evidence(window: Grey, settings: ForestSettings) -> GradientEvidence:
     middle = ADJACENT_SLICES // 2
     near = window[:, middle - REACH_SLICES : middle + REACH_SLICES + 1]
     scaled = scaled_window(near, settings.normalisation)
@@ -164,7 +165,7 @@ def _skimage(
     }
 
 
-def _basic(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _basic(images: Grey) -> NDArray[np.float32]:
     features: Any = multiscale_basic_features(
         np.moveaxis(images, 0, -1), sigma_min=0.7, sigma_max=10, channel_axis=-1, workers=THREADS
     )

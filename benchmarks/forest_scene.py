@@ -59,7 +59,7 @@ def electrode_scene(size: SceneSize) -> ElectrodeScene:
     structure = electrode_structure(rng)
     judged = size.slices // 2
     grid, first_nm, inside = _view(structure, size, judged)
-    depths_nm = first_nm + np.arange(size.slices) * PIXEL_NM
+    depths_nm = first_nm + PIXEL_NM * np.arange(size.slices, dtype=np.float64)
     images, truth = render_electrode(structure, depths_nm, grid, rng)
     half = ADJACENT_SLICES // 2
     annotated = range(half, size.slices - half, size.every)

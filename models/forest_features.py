@@ -67,8 +67,12 @@ def window_features(features: str, window: Floats, threads: int = 1) -> list[Flo
     signals = [np.ascontiguousarray(window[channel]) for channel in range(chosen.channels)]
     if chosen.channels == 2:
         signals.append(signals[0] - signals[1])
+
+    def features_of(signal: Floats) -> list[Floats]:
+        return list(chosen.of_signal(signal))
+
     with ThreadPoolExecutor(threads) as pool:  # the filters leave the interpreter's lock to others
-        return [one for many in pool.map(lambda s: list(chosen.of_signal(s)), signals) for one in many]
+        return [one for many in pool.map(features_of, signals) for one in many]
 
 
 def as_table(features: Sequence[Floats]) -> Floats:

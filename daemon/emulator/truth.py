@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,6 +95,7 @@ def save_truth(scene: Scene, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as file:
+            arrays: dict[str, Any] = structure_arrays(scene.structure)
             np.savez_compressed(
                 file,
                 schema=SCHEMA,
@@ -104,7 +106,7 @@ def save_truth(scene: Scene, path: Path) -> None:
                 channel_names=np.array(settings.channel_names),
                 roi=np.array(scene.layout.roi),
                 pixel_nm=np.array([pixel_y_nm(settings), settings.pixel_size_nm]),
-                **structure_arrays(scene.structure),
+                **arrays,
                 settings=np.array(json.dumps(dataclasses.asdict(settings))),
             )
     except OSError as error:

@@ -1,6 +1,7 @@
 """The emulated electrode: two detectors in one scan, in FEI's or Zeiss' words, with the truth beside it."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -69,7 +70,9 @@ def test_the_files_speak_the_vendors_words(project):
 def test_the_configuration_tells_channels_by_detector(project):
     """No voltage is needed; the first detector is the reference, voxels are half a slice."""
     folder, settings, _ = project
-    configuration = parse(configuration_table(settings, folder, folder.parent / "out"))
+    configuration = parse(
+        configuration_table(settings, folder, folder.parent / "out"), where=Path("run.toml")
+    )
     told = [(c.name, c.detector, c.voltage_kv, c.reference) for c in configuration.channels]
     assert told == [("SE2", "SE2", 0.0, True), ("InLens", "InLens", 0.0, False)]
     assert configuration.volume.grid_nm == 5.0
