@@ -48,6 +48,11 @@ BARS: Final[dict[str, tuple[Bar, ...]]] = {
         Bar("mean_run_length", ">=", 5000.0, "slices between false alarms"),
         Bar("ratio_to_optimal", "<=", 1.1, "delay at 1 σ over the optimal CUSUM's"),
     ),
+    "forest": (
+        Bar("awe_tailored", "<=", 6.1, "% weighted error of the tailored forest, full view"),
+        Bar("order_holds", "==", 1.0, "each approach better than the one before it"),
+        Bar("labels_equal_tailored", ">=", 0.9999, "labels that ONNX and scikit-learn share"),
+    ),
     "inference": (
         Bar("speedup_vs_torch", ">=", 1.5, "times faster than torch eager"),
         Bar("seconds_per_triple", "<=", 40.0, "s per triple of 3072×2048"),

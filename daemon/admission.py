@@ -8,7 +8,7 @@ from datetime import UTC
 from typing import Final
 
 from daemon.assembly import Disregard, FrameArrived, Refusal
-from daemon.assembly_state import AssemblyRules, AssemblyState, FrameRecord, PendingSlice
+from daemon.assembly_state import AssemblyRules, AssemblyState, ChannelRule, FrameRecord, PendingSlice
 from daemon.items import Frame
 from daemon.other_projects import is_foreign
 
@@ -94,23 +94,29 @@ def is_gap(state: AssemblyState, index: int) -> bool:
 
 def _channel(rules: AssemblyRules, frame: Frame) -> int | Refused:
     voltage = frame.metadata.voltage_kv
-    if voltage is None:
+    if voltage is None and all(rule.voltage_kv for rule in rules.channels):
         return Refused(Refusal.NO_METADATA, "the file does not say at which voltage it was taken")
-    near = [
-        (position, rule)
-        for position, rule in enumerate(rules.channels)
-        if abs(voltage - rule.voltage_kv) <= rules.voltage_tolerance * rule.voltage_kv
-    ]
+    near = [pair for pair in enumerate(rules.channels) if _has_voltage(pair[1], voltage, rules)]
     if not near:
+        said = "an unknown voltage" if voltage is None else f"{voltage:g} kV"
         wanted = ", ".join(f"{rule.voltage_kv:g}" for rule in rules.channels)
-        return Refused(Refusal.WRONG_VOLTAGE, f"{voltage:g} kV, but the channels are {wanted} kV")
+        return Refused(Refusal.WRONG_VOLTAGE, f"{said}, but the channels are {wanted} kV")
     detector = (frame.metadata.detector or "").casefold()
     fitting = [(p, rule) for p, rule in near if rule.detector.casefold() in ("", detector)]
     if not fitting:
-        return Refused(
-            Refusal.WRONG_DETECTOR, f"detector {detector or 'unknown'}, not {near[0][1].detector}", near[0][0]
-        )
-    return min(fitting, key=lambda item: abs(item[1].voltage_kv - voltage))[0]
+        wanted = " or ".join(rule.detector for _, rule in near)
+        channel = near[0][0] if len(near) == 1 else -1
+        return Refused(Refusal.WRONG_DETECTOR, f"detector {detector or 'unknown'}, not {wanted}", channel)
+    return min(fitting, key=lambda item: abs((item[1].voltage_kv or voltage or 0.0) - (voltage or 0.0)))[0]
+
+
+def _has_voltage(rule: ChannelRule, voltage_kv: float | None, rules: AssemblyRules) -> bool:
+    """Whether an image at this voltage may be of the channel."""
+    if not rule.voltage_kv:
+        return True
+    return voltage_kv is not None and (
+        abs(voltage_kv - rule.voltage_kv) <= rules.voltage_tolerance * rule.voltage_kv
+    )
 
 
 def _already_known(state: AssemblyState, frame: Frame) -> Refused | Disregard | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class ChannelRule:
-    """How an image of a channel is recognised; an empty detector accepts any."""
+    """How an image of a channel is recognised; a voltage of 0 and an empty detector accept any."""
 
     name: str
     voltage_kv: float

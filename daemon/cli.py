@@ -19,6 +19,7 @@ from daemon.logs import configure_logs
 from daemon.network_commands import evaluate_app, shrink
 from daemon.picture import Picture
 from daemon.safety_commands import abort, watchdog
+from daemon.sample_kind import SampleKind, Vendor
 from daemon.synthesize.commands import app as synthesize_app
 from daemon.training_command import train
 
@@ -102,6 +103,9 @@ def demo(
     picture: Annotated[
         Picture, typer.Option(help="How the beam sees the sample; montecarlo needs Warp and minutes.")
     ] = Picture.NETWORK,
+    sample: Annotated[SampleKind, typer.Option(help="What is milled; an electrode has two detectors.")] = (
+        SampleKind.GOLD
+    ),
     as_json: Json = False,
 ) -> None:
     """Watch an emulated microscope at work: emulator, daemon and monitor, nothing to set up."""
@@ -115,6 +119,7 @@ def demo(
         headless=headless,
         quiet=as_json,
         picture=picture,
+        sample=sample,
     )
     if as_json:
         typer.echo(json.dumps(summary))
@@ -137,6 +142,10 @@ def emulate(
     picture: Annotated[
         Picture, typer.Option(help="How the beam sees the sample; montecarlo needs Warp and minutes.")
     ] = Picture.NETWORK,
+    sample: Annotated[SampleKind, typer.Option(help="What is milled; an electrode has two detectors.")] = (
+        SampleKind.GOLD
+    ),
+    metadata: Annotated[Vendor, typer.Option(help="Whose words the image files speak.")] = Vendor.FEI,
     _list_faults: Annotated[
         bool,
         typer.Option(
@@ -157,6 +166,8 @@ def emulate(
         truth=truth,
         config=config,
         picture=picture,
+        sample=sample,
+        vendor=metadata,
     )
 
 

@@ -22,11 +22,13 @@ from rich.table import Table
 
 from daemon.config import load
 from daemon.emulator import FAULTS, EmulatorSettings, configuration_table, emulate, parse_fault
+from daemon.emulator.settings import RecordingDesign, settings_of
 from daemon.errors import FolderError, SlicewatchError
 from daemon.evaluation import evaluate
 from daemon.outputs import Outputs
 from daemon.picture import Picture
 from daemon.report import write_report
+from daemon.sample_kind import SampleKind, Vendor
 from daemon.toml_text import toml_text
 from daemon.volume_store import write_atomically
 
@@ -37,6 +39,7 @@ _UNITS: Final = {
     "mp_percent": ("misplaced pixels", "%"),
     "mgp_percent": ("misplaced gold pixels", "%"),
     "mean_dice": ("mean Dice", ""),
+    "awe_percent": ("weighted error of the phases", "%"),
     "solid_fraction": ("solid fraction", ""),
     "true_solid_fraction": ("solid fraction, truth", ""),
     "e_tpcf": ("e TPCF", ""),
@@ -95,6 +98,8 @@ def emulate_project(
     truth: Path | None,
     config: Path | None,
     picture: Picture = Picture.NETWORK,
+    sample: SampleKind = SampleKind.GOLD,
+    vendor: Vendor = Vendor.FEI,
 ) -> None:
     """Write an emulated project, its truth, and a configuration for it if asked.
 
@@ -103,7 +108,8 @@ def emulate_project(
     ConfigurationError, FolderError
         A setting is impossible, or something cannot be written.
     """
-    settings = EmulatorSettings(
+    settings = settings_of(
+        sample,
         slices=slices,
         height=size[0],
         width=size[1],
@@ -111,6 +117,7 @@ def emulate_project(
         interval_s=interval_s,
         faults=tuple(parse_fault(fault) for fault in faults),
         picture=picture,
+        recording=RecordingDesign(vendor=vendor),
     )
     if config is not None:
         output = folder.parent / f"{folder.name}-slicewatch"
@@ -134,6 +141,7 @@ def run_demo(
     headless: bool,
     quiet: bool,
     picture: Picture = Picture.NETWORK,
+    sample: SampleKind = SampleKind.GOLD,
 ) -> dict[str, Any]:
     """Run the whole job on an emulated microscope; the summary against its truth.
 
@@ -145,7 +153,7 @@ def run_demo(
     folder = DemoFolder((workdir or Path(tempfile.mkdtemp(prefix="slicewatch-demo-"))).resolve())
     _claim(folder)
     console = Console(stderr=True, highlight=False)
-    settings = EmulatorSettings(slices=slices, height=size[0], width=size[1], seed=seed)
+    settings = settings_of(sample, slices=slices, height=size[0], width=size[1], seed=seed)
     ports = _free_ports()
     _configure(folder, settings, ports)
     is_terminal = sys.stdout.isatty() and not headless
@@ -154,7 +162,8 @@ def run_demo(
             _start(stack, _monitor_command(ports), folder.root / "monitor.log")
             console.print(f"monitor: [bold]http://127.0.0.1:{ports[2]}[/]")
         interval_s = 2.0 if is_terminal else 0.0
-        command = [*_emulator_command(folder, slices, size, seed, interval_s), "--picture", picture.value]
+        command = _emulator_command(folder, slices, size, seed, interval_s)
+        command += ["--picture", picture.value, "--sample", sample.value]
         microscope = _start(stack, command, folder.root / "emulator.log")
         _await_project(folder, microscope)
         daemon = _start(stack, ["run", str(folder.config)], folder.log if quiet else None)
@@ -254,7 +263,9 @@ def _print_summary(console: Console, summary: dict[str, Any], folder: DemoFolder
     table.add_column("against the emulator's truth")
     table.add_column("value", justify="right")
     for key, (name, unit) in _UNITS.items():
-        value = summary.get(key)
+        if key not in summary:  # the weighted error is told of more than two phases only
+            continue
+        value = summary[key]
         table.add_row(name, "not known" if value is None else f"{value:.4g} {unit}")
     console.print(table)
     places = {"volume": outputs.volume, "table": outputs.slices, "report": outputs.report}

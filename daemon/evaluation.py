@@ -12,7 +12,15 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
-from algorithms.scores import confusion, mean_dice, misplaced_percent, missed_percent
+from algorithms.scores import (
+    Confusion,
+    confusion,
+    intersection_over_union,
+    mean_dice,
+    misplaced_percent,
+    missed_percent,
+    weighted_error_percent,
+)
 from algorithms.volume_figures import figures
 from algorithms.volume_metrics import add_plane, start_metrics
 from daemon.config import Configuration
@@ -87,14 +95,32 @@ def _segmentation(compared: _Compared, outputs: Outputs) -> dict[str, float]:
     """Scores of the final faces in native pixels, as published tables score slices."""
     labels: Any = zarr.open_array(str(outputs.faces), mode="r")
     final = [row for row in compared.rows if row["status"] == Status.FINAL]
-    matrix = np.zeros((2, 2), np.int64)
+    phases = compared.truth.phases
+    matrix = np.zeros((phases, phases), np.int64)
     for order, row in enumerate(final):
-        matrix += confusion(compared.truth.face_labels(int(row["slice"]) - 1), np.asarray(labels[order]))
+        true = compared.truth.face_labels(int(row["slice"]) - 1)
+        matrix += confusion(true, np.asarray(labels[order]), phases)
     return {
         "mp_percent": misplaced_percent(matrix),
         "mgp_percent": missed_percent(matrix),
         "mean_dice": mean_dice(matrix),
+        **_by_phase(matrix),
     }
+
+
+def _by_phase(matrix: Confusion, prefix: str = "") -> dict[str, float]:
+    """Overlap and true and found share of every phase, and the weighted error; nothing of two phases, whose
+    scores say it all."""
+    if len(matrix) == 2:
+        return {}
+    scores = {f"{prefix}awe_percent": weighted_error_percent(matrix)}
+    for phase in range(len(matrix)):
+        scores |= {
+            f"{prefix}iou_phase_{phase}": intersection_over_union(matrix, phase),
+            f"{prefix}fraction_phase_{phase}": float(matrix[:, phase].sum() / matrix.sum()),
+            f"{prefix}true_fraction_phase_{phase}": float(matrix[phase].sum() / matrix.sum()),
+        }
+    return scores
 
 
 def _volume(compared: _Compared, outputs: Outputs) -> dict[str, float]:
@@ -102,14 +128,16 @@ def _volume(compared: _Compared, outputs: Outputs) -> dict[str, float]:
     volume: Any = zarr.open_array(str(outputs.volume / "0"), mode="r")
     grid_nm = compared.configuration.volume.grid_nm
     state = start_metrics(*volume.shape[1:], lags=compared.configuration.volume.metric_lags)
-    matrix = np.zeros((2, 2), np.int64)
+    phases = compared.truth.phases
+    matrix = np.zeros((phases, phases), np.int64)
     for plane, true in _true_planes(compared, volume.shape, grid_nm):
-        matrix += confusion(true, np.asarray(volume[plane]))
+        matrix += confusion(true, np.asarray(volume[plane]), phases)
         state = add_plane(state, true)
     ideal = figures(state, grid_nm)
     return {
         "volume_mean_dice": mean_dice(matrix),
         "volume_mp_percent": misplaced_percent(matrix),
+        **_by_phase(matrix, "volume_"),
         "true_solid_fraction": ideal.solid_fraction.value,
         "true_e_tpcf": ideal.e_tpcf.value,
         "true_e_lpf": ideal.e_lpf.value,

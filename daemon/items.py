@@ -288,6 +288,7 @@ class Metrics:
     negative for a network; ``largest_share`` is the share of the solid that hangs together in one piece.
     ``chord_…_nm`` are mean lengths of straight lines inside the solid. ``representative`` says whether the
     volume is large enough, or what is missing.
+    ``phase_fractions`` are the shares of more than two phases, pore first; the other figures are of phase 1.
     ``patch_…`` are means over ``patches`` lateral patches, each measured by itself, and the ends of their
     95 % bands; NaN where no patch fits.
     """
@@ -329,6 +330,7 @@ class Metrics:
     patch_e_d_low: float = float("nan")
     patch_e_d_high: float = float("nan")
     band_sigmas: float = float("nan")
+    phase_fractions: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ class MetricsMessage(Message, frozen=True, kw_only=True):
     patch_e_d_low: float = NAN
     patch_e_d_high: float = NAN
     band_sigmas: float = NAN
+    phase_fractions: str = ""
 
     @property
     def key(self) -> Hashable:

@@ -21,7 +21,7 @@ from daemon.items import FileReady, Image
 from daemon.journal import Journal
 from daemon.pipeline_state import Counts, PipelineState
 from daemon.stages.growing import restored
-from daemon.stages.segmenting import FaceStack, cropped, moved
+from daemon.stages.segmenting import FaceStack, cropped, moved, prepared
 from daemon.volume_store import VolumeStore
 
 
@@ -120,7 +120,7 @@ def _face(
         frame = conformed(configuration, geometry, frames[where["sha256"]])
         in_place = moved(frame.image, where["dy_px"], where["dx_px"])
         images.append(cropped(in_place, configuration.geometry.roi))
-    return FaceStack(index, np.stack(images))
+    return prepared(FaceStack(index, np.stack(images)), configuration)
 
 
 def _state(journal: Journal, name: str, kind: type[Any]) -> Any:

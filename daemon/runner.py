@@ -215,7 +215,7 @@ class Runner:
     ) -> PipelineState:
         """Segment the new face with what lies before it, and show it; later faces will make it final."""
         names, roi = self._configuration.channel_names, self._configuration.geometry.roi
-        face = segmenting.align(registered, names, roi)
+        face = segmenting.prepared(segmenting.align(registered, names, roi), self._configuration)
         self._faces[face.index] = face
         probabilities = segmenting.classify(self._parts.segmenter, list(self._faces.values()), face.index)
         segmented = segmenting.segmented(face.index, probabilities, Status.PROVISIONAL)

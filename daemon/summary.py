@@ -40,6 +40,7 @@ MATERIAL_KEYS: Final = (
     "chord_y_nm",
     "chord_z_nm",
     "representative",
+    "phase_fractions",
     "patches",
     "patch_e_tpcf",
     "patch_e_lpf",

@@ -77,6 +77,7 @@ METRIC_COLUMNS: Final = (
     "patch_e_d_low",
     "patch_e_d_high",
     "band_sigmas",
+    "phase_fractions",
 )
 LIGAMENT_COLUMNS: Final = ("diameter_nm", "share_of_solid")
 

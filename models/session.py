@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from models import providers, runtime, tiling
 from models.errors import ModelMetadataInvalidError, ModelMismatchError
+from models.forest_features import FEATURE_SETS, feature_names
+from models.forest_runner import ForestRunner
 from models.model_file import read_checked
 from models.normalisation import FaceImage, Limits, face_limits, normalise
 from models.runtime import Runtime
@@ -83,6 +85,9 @@ def open_segmenter(
     begin = partial(runtime.start, content, path=path, threads=threads)
     started = begin(requested, allow_cpu_fallback=allow_cpu_fallback)
     spec = from_metadata(started.metadata, sha256, str(path))
+    if spec.features:
+        one_thread = runtime.start(content, requested, path, allow_cpu_fallback=True, threads=1)
+        return Segmenter(spec, _forest(spec, one_thread, path, threads), largest_tile_px)
     _check_inputs(spec, started, path)
     runner = TileRunner(started, batch_tiles, partial(begin, (providers.CPU,), allow_cpu_fallback=True))
     runner.compare_with_cpu(_canary(spec))
@@ -141,6 +146,18 @@ def _check_inputs(spec: ModelSpec, started: Runtime, path: Path) -> None:
             str(path),
             "Use a file of models/zoo, or one written by `slicewatch train`.",
         )
+
+
+def _forest(spec: ModelSpec, started: Runtime, path: Path, threads: int) -> ForestRunner:
+    """The runner of a forest whose inputs are the features that it names."""
+    known = spec.features in FEATURE_SETS
+    if not known or started.input_shape[1:] != [len(feature_names(spec.features, spec.channels))]:
+        raise ModelMetadataInvalidError(
+            f"the forest takes {started.input_shape}, which are not the features {spec.features!r}",
+            str(path),
+            f"Use a file of models/zoo, or train it anew; known features are {', '.join(FEATURE_SETS)}.",
+        )
+    return ForestRunner(started, spec.features, spec.classes, threads)
 
 
 def _check_window(spec: ModelSpec, window: FaceWindow) -> None:

@@ -22,7 +22,7 @@ class ModelSpec:
     Attributes:
         name: of the network, e.g. ``late_fusion``.
         channels: names of the image channels, in input order, e.g. ``("1kV", "2kV", "4kV")``.
-        voltages_kv: acceleration voltage of each channel.
+        voltages_kv: acceleration voltage of each channel; 0: any.
         adjacent_slices: slices of a window; the middle one is labelled.
         classes: phases; class 0 is pore, 1 is solid.
         normalisation: what is done to each image beforehand.
@@ -31,6 +31,8 @@ class ModelSpec:
         training_data_sha256: of the scenes it was trained on.
         torch_difference: largest difference from torch's probabilities, seen at export in single precision.
         sha256: of the file; empty until it was read from one.
+        detectors: of each channel, where that and not the voltage tells them apart; empty: any.
+        features: what a forest is given instead of pixels (:mod:`models.forest_features`); empty: pixels.
         precision: of its weights and values; a variant's is ``fp16`` or ``int8`` (:mod:`models.variants`).
     """
 
@@ -46,6 +48,8 @@ class ModelSpec:
     torch_difference: float
     sha256: str = ""
     precision: str = "fp32"
+    detectors: tuple[str, ...] = ()
+    features: str = ""
 
 
 def to_metadata(spec: ModelSpec) -> dict[str, str]:
@@ -78,30 +82,40 @@ def from_metadata(metadata: Mapping[str, str], sha256: str, where: str) -> Model
         ) from problem
 
 
-def check_fits(spec: ModelSpec, voltages_kv: tuple[float, ...], where: str) -> None:
-    """Refuse a network whose voltages, in order, are not those of the configured channels.
+def check_fits(
+    spec: ModelSpec, voltages_kv: tuple[float, ...], detectors: tuple[str, ...], where: str
+) -> None:
+    """Refuse a network whose voltages or detectors, in order, are not those of the configured channels.
 
     Raises:
         ModelMismatchError: with the channels that the network needs.
     """
-    if voltages_kv != spec.voltages_kv:
+    wanted = spec.detectors or ("",) * len(spec.voltages_kv)
+    fits = len(voltages_kv) == len(wanted) and all(
+        kv in (0.0, given_kv) and one.casefold() in ("", given.casefold())
+        for kv, given_kv, one, given in zip(spec.voltages_kv, voltages_kv, wanted, detectors, strict=True)
+    )
+    if not fits:
         raise ModelMismatchError(
-            f"the network needs images at {_listed(spec.voltages_kv)}, "
-            f"but the configured channels are at {_listed(voltages_kv)}",
+            f"the network needs images of {described(spec.voltages_kv, wanted)}, "
+            f"but the configured channels are {described(voltages_kv, detectors)}",
             where,
             "Set [[channels]] in that order, or choose a network for them: models/zoo holds one for "
-            "1, 2 and 4 kV together and one for each of them alone.",
+            "1, 2 and 4 kV together, one for each of them alone, and one for the detectors SE2 and InLens.",
         )
 
 
 def _spec(fields: dict[str, Any], sha256: str) -> ModelSpec:
     fields["channels"] = tuple(fields["channels"])
     fields["voltages_kv"] = tuple(float(voltage) for voltage in fields["voltages_kv"])
+    fields["detectors"] = tuple(fields.get("detectors", ()))
     fields["normalisation"] = Normalisation(**fields["normalisation"])
     if len(fields["channels"]) != len(fields["voltages_kv"]):
         raise ValueError("it names another number of channels than of voltages")
     return ModelSpec(**fields, sha256=sha256)
 
 
-def _listed(voltages_kv: tuple[float, ...]) -> str:
-    return " + ".join(f"{voltage:g} kV" for voltage in voltages_kv)
+def described(voltages_kv: tuple[float, ...], detectors: tuple[str, ...]) -> str:
+    """Channels in words: "1 kV + 2 kV", "SE2 + InLens"."""
+    pairs = zip(voltages_kv, detectors, strict=True)
+    return " + ".join(f"{f'{kv:g} kV ' if kv else ''}{one}".strip() or "any" for kv, one in pairs)

@@ -160,7 +160,7 @@ def _read(configuration: Configuration, file: WaitingFile) -> Frame:
 def _described(name: str, frame: Frame) -> str:
     height, width = frame.image.shape
     voltage = frame.metadata.voltage_kv
-    said = f"{voltage:g} kV" if voltage is not None else "voltage from [sidecar]"
+    said = f"{voltage:g} kV" if voltage is not None else "voltage not told"
     return f"{name}: {said}, {frame.metadata.detector or 'any detector'}, {width} × {height} px"
 
 

@@ -41,12 +41,22 @@ class RunSection(Section):
 
 
 class ChannelSection(Section):
-    """One image of every slice, recognised by its metadata; the order is the model's input order."""
+    """One image of every slice, recognised by its metadata; the order is the model's input order.
+
+    A ``voltage_kv`` of 0 and an empty ``detector`` mean any; one of them must be said.
+    """
 
     name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9_.-]+$")
-    voltage_kv: float = Field(gt=0.0, le=100.0)
+    voltage_kv: float = Field(default=0.0, ge=0.0, le=100.0)
     detector: str = ""
     reference: bool = False
+
+    @model_validator(mode="after")
+    def is_recognisable(self) -> ChannelSection:
+        """An image of any voltage and any detector could be of every channel."""
+        if not self.voltage_kv and not self.detector:
+            raise ValueError("needs voltage_kv, or detector, to tell its images from others")
+        return self
 
 
 class SidecarSection(Section):

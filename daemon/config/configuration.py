@@ -43,6 +43,9 @@ class Configuration(Section):
         names = [channel.name for channel in self.channels]
         if len(set(names)) != len(names):
             raise ValueError(f"channel names repeat: {names}")
+        told = [(channel.voltage_kv, channel.detector.casefold()) for channel in self.channels]
+        if len(set(told)) != len(told):
+            raise ValueError("two channels have the same voltage and detector: their images look alike")
         references = sum(channel.reference for channel in self.channels)
         if references != 1 and len(self.channels) > 1:
             raise ValueError(f"exactly one channel has reference = true; {references} have")

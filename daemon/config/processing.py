@@ -18,6 +18,7 @@ class SegmentationSection(Section):
     )
     allow_cpu_fallback: bool = True
     threads: int = Field(default=0, ge=0)
+    denoise: Literal["none", "non-local-means"] = "none"
 
 
 class VolumeSection(Section):

@@ -12,6 +12,7 @@ from daemon.emulator.layout import CrossLayout, Layout, RulerLayout, lay_out
 from daemon.emulator.plan import Plan, plan_run
 from daemon.emulator.ruler_lanes import RulerMark
 from daemon.emulator.settings import EmulatorSettings
+from daemon.sample_kind import SampleKind
 
 FRAME_SHARE = 1.25
 """A user draws the box of a fiducial so much larger than its cross."""
@@ -36,16 +37,20 @@ def configuration_table(settings: EmulatorSettings, folder: Path, output: Path) 
         },
         "fiducials": _fiducials(settings, layout, plan),
     }
+    if settings.sample.kind is SampleKind.ELECTRODE:
+        table["volume"] = {"grid_nm": settings.milling.target_nm / 2}
     if settings.ruler is not None and layout.ruler is not None:
         table["ruler"] = _ruler(layout.ruler, settings.ruler.polarity)
     return table
 
 
 def _channels(settings: EmulatorSettings) -> list[dict[str, Any]]:
+    """Told apart by their detectors where they have some, else by their voltages."""
     channels: list[dict[str, Any]] = []
-    for name, voltage in zip(settings.channel_names, settings.voltages_kv, strict=True):
-        channel: dict[str, Any] = {"name": name, "voltage_kv": voltage}
-        channels.append(channel | {"reference": True} if voltage == settings.reference_kv else channel)
+    for number, name in enumerate(settings.channel_names):
+        told = {"detector": name} if settings.detectors else {"voltage_kv": settings.voltages_kv[number]}
+        reference = {"reference": True} if number == settings.reference_channel else {}
+        channels.append({"name": name, **told, **reference})
     return channels
 
 

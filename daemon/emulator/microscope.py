@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 from daemon.emulator.faults import (
@@ -151,6 +151,8 @@ def _planned(scene: Scene, world: World, index: int) -> list[Write]:
             Write(image_path(world.project, FIB_FOLDER, number), shoot, is_slice_image=False),
             Write(log, shoot, is_slice_image=False),
         ]
+    if scene.settings.detectors:
+        now = lru_cache(maxsize=1)(now)  # their images come from one scan
     for position, channel in enumerate(scene.settings.folder_order):
         path = image_path(world.project, sem_folder(position), number)
         writes.append(Write(path, partial(electron_pieces, scene, now, index, channel)))

@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from algorithms.acquisition import FaceGrid
+from algorithms.electrode import ElectrodeStructure
 from algorithms.instrument import Conditions, curtain_profiles, expose, wandering
 from algorithms.marks import Box, PixelGrid, box_coverage, cross_coverage, edge_coverage, mark_centre_px
 from algorithms.redeposition import redeposited
-from algorithms.structures import HierarchicalStructure, hierarchical_structure
 from daemon.emulator.beam import Shot, photograph_face
 from daemon.emulator.layout import CrossLayout, Layout, RulerLayout, lay_out
 from daemon.emulator.plan import Plan, Stream, pixel_y_nm, plan_run, random_stream
+from daemon.emulator.sample import Sample, draw_sample, electrode_face
 from daemon.emulator.settings import EmulatorSettings
 from daemon.emulator.texture import Texture, draw_texture, texture_at
 from daemon.emulator.tilt import margin_px, scanned
@@ -41,7 +42,7 @@ class Scene:
     settings: EmulatorSettings
     plan: Plan
     layout: Layout
-    structure: HierarchicalStructure
+    structure: Sample
     grain: Texture
     curtains: NDArray[np.float32]
     wander: NDArray[np.float64]
@@ -51,13 +52,7 @@ def build_scene(settings: EmulatorSettings) -> Scene:
     """Draw everything that a run shows from its seed."""
     plan = plan_run(settings)
     layout = lay_out(settings, plan)
-    sample = settings.sample
-    structure = hierarchical_structure(
-        random_stream(settings, Stream.STRUCTURE),
-        coarse_ligament_nm=sample.coarse_ligament_nm,
-        fine_ligament_nm=sample.fine_ligament_nm,
-        solid_fraction=sample.solid_fraction,
-    )
+    structure = draw_sample(settings.sample, random_stream(settings, Stream.STRUCTURE))
     grain = draw_texture(random_stream(settings, Stream.TEXTURE), settings.pixel_size_nm)
     rng = random_stream(settings, Stream.CONDITIONS)
     curtains = curtain_profiles(plan.depths_nm, settings.width + 2 * CURTAIN_MARGIN_PX, rng)
@@ -96,7 +91,7 @@ def clean_signal(scene: Scene, index: int, channel: int, margin_rows: int = 0) -
 
 
 def _sample(scene: Scene, grid: PixelGrid, depth_nm: float, index: int, channel: int) -> Signal:
-    """The nanoporous sample where it is visible, below the layer and left of the wall; 0 elsewhere."""
+    """The porous sample where it is visible, below the layer and left of the wall; 0 elsewhere."""
     settings, layout = scene.settings, scene.layout
     top = max(int(layout.layer_bottom_px - grid.origin_y_px) - 1, 0)
     right = min(int(layout.wall_x_px - grid.origin_x_px) + 3, grid.width)
@@ -109,11 +104,18 @@ def _sample(scene: Scene, grid: PixelGrid, depth_nm: float, index: int, channel:
         grid.origin_x_px,
     )
     signal = np.zeros((grid.height, grid.width), dtype=np.float32)
-    key = (settings.seed, index, channel)
-    electrons = settings.recording.simulated_electrons
-    shot = Shot(scene.structure, depth_nm, face, settings.voltages_kv[channel], key, electrons)
-    signal[top:, :right] = _under_film(scene, index, photograph_face(settings.picture, shot))
+    signal[top:, :right] = _under_film(scene, index, _face(scene, face, depth_nm, index, channel))
     return signal
+
+
+def _face(scene: Scene, grid: FaceGrid, depth_nm: float, index: int, channel: int) -> Signal:
+    """The clean signal of the sample in the face."""
+    settings, structure = scene.settings, scene.structure
+    if isinstance(structure, ElectrodeStructure):
+        return electrode_face(structure, depth_nm, grid, settings.detectors[channel])
+    key, electrons = (settings.seed, index, channel), settings.recording.simulated_electrons
+    shot = Shot(structure, depth_nm, grid, settings.voltages_kv[channel], key, electrons)
+    return photograph_face(settings.picture, shot)
 
 
 def _under_film(scene: Scene, index: int, face: Signal) -> Signal:

@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
+from algorithms.electrode_imaging import FILM, INSTRUMENTS
 from algorithms.instrument import Instrument, default_instrument
 from daemon.errors import ConfigurationError
 from daemon.picture import Picture
+from daemon.sample_kind import SampleKind, Vendor
 
 SMALLEST_PX = (256, 320)
 """Below this height and width there is no room for a ruler, a fiducial and a region of interest."""
@@ -45,8 +47,12 @@ class RulerDesign:
 
 @dataclass(frozen=True, slots=True)
 class SampleDesign:
-    """What stands before the beam: shares of the image for its parts, and the nanoporous structure."""
+    """What stands before the beam: shares of the image for its parts, and the porous structure.
 
+    ``solid_fraction`` and ligaments are those of gold; an electrode is that of the published design.
+    """
+
+    kind: SampleKind = SampleKind.GOLD
     surface_share: float = 0.07
     layer_share: float = 0.2
     pad_share: float = 0.21
@@ -120,6 +126,8 @@ class RecordingDesign:
     dwell_s: float = 30e-6
     beam_current_a: float = 50e-12
     detector: str = "TLD"
+    """Of all images, unless the run has several."""
+    vendor: Vendor = Vendor.FEI
     simulated_electrons: int = 100
     """Per pixel of a Monte Carlo picture. Their noise comes on top of the instrument's."""
     instruments: tuple[Instrument, ...] | None = None
@@ -132,7 +140,8 @@ class EmulatorSettings:
 
     ``folder_voltages_kv`` gives the voltages in the order of acquisition and of the folders "SEM Image",
     "SEM Image 2", …; None puts the reference voltage first and the others after it. ``picture`` is how the
-    beam sees the sample (docs/decisions/fast-image.md).
+    beam sees the sample (docs/decisions/fast-image.md). ``detectors``, where given, is that of every voltage:
+    the channels are named after them, and several may have one voltage, recorded in one scan.
 
     Raises
     ------
@@ -148,6 +157,7 @@ class EmulatorSettings:
     faults: tuple[FaultOrder, ...] = ()
     voltages_kv: tuple[float, ...] = (1.0, 2.0, 4.0)
     reference_kv: float = 2.0
+    detectors: tuple[str, ...] = ()
     folder_voltages_kv: tuple[float, ...] | None = None
     pixel_size_nm: float = 3.26
     tilt_deg: float = 52.0
@@ -179,13 +189,40 @@ class EmulatorSettings:
 
     @property
     def channel_names(self) -> tuple[str, ...]:
-        """Names such as "1kV", in the order of ``voltages_kv``."""
-        return tuple(f"{voltage:g}kV" for voltage in self.voltages_kv)
+        """Names such as "1kV", in the order of ``voltages_kv``, or the detectors."""
+        return self.detectors or tuple(f"{voltage:g}kV" for voltage in self.voltages_kv)
 
     @property
     def instruments(self) -> tuple[Instrument, ...]:
-        """The instrument of each voltage."""
-        return self.recording.instruments or tuple(default_instrument(kv) for kv in self.voltages_kv)
+        """The instrument of each voltage, or of each detector."""
+        if self.recording.instruments is not None:
+            return self.recording.instruments
+        if self.sample.kind is SampleKind.ELECTRODE:
+            return tuple(INSTRUMENTS[name] for name in self.detectors)
+        return tuple(default_instrument(kv) for kv in self.voltages_kv)
+
+
+ELECTRODE_KV = 1.5
+ELECTRODE_PIXEL_NM = 10.0
+"""Of the multi-signal paper's slices, which are 10 nm thick."""
+
+
+def settings_of(kind: SampleKind, **knobs: Any) -> EmulatorSettings:
+    """The usual run of a sample: gold at three voltages, or an electrode seen by two detectors in one scan.
+
+    ``knobs`` are other fields of the settings.
+    """
+    if kind is SampleKind.GOLD:
+        return EmulatorSettings(**knobs)
+    return EmulatorSettings(
+        voltages_kv=(ELECTRODE_KV, ELECTRODE_KV),
+        reference_kv=ELECTRODE_KV,
+        detectors=tuple(INSTRUMENTS),
+        pixel_size_nm=ELECTRODE_PIXEL_NM,
+        sample=SampleDesign(kind=kind, redeposition=FILM),
+        stage=StageDesign(channel_offset_px=0.0, channel_jitter_px=0.0),
+        **knobs,
+    )
 
 
 def _complaints(settings: EmulatorSettings) -> list[tuple[str, str]]:
@@ -213,12 +250,24 @@ def _complaints(settings: EmulatorSettings) -> list[tuple[str, str]]:
             "Give lengths in nm above 0, and a σ and a grid of 0 or more.",
         ),
         (
-            len(set(voltages)) == len(voltages) and settings.reference_kv in voltages,
+            (len(set(voltages)) == len(voltages) or bool(settings.detectors))
+            and settings.reference_kv in voltages,
             f"voltages {voltages} kV repeat or lack the reference {settings.reference_kv:g} kV",
             "Give distinct voltages, one of them the reference.",
         ),
         (
-            order is None or sorted(order) == sorted(voltages),
+            len(set(settings.detectors)) == len(settings.detectors) in (0, len(voltages)),
+            f"the detectors {settings.detectors} are not one for each of {len(voltages)} voltages",
+            "Name a detector for every voltage, or none.",
+        ),
+        (
+            settings.sample.kind is SampleKind.GOLD
+            or (bool(settings.detectors) and set(settings.detectors) <= set(INSTRUMENTS)),
+            f"an electrode is not seen by the detectors {settings.detectors}",
+            f"Choose from {', '.join(INSTRUMENTS)}.",
+        ),
+        (
+            order is None or (not settings.detectors and sorted(order) == sorted(voltages)),
             f"the folders' voltages {order} are not those of the run {voltages}",
             "Name every voltage once in folder_voltages_kv.",
         ),

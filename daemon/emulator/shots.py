@@ -17,9 +17,11 @@ from daemon.emulator.plan import Stream, random_stream, recession_px_per_nm
 from daemon.emulator.record import ImageRecord
 from daemon.emulator.scene import Scene, photograph
 from daemon.emulator.settings import EmulatorSettings
+from daemon.emulator.smartsem import ZEISS_TAG, smartsem_text
 from daemon.emulator.tiff import tiff_pieces
 from daemon.emulator.tilt import is_corrected
 from daemon.emulator.topview import FIB_CURRENT_A, FIB_KV, top_view
+from daemon.sample_kind import Vendor
 
 Clock = Callable[[], datetime]
 Image = NDArray[np.uint8] | NDArray[np.uint16]
@@ -50,9 +52,21 @@ def ion_pieces(scene: Scene, now: Clock, index: int) -> Pieces:
 
 
 def _pieces(settings: EmulatorSettings, image: Image, record: ImageRecord) -> Pieces:
-    texts = [(INI_TAG, ini_text(record)), (XML_TAG, xml_text(record))]
+    texts = _texts(settings.recording.vendor, record)
     unique_id = record.guid.replace("-", "").upper()
     return tiff_pieces(image, texts, unique_id, settings.recording.pieces)
+
+
+def _texts(vendor: Vendor, record: ImageRecord) -> list[tuple[int, bytes]]:
+    """What the microscope writes of an image, by TIFF tag."""
+    if vendor is Vendor.ZEISS:
+        return [(ZEISS_TAG, smartsem_text(record))]
+    return [(INI_TAG, ini_text(record)), (XML_TAG, xml_text(record))]
+
+
+def _detector(settings: EmulatorSettings, channel: int) -> str:
+    """Of a channel; of all of them where the run has one detector."""
+    return settings.detectors[channel] if channel < len(settings.detectors) else settings.recording.detector
 
 
 def _record(scene: Scene, at: datetime, index: int, channel: int) -> ImageRecord:
@@ -65,8 +79,8 @@ def _record(scene: Scene, at: datetime, index: int, channel: int) -> ImageRecord
         beam="electron",
         voltage_kv=settings.voltages_kv[channel] if channel < len(settings.voltages_kv) else FIB_KV,
         beam_current_a=recording.beam_current_a,
-        detector=recording.detector,
-        signal="BSE",
+        detector=_detector(settings, channel),
+        signal="SE" if settings.detectors else "BSE",
         pixel_size_nm=settings.pixel_size_nm,
         full_scan_px=_full_scan_px(settings),
         area_px=_area_px(settings),

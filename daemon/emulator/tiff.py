@@ -29,8 +29,8 @@ def tiff_pieces(
 ) -> tuple[bytes, ...]:
     """The file's bytes in the order they are written and flushed.
 
-    ``image`` is (h, w) with h ≥ 2, ``texts`` are (tag code, text without its NUL) in ascending order above
-    34665, ``pixel_pieces`` says in how many flushes the pixels go.
+    ``image`` is (h, w) with h ≥ 2, ``texts`` are (tag code, text without its NUL),
+    ``pixel_pieces`` says in how many flushes the pixels go.
     """
     height, width = image.shape
     pixels = np.ascontiguousarray(image.astype(image.dtype.newbyteorder("<"), copy=False))
@@ -44,6 +44,7 @@ def tiff_pieces(
     entries = _image_entries(height, width, 8 * image.itemsize, (sizes_at, sizes_at + len(sizes)))
     entries.append((EXIF_IFD, IFD, 1, struct.pack("<I", exif_at)))
     entries += [(code, ASCII, len(text), struct.pack("<I", at)) for code, at, text in blocks]
+    entries.sort()
     header = struct.pack("<2sHI", b"II", 42, directory_at)
     padding = b"\0" * (exif_at - HEADER_BYTES - pixels.nbytes)
     rows = [band.tobytes() for band in np.array_split(pixels, min(pixel_pieces, height))]

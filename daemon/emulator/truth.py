@@ -8,14 +8,16 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.acquisition import FaceGrid, true_labels
-from algorithms.structures import HierarchicalStructure, WaveField, solid_at
+from algorithms.acquisition import FaceGrid
 from daemon.emulator.plan import pixel_y_nm
+from daemon.emulator.sample import Sample, phase_count, phases_at
 from daemon.emulator.scene import Scene
+from daemon.emulator.structure_arrays import structure_arrays, structure_of
 from daemon.errors import ConfigurationError
 
 SCHEMA = 1
@@ -37,7 +39,7 @@ class Truth:
     roi: tuple[int, int, int, int]
     pixel_size_nm: float
     pixel_y_nm: float
-    structure: HierarchicalStructure
+    structure: Sample
     settings: Mapping[str, object]
 
     @property
@@ -48,7 +50,13 @@ class Truth:
 
     def face_labels(self, index: int) -> NDArray[np.uint8]:
         """Phases of slice ``index`` (from 0) in the region of interest of the reference frame: (h, w)."""
-        return true_labels(self.structure, float(self.depths_nm[index]), self.roi_grid)
+        grid, depth_nm = self.roi_grid, np.array([self.depths_nm[index]])
+        return phases_at(self.structure, depth_nm, grid.y_nm, grid.x_nm)[0]
+
+    @property
+    def phases(self) -> int:
+        """Phases of the sample, pores among them."""
+        return phase_count(self.structure)
 
     @property
     def labels(self) -> NDArray[np.uint8]:
@@ -60,9 +68,9 @@ class Truth:
     ) -> NDArray[np.uint8]:
         """Phases on any grid of face coordinates, (k,), (h,), (w,) nm -> (k, h, w) uint8.
 
-        True where the nanoporous sample is: below the protective layer and left of the wall.
+        True where the porous sample is: below the protective layer and left of the wall.
         """
-        return solid_at(self.structure, z_nm, y_nm, x_nm)
+        return phases_at(self.structure, z_nm, y_nm, x_nm)
 
 
 def require_outside(truth: Path, project: Path) -> None:
@@ -83,10 +91,11 @@ def save_truth(scene: Scene, path: Path) -> None:
     ConfigurationError
         The file cannot be written.
     """
-    settings, plan, structure = scene.settings, scene.plan, scene.structure
+    settings, plan = scene.settings, scene.plan
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as file:
+            arrays: dict[str, Any] = structure_arrays(scene.structure)
             np.savez_compressed(
                 file,
                 schema=SCHEMA,
@@ -97,10 +106,7 @@ def save_truth(scene: Scene, path: Path) -> None:
                 channel_names=np.array(settings.channel_names),
                 roi=np.array(scene.layout.roi),
                 pixel_nm=np.array([pixel_y_nm(settings), settings.pixel_size_nm]),
-                coarse=structure.coarse.values,
-                fine=structure.fine.values,
-                spacings_nm=np.array([structure.coarse.spacing_nm, structure.fine.spacing_nm]),
-                thresholds=np.array([structure.coarse_threshold, structure.fine_threshold]),
+                **arrays,
                 settings=np.array(json.dumps(dataclasses.asdict(settings))),
             )
     except OSError as error:
@@ -157,21 +163,10 @@ def _assembled(arrays: Mapping[str, NDArray[np.generic]]) -> Truth:
         (x, y, width, height),
         float(_floats(arrays, "pixel_nm")[1]),
         float(_floats(arrays, "pixel_nm")[0]),
-        _structure(arrays),
+        structure_of(arrays),
         json.loads(str(arrays["settings"])),
     )
 
 
 def _floats(arrays: Mapping[str, NDArray[np.generic]], name: str) -> NDArray[np.float64]:
     return np.asarray(arrays[name], dtype=np.float64)
-
-
-def _structure(arrays: Mapping[str, NDArray[np.generic]]) -> HierarchicalStructure:
-    fields: list[WaveField] = []
-    for name, spacing_nm in zip(("coarse", "fine"), _floats(arrays, "spacings_nm"), strict=True):
-        values = np.asarray(arrays[name], dtype=np.float32)
-        if values.ndim != 3 or len(set(values.shape)) != 1:
-            raise ValueError(f"the {name} field has the shape {values.shape} and is no cube")
-        fields.append(WaveField(values, float(spacing_nm)))
-    coarse_threshold, fine_threshold = _floats(arrays, "thresholds")
-    return HierarchicalStructure(fields[0], fields[1], float(coarse_threshold), float(fine_threshold))

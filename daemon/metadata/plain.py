@@ -36,7 +36,7 @@ def metadata(path: Path, sidecar: Sidecar) -> FrameMetadata:
     channel = _channel(path, sidecar)
     return FrameMetadata(
         beam="electron" if channel else "unknown",
-        voltage_kv=channel.voltage_kv if channel else None,
+        voltage_kv=(channel.voltage_kv or None) if channel else None,
         detector=(channel.detector or None) if channel else None,
         pixel_size_nm=sidecar.pixel_size_nm or None,
         dwell_s=None,

@@ -50,7 +50,10 @@ def _channel_row(contents: Contents, channel: dict[str, Any]) -> tuple[str, ...]
     told = [image["metadata"] for image in seen if "metadata" in image]
     return (
         f"{name}{' (reference)' if channel['reference'] else ''}",
-        _listed((_with_unit(m["voltage_kv"], 1.0, "kV") for m in told), f"{channel['voltage_kv']:g} kV"),
+        _listed(
+            (_with_unit(m["voltage_kv"], 1.0, "kV") for m in told),
+            f"{channel['voltage_kv']:g} kV" if channel["voltage_kv"] else UNKNOWN,
+        ),
         _listed(m["detector"] for m in told),
         _listed(_with_unit(m["dwell_s"], 1e6, "µs") for m in told),
         _listed(_with_unit(m["pixel_size_nm"], 1.0, "nm") for m in told),

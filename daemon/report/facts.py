@@ -9,6 +9,7 @@ import numpy as np
 
 from daemon.items import FinishReason, PlaneKind, ThicknessSource
 from daemon.report.contents import Contents, Row, column
+from daemon.report.phases import phase_shares
 from daemon.report.placement import placement_cautions, placement_facts
 from daemon.report.style import SOURCES
 from daemon.thickness_figures import scored, sources_against_ruler, thickness_figures
@@ -219,6 +220,7 @@ def structure_facts(contents: Contents) -> Facts:
         "Surface per volume": _with_sigma(last, "surface_per_um", "1/µm"),
         "Euler number per volume": _with_sigma(last, "euler_per_um3", "1/µm³"),
         "Share of the solid in the largest piece": _with_sigma(last, "largest_share", ""),
+        **phase_shares(last),
         "Large enough to stand for the material": last.get("representative") or UNKNOWN,
     }
 

@@ -43,6 +43,7 @@ Labels = NDArray[np.uint8]
 Numbers = NDArray[np.float64]
 
 PATCH_FIGURES: Final = ("solid_fraction", "e_tpcf", "e_lpf", "e_d")
+MOST_PHASES: Final = 16
 DIAMETERS_PX: Final = (
     *(2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 22, 27, 33, 40, 48, 58, 70),
     *(84, 101, 121, 145, 174, 209),
@@ -55,13 +56,14 @@ coarser ones. Once no disc fits, larger ones are not tried; what is thicker than
 class MaterialState:
     """All counts of the planes so far.
 
-    ``ligaments`` counts solid pixels of measured faces by local thickness; ``bridges`` are the (first, end)
-    of runs of planes that were not counted.
+    ``ligaments`` counts solid pixels of measured faces by local thickness; ``phases`` voxels by phase, of all
+    planes that count; ``bridges`` are the (first, end) of runs of planes that were not counted.
     """
 
     metrics: MetricsState
     connectivity: ConnectivityState
     ligaments: NDArray[np.int64]
+    phases: NDArray[np.int64]
     bridges: tuple[tuple[int, int], ...] = ()
 
     @property
@@ -85,7 +87,7 @@ def start_material(height: int, width: int, lags: int, patch_px: int = 0) -> Mat
         metrics = start_patch_metrics(height, width, lags=lags, patch_px=patch_px)
     else:
         metrics = start_metrics(height, width, lags=lags)
-    return MaterialState(metrics, ConnectivityState(), ligaments)
+    return MaterialState(metrics, ConnectivityState(), ligaments, np.zeros(MOST_PHASES, dtype=np.int64))
 
 
 def add_to_material(state: MaterialState, labels: Labels, kind: PlaneKind) -> MaterialState:
@@ -100,6 +102,7 @@ def add_to_material(state: MaterialState, labels: Labels, kind: PlaneKind) -> Ma
         metrics=add_plane(state.metrics, labels),
         connectivity=join(state.connectivity, connectivity_of(labels)),
         ligaments=ligaments,
+        phases=state.phases + np.bincount(labels.ravel(), minlength=MOST_PHASES),
     )
 
 
@@ -144,8 +147,17 @@ def material_row(state: MaterialState, plane: int, kind: PlaneKind, grid_nm: flo
         chord_z_nm=now.chord_z_nm.value,
         representative=in_words(judge_volume(now)),
         band_sigmas=now.band_sigmas,
+        phase_fractions=phase_fractions(state.phases),
         **_patch_columns(state.metrics.patches),
     )
+
+
+def phase_fractions(counts: NDArray[np.int64]) -> str:
+    """Shares of the volume by phase, pore first; nothing of two phases, whose solid fraction says it."""
+    if not counts[2:].any():
+        return ""
+    seen = counts[: int(np.flatnonzero(counts)[-1]) + 1]
+    return " ".join(f"{share:.6f}" for share in seen / seen.sum())
 
 
 def _patch_columns(patches: Survey | None) -> dict[str, Any]:

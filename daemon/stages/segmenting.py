@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from algorithms.denoising import non_local_means
 from algorithms.resampling import most_probable
 from algorithms.translation import covered, translate
 from daemon.config import Configuration, Region
@@ -21,7 +22,7 @@ from daemon.items import Image, RegisteredSlice, SegmentedSlice, Status
 from models.errors import ModelMismatchError
 from models.jury import assemble_jury
 from models.session import Segmenter, open_segmenter, segment
-from models.spec import check_fits
+from models.spec import check_fits, described
 from models.windows import window_slices
 
 ZOO = Path(__file__).parents[2] / "models" / "zoo"
@@ -32,6 +33,10 @@ SHIPPED: Mapping[tuple[float, ...], str] = {
     (2.0,): "unet_2kv.onnx",
     (4.0,): "unet_4kv.onnx",
 }
+
+
+# The shipped forests by the detectors whose signals they were trained on (models/zoo/electrode_forest.md).
+SHIPPED_FORESTS: Mapping[tuple[str, ...], str] = {("se2", "inlens"): "electrode_forest.onnx"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,17 +57,21 @@ def model_paths(configuration: Configuration) -> tuple[Path, ...]:
         No network is configured and none of the shipped ones fits.
     """
     configured = configuration.segmentation.model
-    voltages = tuple(channel.voltage_kv for channel in configuration.channels)
+    voltages, detectors = _channels(configuration)
     if configured:
         return (at_home(configured),)
+    forest = SHIPPED_FORESTS.get(tuple(detector.casefold() for detector in detectors))
+    if forest and voltages not in SHIPPED:
+        return (ZOO / forest,)
     if len(voltages) == len(set(voltages)) == 2 and all((voltage,) in SHIPPED for voltage in voltages):
         return tuple(ZOO / SHIPPED[(voltage,)] for voltage in voltages)
     if voltages not in SHIPPED:
         known = "; ".join(" + ".join(f"{kv:g} kV" for kv in key) for key in SHIPPED)
         raise ModelMismatchError(
-            f"no shipped network is for channels at {' + '.join(f'{kv:g} kV' for kv in voltages)}",
+            f"no shipped network is for channels of {described(voltages, detectors)}",
             "[segmentation] model",
-            f"There are networks for {known}; configure such channels in that order, or a network of yours.",
+            f"There are networks for {known}, and for the detectors SE2 + InLens; configure such channels in "
+            "that order, or a network of yours.",
         )
     return (ZOO / SHIPPED[voltages],)
 
@@ -94,8 +103,14 @@ def open_model(configuration: Configuration, cores: int) -> Segmenter:
         for path in paths
     ]
     segmenter = assemble_jury(members, where) if len(members) > 1 else members[0]
-    check_fits(segmenter.spec, tuple(channel.voltage_kv for channel in configuration.channels), where)
+    check_fits(segmenter.spec, *_channels(configuration), where)
     return segmenter
+
+
+def _channels(configuration: Configuration) -> tuple[tuple[float, ...], tuple[str, ...]]:
+    """Voltages and detectors of the channels, in order."""
+    channels = configuration.channels
+    return tuple(one.voltage_kv for one in channels), tuple(one.detector for one in channels)
 
 
 def align(registered: RegisteredSlice, channels: Sequence[str], roi: Region) -> FaceStack:
@@ -108,6 +123,13 @@ def align(registered: RegisteredSlice, channels: Sequence[str], roi: Region) -> 
         for name, shift in ((name, registered.shifts[name]) for name in channels)
     ]
     return FaceStack(registered.index, np.stack(images))
+
+
+def prepared(face: FaceStack, configuration: Configuration) -> FaceStack:
+    """The face as the network is to see it: as it is, or without its noise."""
+    if configuration.segmentation.denoise == "none":
+        return face
+    return FaceStack(face.index, np.stack([non_local_means(image) for image in face.images]))
 
 
 def moved(image: Image, dy_px: float, dx_px: float) -> Image:

@@ -17,12 +17,12 @@ from typing import Any, Final
 import numpy as np
 import zarr
 
-from algorithms.acquisition import FaceGrid, true_labels
+from algorithms.acquisition import FaceGrid
 from algorithms.network_volumes import voxel_centres_nm
-from algorithms.structures import solid_at
 from daemon import __version__
 from daemon.emulator import EmulatorSettings, configuration_table, emulate
 from daemon.emulator.plan import pixel_y_nm
+from daemon.emulator.sample import phases_at
 from daemon.emulator.scene import Scene, build_scene, photograph
 from daemon.emulator.settings import StageDesign
 from daemon.growing_array import GrowingArray, open_growing_array
@@ -94,7 +94,7 @@ def _write_slices(scene: Scene, out: Path, told: Callable[[int, int], None] | No
         for channel, array in enumerate(arrays[:-1]):
             image = np.asarray(photograph(scene, index, channel), dtype=np.uint8)
             array.write(index, image[None, y : y + height, x : x + width])
-        arrays[-1].write(index, true_labels(scene.structure, float(depth_nm), grid)[None])
+        arrays[-1].write(index, phases_at(scene.structure, np.array([depth_nm]), grid.y_nm, grid.x_nm))
         if told is not None:
             told(index + 1, scene.settings.slices)
 
@@ -128,7 +128,7 @@ def _write_volume(scene: Scene, out: Path) -> None:
     volume = open_volume(out / VOLUME, (len(y_nm), len(x_nm)), edge_nm, 2, {"version": __version__})
     for first in range(0, planes, _BATCH):
         z_nm = np.arange(first, min(first + _BATCH, planes), dtype=np.float64) * edge_nm
-        volume.append(first, solid_at(scene.structure, z_nm, y_nm, x_nm))
+        volume.append(first, phases_at(scene.structure, z_nm, y_nm, x_nm))
     volume.close()
 
 

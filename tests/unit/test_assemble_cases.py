@@ -33,6 +33,7 @@ AGAIN_AT_1000, AGAIN_AT_2000 = (
 HELD = ("SEM 1.0/001.tif held", "SEM 2.0/001.tif held", "SEM 1.0/002.tif held")
 """Until three images show that the microscope counts from one again."""
 DETECTORS = replace(RULES, channels=(ChannelRule("tld", 2.0, "TLD"), ChannelRule("icd", 2.0, "ICD")))
+SIGNALS = replace(RULES, channels=(ChannelRule("se2", 0.0, "SE2"), ChannelRule("lens", 0.0, "InLens")))
 
 CASES = {
     "in order": Case([*pair(1), *pair(2)], ["slice 1", "slice 2"]),
@@ -166,6 +167,14 @@ CASES = {
         [image(1, 2.0, detector="icd", folder="a"), image(1, 2.0, detector="TLD", folder="b")],
         ["slice 1"],
         DETECTORS,
+    ),
+    "detectors alone tell channels apart, at any voltage": Case(
+        [image(1, 1.5, detector="InLens", folder="a"), image(1, 1.5, detector="SE2", folder="b")],
+        ["slice 1"],
+        SIGNALS,
+    ),
+    "a detector of no channel, at any voltage": Case(
+        [image(1, 1.5, detector="ESB", folder="a")], ["a/001.tif: wrong detector"], SIGNALS
     ),
     "detector of no channel": Case(
         [image(1, 2.0, detector="ETD")], ["SEM 2.0/001.tif: wrong detector"], DETECTORS

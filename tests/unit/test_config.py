@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,11 @@ WRONG = {
         MINIMAL + '[ruler]\n[[ruler.marks]]\nkind="inclined"\nx=1\ny=1\nheight=5',
         "direction 1 or -1",
     ),
-    "negative voltage": (MINIMAL.replace("2.0", "-2.0"), "greater than 0"),
+    "negative voltage": (MINIMAL.replace("2.0", "-2.0"), "greater than or equal to 0"),
+    "a channel of any voltage and any detector": (
+        MINIMAL.replace("voltage_kv = 2.0", "").replace("voltage_kv=2.0", ""),
+        "needs voltage_kv, or detector",
+    ),
     "limits upside down": (MINIMAL + "[drift]\nlimits_nm=[25.0, 2.0]", "lower limit"),
     "change too large to test for": (MINIMAL + "[drift]\nshift_sigma=10.0", "less than or equal to 5"),
     "baseline wider than its mean": (MINIMAL + "[drift]\nbaseline_nm=[3.0, 10.0]", "0 < σ < mean"),
@@ -108,3 +113,17 @@ def test_marks_that_hand_over_end_below_their_beginning() -> None:
         MarkSection(**mark, begins_nm=900.0, ends_nm=800.0)
     with pytest.raises(ValueError, match="first slice"):
         RulerSection(marks=(parallel, {**mark, "begins_nm": 900.0}))
+
+
+def test_the_example_of_an_electrode_is_whole():
+    """Two channels told apart by detector alone."""
+    configuration = load(Path(__file__).parents[2] / "examples" / "electrode.toml")
+    assert [(c.detector, c.voltage_kv) for c in configuration.channels] == [("SE2", 0.0), ("InLens", 0.0)]
+    assert configuration.reference_channel == "SE2"
+
+
+def test_channels_that_look_alike_are_refused():
+    """Same voltage, same detector in another case: no image could be told."""
+    more = 'reference=true\ndetector="TLD"\n[[channels]]\nname="b"\nvoltage_kv=2.0\ndetector="tld"'
+    with pytest.raises(ConfigurationError, match="same voltage and detector"):
+        parse(tomllib.loads(MINIMAL + more), where=Path("run.toml"))

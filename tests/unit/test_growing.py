@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from algorithms.resampling import NativePixels
 from algorithms.slice_filling import INTERPOLATIONS
 from daemon.config import VolumeSection
-from daemon.items import Alarm
+from daemon.items import Alarm, PlaneKind
 from daemon.placement_figures import placement_figures
 from daemon.stages.growing import close_growth, grow, judge_place, measure_planes, start_growth
+from daemon.stages.quantifying import add_to_material, material_row, start_material
 from daemon.volume_store import open_volume
 
 EVERY_10_NM = [0.0, 9.0, 21.0, 33.0, 41.0, 52.0, 60.0, 73.0]
@@ -88,3 +89,19 @@ def test_a_wide_gap_goes_through_store_and_metrics_without_filling_memory(tmp_pa
     tracemalloc.stop()
     assert rows == store.planes == 5 + gap
     assert peak_bytes < gap * side**2 / 2
+
+
+def test_phases_are_counted_where_there_are_more_than_two():
+    """Shares of all planes so far; two phases need no word beside the solid fraction."""
+    state = start_material(64, 64, lags=4)
+    two = np.zeros((64, 64), np.uint8)
+    two[:16] = 1
+    state = add_to_material(state, two, PlaneKind.MEASURED)
+    assert material_row(state, 0, PlaneKind.MEASURED, 5.0).phase_fractions == ""
+    three = np.zeros((64, 64), np.uint8)
+    three[:32] = 2
+    state = add_to_material(state, three, PlaneKind.INTERPOLATED)
+    row = material_row(state, 1, PlaneKind.INTERPOLATED, 5.0)
+    assert [float(share) for share in row.phase_fractions.split()] == [0.625, 0.125, 0.25]
+    state = add_to_material(state, two, PlaneKind.BRIDGED)
+    assert material_row(state, 2, PlaneKind.BRIDGED, 5.0).phase_fractions == row.phase_fractions

@@ -60,11 +60,45 @@ def test_a_file_that_does_not_explain_itself_is_refused(change):
 
 def test_a_network_for_other_voltages_is_refused_with_what_it_needs():
     """The message names the voltages on both sides; the right ones, in order, pass."""
-    check_fits(SPEC, (1.0, 2.0, 4.0), "x.onnx")
-    with pytest.raises(ModelMismatchError, match=r"1 kV \+ 2 kV \+ 4 kV, but .* at 2 kV"):
-        check_fits(SPEC, (2.0,), "x.onnx")
+    three = ("",) * 3
+    check_fits(SPEC, (1.0, 2.0, 4.0), three, "x.onnx")
+    with pytest.raises(ModelMismatchError, match=r"1 kV \+ 2 kV \+ 4 kV, but .* are 2 kV"):
+        check_fits(SPEC, (2.0,), ("",), "x.onnx")
     with pytest.raises(ModelMismatchError):
-        check_fits(replace(SPEC, voltages_kv=(4.0, 2.0, 1.0)), (1.0, 2.0, 4.0), "x.onnx")
+        check_fits(replace(SPEC, voltages_kv=(4.0, 2.0, 1.0)), (1.0, 2.0, 4.0), three, "x.onnx")
+
+
+FOREST = replace(SPEC, channels=("SE2", "InLens"), voltages_kv=(0.0, 0.0), detectors=("SE2", "InLens"))
+CHANNELS_OF_A_FOREST = {
+    "its detectors, no voltage": ((0.0, 0.0), ("SE2", "InLens"), True),
+    "its detectors in another case, at a voltage": ((1.5, 1.5), ("se2", "INLENS"), True),
+    "the wrong way round": ((0.0, 0.0), ("InLens", "SE2"), False),
+    "one too few": ((0.0,), ("SE2",), False),
+    "voltages instead": ((1.0, 2.0), ("", ""), False),
+}
+
+
+@pytest.mark.parametrize("case", CHANNELS_OF_A_FOREST)
+def test_a_forest_wants_detectors_at_any_voltage(case):
+    """In the order it was trained for; the message names the detectors that it needs."""
+    voltages_kv, detectors, fits = CHANNELS_OF_A_FOREST[case]
+    if fits:
+        check_fits(FOREST, voltages_kv, detectors, "x.onnx")
+        return
+    with pytest.raises(ModelMismatchError, match=r"needs images of SE2 \+ InLens"):
+        check_fits(FOREST, voltages_kv, detectors, "x.onnx")
+
+
+def test_a_file_without_detectors_reads_as_one_for_any():
+    """Files from before detectors were told keep working; what is written is read back."""
+    metadata = to_metadata(FOREST)
+    assert from_metadata(metadata, FOREST.sha256, "x.onnx") == FOREST
+    old = {
+        key: value
+        for key, value in to_metadata(SPEC).items()
+        if "detectors" not in key and "features" not in key
+    }
+    assert from_metadata(old, SPEC.sha256, "x.onnx") == SPEC
 
 
 def test_a_checksum_is_verified(tmp_path):

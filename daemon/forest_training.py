@@ -1,0 +1,158 @@
+"""``slicewatch train forest``: from a person's strokes, or a rendered electrode, to a forest in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from algorithms.sparse_labels import NOBODY_SAID
+from daemon.errors import ConfigurationError
+from daemon.image_stacks import ImageStack, array_stack, channel_stack, file_stack
+from models.forest_features import ADJACENT_SLICES, FEATURE_SETS
+from models.windows import window_slices
+
+if TYPE_CHECKING:
+    from models.forest import AnnotatedWindow
+    from models.forest_shipping import ForestMaterial
+    from models.origin import Origin
+
+EXCLUDED_SLICES: Final = 30
+"""On either side of the judged slice: what looks like it must not teach (the multi-signal paper)."""
+NAME: Final = "electrode_forest"
+HIGHEST_LABEL: Final = 15
+
+
+@dataclass(frozen=True, slots=True)
+class ForestOrder:
+    """What was asked for: own ``images`` of ``channels`` with sparse ``labels``, or a rendered electrode."""
+
+    out: Path
+    features: str
+    images: Path | None
+    labels: Path | None
+    channels: tuple[str, ...]
+    judged_slice: int | None
+    quick: bool
+
+
+def train_own_forest(order: ForestOrder, origin: Origin, report: Callable[[str], None]) -> dict[str, str]:
+    """Train and ship; the checksum of the file by its name.
+
+    Raises
+    ------
+    ConfigurationError
+        Images or labels are missing, unreadable, or do not fit each other.
+    ModelError
+        A phase has no labels, or the exported forest differs from the trained one.
+    """
+    from models.forest import ForestSettings
+    from models.forest_shipping import ship_forest
+
+    if order.features not in FEATURE_SETS:
+        raise ConfigurationError(
+            f"there are no features {order.features!r}",
+            where="slicewatch train forest --features",
+            remedy=f"Use {', '.join(FEATURE_SETS)}.",
+        )
+    material = _annotated(order) if order.labels else _rendered(order, report)
+    settings = ForestSettings(features=order.features, trees=30 if order.quick else 100)
+    name = "forest" if order.labels else NAME
+    return {name: ship_forest(name, material, settings, order.out, origin, report).sha256}
+
+
+def _rendered(order: ForestOrder, report: Callable[[str], None]) -> ForestMaterial:
+    """Strokes on rendered electrodes; the scene that judges is none of them."""
+    from models.electrode_scenes import CHANNELS, ElectrodeScenes, rendered_windows
+    from models.forest_shipping import ForestMaterial
+
+    asked = ElectrodeScenes(scenes=2, height=128, width=160) if order.quick else ElectrodeScenes()
+    windows = list(rendered_windows(asked, report))
+    told = f"{asked.scenes} rendered electrodes (`models/electrode_scenes.py`), no real microscope's image"
+    return ForestMaterial(CHANNELS, windows, None, told)
+
+
+def _annotated(order: ForestOrder) -> ForestMaterial:
+    from models.forest_shipping import ForestMaterial
+
+    if order.images is None or order.labels is None or not order.channels:
+        raise ConfigurationError(
+            "labels without the images that they are of",
+            where="slicewatch train forest",
+            remedy="Give --images and a --channel for every signal, beside --labels.",
+        )
+    stacks = [channel_stack(order.images, name) for name in order.channels]
+    labels = _labels(order.labels, stacks[0].numbers)
+    said = {number: _checked(labels, number) for number in labels.numbers}
+    painted = [number for number, plane in said.items() if (plane != NOBODY_SAID).any()]
+    _check_judged(order.judged_slice, painted, labels)
+    learned = [number for number in painted if not _is_near(number, order.judged_slice)]
+    if not learned:
+        raise ConfigurationError(
+            "no labels are left to learn from",
+            where=labels.where,
+            remedy=f"Label slices more than {EXCLUDED_SLICES} away from the judged one.",
+        )
+    windows = [_window(number, stacks, said[number]) for number in learned]
+    judged = order.judged_slice
+    return ForestMaterial(
+        order.channels,
+        windows,
+        None if judged is None else _window(judged, stacks, said[judged]),
+        f"strokes on {len(windows)} slices of one sample",
+    )
+
+
+def _is_near(number: int, judged: int | None) -> bool:
+    return judged is not None and abs(number - judged) <= EXCLUDED_SLICES
+
+
+def _labels(path: Path, numbers: Sequence[int]) -> ImageStack:
+    if not path.is_dir():
+        raise ConfigurationError(
+            "the labels are missing",
+            where=str(path),
+            remedy="--labels is a folder of TIFF files, one a slice with its number, or a Zarr array.",
+        )
+    is_array = any((path / name).exists() for name in ("zarr.json", ".zarray", ".zgroup"))
+    return array_stack(path, numbers) if is_array else file_stack(path)
+
+
+def _checked(labels: ImageStack, number: int) -> NDArray[np.uint8]:
+    plane = labels.read(number)
+    wrong = plane[(plane > HIGHEST_LABEL) & (plane != NOBODY_SAID)]
+    if wrong.size:
+        raise ConfigurationError(
+            f"slice {number} is labelled {wrong.flat[0]:g}",
+            where=labels.where,
+            remedy="Labels are 0 (pore), 1, 2, … and 255 (nobody said).",
+        )
+    return plane.astype(np.uint8)
+
+
+def _check_judged(judged: int | None, painted: Sequence[int], labels: ImageStack) -> None:
+    if judged is not None and judged not in painted:
+        raise ConfigurationError(
+            f"slice {judged} has no labels to judge by",
+            where=labels.where,
+            remedy="Label all of it, or as much as you can, or leave --judge out.",
+        )
+
+
+def _window(number: int, stacks: Sequence[ImageStack], said: NDArray[np.uint8]) -> AnnotatedWindow:
+    """The images around a slice, each channel's, with its labels."""
+    from models.forest import AnnotatedWindow
+
+    chosen = window_slices(number, stacks[0].numbers, ADJACENT_SLICES)
+    images = np.stack([np.stack([stack.read(index) for index in chosen]) for stack in stacks])
+    if images.shape[-2:] != said.shape or images.dtype.name not in ("uint8", "uint16"):
+        raise ConfigurationError(
+            f"slice {number} is {images.shape[-2:]} {images.dtype}, its labels are {said.shape}",
+            where=stacks[0].where,
+            remedy="Label the images pixel by pixel; they are grey, of 8 or 16 bits.",
+        )
+    return AnnotatedWindow(images, said)

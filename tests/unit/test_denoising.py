@@ -1,0 +1,34 @@
+"""Non-local means: noise goes, edges stay."""
+
+import numpy as np
+import pytest
+
+from algorithms.denoising import noise_sigma, non_local_means
+
+RNG = np.random.default_rng(0)
+STRIPES = np.where(np.arange(160) // 20 % 2, 60.0, 160.0) + np.zeros((96, 1))
+
+
+@pytest.mark.parametrize("sigma", [2.0, 8.0, 20.0])
+def test_the_noise_is_estimated_beside_edges(sigma):
+    """White noise on stripes, within a tenth."""
+    image = (STRIPES + RNG.normal(0, sigma, STRIPES.shape)).astype(np.float32)
+    assert noise_sigma(image) == pytest.approx(sigma, rel=0.1)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_noise_falls_and_edges_stay(dtype):
+    """To less than half of it, and a column beside an edge keeps its side's grey value."""
+    scale = 1 if dtype == np.uint8 else 257
+    clean = STRIPES * scale
+    noisy = np.clip(clean + RNG.normal(0, 10 * scale, clean.shape), 0, np.iinfo(dtype).max).astype(dtype)
+    cleaned = non_local_means(noisy)
+    assert cleaned.dtype == dtype
+    assert np.std(cleaned - clean) < 0.5 * np.std(noisy - clean)
+    assert np.abs(cleaned[:, 19:21].mean(axis=0) - clean[0, 19:21]).max() < 8 * scale
+
+
+def test_an_even_image_stays_as_it_is():
+    """Without noise there is nothing to take out."""
+    image = np.full((32, 32), 7, np.uint8)
+    np.testing.assert_array_equal(non_local_means(image), image)
