@@ -79,8 +79,9 @@ BARS: Final[dict[str, tuple[Bar, ...]]] = {
         Bar("worst_time_ratio", "<=", 1.0, "our processor time over the peer's, worst of all"),
     ),
     "protocol": (
-        Bar("ratio_to_pyzmq", ">=", 0.8, "messages/s over bare pyzmq's, worst case of all"),
+        Bar("ratio_to_pyzmq", ">=", 0.8, "messages/s over bare pyzmq's (which copies), worst case of all"),
         Bar("lost", "==", 0.0, "messages lost, storm of reconnects included"),
+        Bar("twice_or_out_of_order", "==", 0.0, "messages told twice or out of order after a snapshot"),
         Bar("hostile_slice_ratio", "<=", 1.05, "time of a slice among hostile peers over that without"),
         Bar("hostile_connects", ">=", 1000.0, "connects and disconnects while the slices were timed"),
         Bar("hostile_memory_growth_mib", "<=", 8.0, "MiB, memory among hostile peers"),

@@ -1,6 +1,8 @@
 """A storm of reconnects for ``benchmarks.protocol``: clients behind a wire that is cut again and again.
 
 The clients follow through a relay that hangs up on everybody at once; what is lost or told twice is counted.
+A snapshot begins a client's picture of the run anew, with the last message on every subject: what comes
+after it is compared with what it holds, and not with what was told before it.
 """
 
 from __future__ import annotations
@@ -65,7 +67,7 @@ class Relay:
 
 def storm_figures(*, messages: int, cuts: int) -> dict[str, float]:
     """What all clients together lost and heard twice, and how often each was cut off."""
-    heard: list[list[int]] = [[] for _ in range(CLIENTS)]
+    heard: list[list[list[int]]] = [[] for _ in range(CLIENTS)]
     began = time.perf_counter()
     with (
         _daemon() as (publisher, control),
@@ -73,8 +75,8 @@ def storm_figures(*, messages: int, cuts: int) -> dict[str, float]:
         _relay(control.endpoint) as asks,
     ):
         listeners = [
-            threading.Thread(target=_follow, args=(events.endpoint, asks.endpoint, numbers))
-            for numbers in heard
+            threading.Thread(target=_follow, args=(events.endpoint, asks.endpoint, pictures))
+            for pictures in heard
         ]
         for listener in listeners:
             listener.start()
@@ -89,8 +91,9 @@ def storm_figures(*, messages: int, cuts: int) -> dict[str, float]:
             listener.join()
     told = range(1, messages + 1)
     return {
-        "lost": float(sum(len(set(told) - set(numbers)) for numbers in heard)),
-        "twice_or_out_of_order": float(sum(a >= b for n in heard for a, b in itertools.pairwise(n))),
+        "lost": float(sum(len(set(told).difference(*pictures)) for pictures in heard)),
+        "twice_or_out_of_order": float(sum(map(_repeats, heard))),
+        "snapshots": float(sum(map(len, heard))),
         "storm_cuts": float(cuts),
         "storm_clients": float(CLIENTS),
         "storm_messages": float(messages),
@@ -115,18 +118,25 @@ def _relay(endpoint: str) -> Generator[Relay]:
         yield relay
 
 
-def _follow(events: str, control: str, numbers: list[int]) -> None:
-    """Numbers of the messages as a client is given them, until the run is finished."""
+def _follow(events: str, control: str, pictures: list[list[int]]) -> None:
+    """Numbers of the messages as a client is given them, a list from each snapshot on, until the run ends."""
     finished = threading.Event()
     with Client(events, control, timeout_s=2.0) as client:
         for update in client.follow(patience_s=0.1, until=finished.is_set):
+            if isinstance(update, Answer):
+                pictures.append([])
             for event in update.events if isinstance(update, Answer) else [update]:
                 if not isinstance(event, Event):
                     continue
                 if isinstance(event.message, RunMessage):
                     finished.set()
                 else:
-                    numbers.append(event.envelope.seq)
+                    pictures[-1].append(event.envelope.seq)
+
+
+def _repeats(pictures: list[list[int]]) -> int:
+    """How many messages a client was given that were not newer than the one before, from a snapshot on."""
+    return sum(a >= b for numbers in pictures for a, b in itertools.pairwise(numbers))
 
 
 def _thickness(index: int) -> ThicknessMessage:

@@ -60,7 +60,9 @@ def _attempts(station: Station, told: tuple[Alarm, ...]) -> FinishReason:
 def _recall_abort(station: Station) -> None:
     """An earlier process was killed before the abort that it had begun was on record: begin it again."""
     asked = station.bridge.note.recall()
-    if asked is not None:
+    if asked is not None and not station.bridge.is_open:
+        _log.warning("abort.not_recalled", by=asked.by, key=asked.key, why="reprocessing stops nothing")
+    elif asked is not None:
         _log.warning("abort.recalled", by=asked.by, key=asked.key)
         station.inbox.put(asked)
 

@@ -119,8 +119,12 @@ class Client:
 
     def latest(self, topic: str) -> Event | None:
         """The last message of a topic, with its arrays; None if there has been none."""
-        events = self._messages(Latest(id=self._next_id(), topic=topic)).events
+        events = self.last(topic).events
         return events[-1] if events else None
+
+    def last(self, topic: str) -> Answer:
+        """The last message of a topic, if there has been one, in the envelope of an answer given now."""
+        return self._messages(Latest(id=self._next_id(), topic=topic))
 
     def replay(self, run: str, epoch: int, seq: int) -> Answer:
         """The messages from number ``seq`` on; WireError when they are no longer kept."""

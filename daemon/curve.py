@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from threading import Lock, Thread
 from typing import Any, Final
 
+import structlog
 import zmq
 from zmq.utils import z85
 
@@ -22,6 +23,7 @@ _DOMAIN: Final = b"slicewatch"
 _PUBLIC_KEY_BYTES: Final = 32
 
 Socket = zmq.Socket[Any]
+_log = structlog.get_logger("slicewatch")
 
 
 class Doorkeeper:
@@ -46,18 +48,28 @@ class Doorkeeper:
     def _serve(self) -> None:
         try:
             while True:
-                self._socket.send_multipart(self._verdict(self._socket.recv_multipart()))
+                self._socket.send_multipart(self._answer(self._socket.recv_multipart()))
         except zmq.ContextTerminated:
             self._socket.close()
 
-    def _verdict(self, parts: Sequence[bytes]) -> list[bytes]:
+    def _answer(self, parts: Sequence[bytes]) -> list[bytes]:
         request_id = parts[1] if len(parts) > 1 else b""
-        public = _public_key(parts)
-        if public is not None and self._allowed.find(public) is not None:
+        public = self._allowed_key(parts)
+        if public:
             return [b"1.0", request_id, b"200", b"OK", public.encode("ascii"), b""]
         with self._lock:
             self._refused += 1
         return [b"1.0", request_id, b"400", b"this key is not allowed", b"", b""]
+
+    def _allowed_key(self, parts: Sequence[bytes]) -> str:
+        """The public key of a peer that may come in, else nothing."""
+        try:
+            public = _public_key(parts)
+            return public if public is not None and self._allowed.find(public) is not None else ""
+        except Exception:
+            # Whatever is wrong with one question, the thread that lets people in must not end with it.
+            _log.exception("keys.defect")
+            return ""
 
 
 def lock(socket: Socket, keys: DaemonKeys) -> None:

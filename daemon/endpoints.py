@@ -55,14 +55,17 @@ def bind(socket: Socket, endpoint: str, keys: DaemonKeys | None = None) -> str:
         The endpoint is in use or cannot be bound; the socket is closed.
     """
     try:
-        _prepare(socket, endpoint, keys)
-    except ConfigurationError:
+        return _bound(socket, endpoint, keys)
+    except BaseException:  # an open socket would keep its context from ever being ended
         socket.close(linger=0)
         raise
+
+
+def _bound(socket: Socket, endpoint: str, keys: DaemonKeys | None) -> str:
+    _prepare(socket, endpoint, keys)
     try:
         socket.bind(f"{endpoint[:-2]}:*" if endpoint.endswith(":0") else endpoint)
     except zmq.ZMQError as error:
-        socket.close(linger=0)
         raise WireError(
             f"the socket cannot be bound: {error.strerror}",
             where=endpoint,

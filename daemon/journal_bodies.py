@@ -89,6 +89,21 @@ def read_records(path: Path, kind: str) -> tuple[dict[str, Any], list[dict[str, 
     return configuration, [decoded(data, crc, path) for data, crc in rows]
 
 
+def read_run(path: Path) -> str:
+    """The identity of the run, without counting as a start.
+
+    Raises
+    ------
+    JournalError
+        The file is damaged or not a journal.
+    """
+    with _looking_on(path) as connection:
+        row = connection.execute("SELECT value FROM meta WHERE key = 'run'").fetchone()
+    if row is None:
+        raise unreadable(path, "the run's identity is not in it")
+    return str(row[0])
+
+
 def read_log(path: Path, kind: str) -> list[tuple[str, dict[str, Any]]]:
     """Every record of a kind with its time (UTC, ISO 8601), oldest first, without counting as a start.
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import re
+import struct
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -23,6 +24,7 @@ from typing import Annotated, Final, TypeVar
 import msgspec
 import structlog
 import zmq
+from zmq.utils import z85
 
 from daemon.errors import ConfigurationError
 from daemon.private_files import private_folder, read_private, require_private, write_private
@@ -55,6 +57,9 @@ class OwnPair(_Record, frozen=True, kw_only=True):
     public: _Z85
     secret: _Z85
 
+    def __post_init__(self) -> None:
+        _require_pair(self.public, self.secret)
+
 
 class ClientKey(_Record, frozen=True, kw_only=True):
     """What a client needs to connect: its name and pair, and the daemon's public key to know it by."""
@@ -63,6 +68,10 @@ class ClientKey(_Record, frozen=True, kw_only=True):
     public: _Z85
     secret: _Z85
     daemon: _Z85
+
+    def __post_init__(self) -> None:
+        _require_pair(self.public, self.secret)
+        _require_number(self.daemon, "daemon")
 
 
 class AllowedKey(_Record, frozen=True, kw_only=True):
@@ -73,6 +82,9 @@ class AllowedKey(_Record, frozen=True, kw_only=True):
     public: _Z85
     made: datetime
 
+    def __post_init__(self) -> None:
+        _require_number(self.public, "public")
+
 
 @dataclass(frozen=True, slots=True)
 class DaemonKeys:
@@ -80,6 +92,22 @@ class DaemonKeys:
 
     pair: OwnPair
     folder: Path
+
+
+def _require_pair(public: str, secret: str) -> None:
+    """Refuse a pair that is none: the socket would refuse it later, or every handshake would fail."""
+    _require_number(public, "public")
+    _require_number(secret, "secret")
+    if zmq.curve_public(secret.encode("ascii")).decode("ascii") != public:
+        raise ValueError("public and secret do not belong together")
+
+
+def _require_number(text: str, name: str) -> None:
+    """Refuse Z85 text whose letters are right and whose value is none: five of them are 32 bits."""
+    try:
+        z85.decode(text.encode("ascii"))
+    except (struct.error, ValueError):
+        raise ValueError(f"{name} is no key") from None
 
 
 T = TypeVar("T", bound=_Record)
@@ -253,6 +281,12 @@ def _read(path: Path, kind: type[T]) -> T:
     text = read_private(path)
     try:
         return msgspec.toml.decode(text, type=kind, strict=False)  # TOML text of a time
-    except msgspec.DecodeError as error:
-        remedy = "Remove it, and make the key anew with 'slicewatch keys make'."
-        raise ConfigurationError(f"this is no key file: {error}", where=str(path), remedy=remedy) from None
+    except (msgspec.DecodeError, ValueError) as error:
+        raise _no_key_file(path, str(error)) from None
+    except RecursionError:
+        raise _no_key_file(path, "it is nested too deeply") from None
+
+
+def _no_key_file(path: Path, why: str) -> ConfigurationError:
+    remedy = "Remove it, and make the key anew with 'slicewatch keys make'."
+    return ConfigurationError(f"this is no key file: {why}", where=str(path), remedy=remedy)

@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 
 from daemon import alarms
-from daemon.abort.bridge import bridge_of
+from daemon.abort.bridge import bridge_of, closed_bridge
 from daemon.alerts.desk import Desk
 from daemon.attempts import run_attempts
 from daemon.config import Configuration, as_toml_table, load
@@ -153,7 +153,11 @@ def _station(
 ) -> Station:
     vitals = Vitals(started_at=_now())
     unrecorded = Unrecorded(publisher, vitals)
-    bridge = bridge_of(configuration, outputs.folder, str(journal.run_id), vitals, unrecorded)
+    if follow:
+        bridge = bridge_of(configuration, outputs.folder, str(journal.run_id), vitals, unrecorded)
+    else:
+        bridge = closed_bridge(outputs.folder, unrecorded)
+        _log.info("abort.out_of_reach", configured_armed=configuration.abort.armed, why="reprocessing")
     project = read_project(configuration.run.folder)
     return Station(
         configuration,
@@ -162,7 +166,7 @@ def _station(
         segmenter,
         filling,
         publisher,
-        inbox=Inbox(bridge.emergency.abort),
+        inbox=Inbox(bridge.at_once),
         volume=StoredVolume(),
         faces=SeenFaces(configuration, outputs, open_shelf(configuration)),
         tables=RunTables(outputs, configuration.channel_names, configuration.drift.outlier_z),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from math import isnan
 
 import msgspec
 import psutil
@@ -104,12 +105,15 @@ def heartbeat_message(
 ) -> HeartbeatMessage:
     """The sign of life; ``now_s`` is the monotonic clock that the loop notes its progress by."""
     last = vitals.last_image_at
+    uptime_s = (now - vitals.started_at).total_seconds()
+    # A loop that hangs before it has ever got on hangs since the start.
+    progress_age_s = uptime_s if isnan(vitals.progressed_s) else now_s - vitals.progressed_s
     return HeartbeatMessage(
         state=vitals.state,
         interval_s=interval_s,
-        uptime_s=(now - vitals.started_at).total_seconds(),
+        uptime_s=uptime_s,
         last_image_age_s=(now - last).total_seconds() if last else float("nan"),
-        progress_age_s=now_s - vitals.progressed_s,
+        progress_age_s=progress_age_s,
         armed=vitals.armed,
         escalation=left_now(vitals.escalation, now),
         rss_mib=psutil.Process().memory_info().rss / 2**20,

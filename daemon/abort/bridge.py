@@ -2,11 +2,14 @@
 
 The loop is begun again when a disk was full; the threads that act, the way of an operator's abort past the
 loop, and what is known beside the journal are not.
+
+A run that watches has an open bridge. Reprocessing has a closed one: what drifted months ago must not stop
+the microscope, which may be at work on another sample by now.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,6 +22,8 @@ from daemon.abort.memory import Held
 from daemon.abort.note import Note
 from daemon.abort.orders import ActionResult, Order, Request
 from daemon.config import Configuration
+from daemon.errors import WireError
+from daemon.requests import Abort
 from daemon.unrecorded import Unrecorded
 from daemon.vitals import Vitals
 
@@ -27,10 +32,14 @@ NOTE: Final = "abort-asked.json"
 
 @dataclass(frozen=True, slots=True)
 class Bridge:
-    """The threads that act, an operator's way to them, the note of it, and what is not on record."""
+    """The threads that act, an operator's way to them, the note of it, and what is not on record.
 
+    ``is_open``: whether anything may reach the microscope at all. ``at_once`` takes an operator's abort.
+    """
+
+    is_open: bool
     actor: Actor
-    emergency: Emergency
+    at_once: Callable[[Abort], None]
     note: Note
     held: Held
     unrecorded: Unrecorded
@@ -54,4 +63,26 @@ def bridge_of(
         unrecorded.tell(alarms.aborted(order.cause, results))
 
     actor, note = Actor(means_for, unheard), Note(output / NOTE)
-    return Bridge(actor, Emergency(run, actor, note, vitals), note, Held(), unrecorded)
+    return Bridge(True, actor, Emergency(run, actor, note, vitals).abort, note, Held(), unrecorded)
+
+
+def closed_bridge(output: Path, unrecorded: Unrecorded) -> Bridge:
+    """The bridge of a run that only reprocesses: it has no actions, and an operator's abort is refused.
+
+    The note of an earlier process stays where it is, for a run that watches.
+    """
+
+    def unheard(order: Order, results: Sequence[ActionResult]) -> None:
+        unrecorded.tell(alarms.aborted(order.cause, results))
+
+    return Bridge(
+        False, Actor(lambda _order: Means(()), unheard), _refuse, Note(output / NOTE), Held(), unrecorded
+    )
+
+
+def _refuse(_command: Abort) -> None:
+    raise WireError(
+        "this daemon reprocesses an acquisition that is over, and has no way to the microscope",
+        where="control",
+        remedy="To stop the microscope, use its own controls; to end the reprocessing, ask for a stop.",
+    )

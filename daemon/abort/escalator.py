@@ -32,7 +32,7 @@ from daemon.abort.memory import (
 )
 from daemon.abort.note import Note
 from daemon.abort.orders import ActionResult, Order, Request
-from daemon.abort.policy import Stage
+from daemon.abort.policy import Escalation, Stage
 from daemon.config import AbortSection
 from daemon.items import Alarm
 from daemon.journal import Record
@@ -58,9 +58,10 @@ class Telling(Protocol):
 class Reach:
     """What an escalation may use: its rules, the threads that act, where it stands, and the clocks.
 
-    ``held`` and ``note`` are what is known beside the journal.
+    ``is_open``: whether it may act at all. ``held`` and ``note`` are what is known beside the journal.
     """
 
+    is_open: bool
     section: AbortSection
     run: str
     actor: Actor
@@ -72,14 +73,21 @@ class Reach:
 
 
 def reach_of(station: Station) -> Reach:
-    """The reach of a run, going on from its journal."""
+    """The reach of a run, going on from its journal; a closed bridge's is unarmed, whatever that says."""
     section, bridge = station.configuration.abort, station.bridge
+    run = str(station.journal.run_id)
+    if not bridge.is_open:
+        memory = Memory(Arming(False, "reprocess", station.now()), Escalation(armed=False))
+        return Reach(
+            False, section, run, bridge.actor, memory, bridge.held, bridge.note, station.clock, station.now
+        )
     configured = Arming(section.armed, "configuration", station.now())
     now_s, now = station.clock(), station.now()
     memory = recall(station.journal, configured, section.grace_s, now_s=now_s, now=now)
     memory = carried_on(memory, bridge.held, now_s=now_s, now=now)
-    run = str(station.journal.run_id)
-    return Reach(section, run, bridge.actor, memory, bridge.held, bridge.note, station.clock, station.now)
+    return Reach(
+        True, section, run, bridge.actor, memory, bridge.held, bridge.note, station.clock, station.now
+    )
 
 
 class Escalator:
@@ -129,7 +137,11 @@ class Escalator:
         self._happened(policy.Acknowledged(cause, by))
 
     def arm(self, by: str) -> None:
-        """From now on drift stops the microscope."""
+        """From now on drift stops the microscope, unless that is out of reach."""
+        if not self._reach.is_open:
+            self._tell(alarms.out_of_reach(by))
+            self._commit()
+            return
         self._set(Arming(True, by, self._reach.now()))
         self._happened(policy.Armed())
 

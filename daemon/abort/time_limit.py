@@ -14,8 +14,8 @@ class OutOfTimeError(Exception):
     """The call had not returned when its time was up; its thread is left behind and ends with the process."""
 
 
-def within(limit_s: float, call: Callable[[], T]) -> T:
-    """The result of ``call``, or what it raises.
+def within(limit_s: float, call: Callable[[], T], name: str = "abort action") -> T:
+    """The result of ``call``, or what it raises; ``name`` is that of its thread.
 
     A time-out of a socket covers one read; a peer that sends a byte a minute would hold us for ever.
 
@@ -32,8 +32,9 @@ def within(limit_s: float, call: Callable[[], T]) -> T:
         except BaseException as error:
             ended.put((None, error))
 
+    thread = Thread(target=run, name=name, daemon=True)
     try:
-        Thread(target=run, name="abort action", daemon=True).start()
+        thread.start()
     except (
         RuntimeError
     ):  # no thread to be had: the call keeps its own time limits, and matters more than ours
@@ -42,6 +43,7 @@ def within(limit_s: float, call: Callable[[], T]) -> T:
         result, error = ended.get(timeout=limit_s)
     except Empty as empty:
         raise OutOfTimeError(f"no answer within {limit_s:g} s") from empty
+    thread.join()  # it is about to end
     if error is not None:
         raise error
     return result  # pyright: ignore[reportReturnType]

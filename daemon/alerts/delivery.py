@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Final
 
@@ -67,8 +68,13 @@ def _post(hook: AlertWebhook, notice: Notice, view: RunView) -> str:
 
 
 def _tried(receiver: str, limit_s: float, send: Callable[[], str]) -> bool:
+    """One try; none while the one before hangs in what no time limit reaches, such as a dead share."""
+    name = f"telling {receiver}"
+    if any(thread.name == name for thread in threading.enumerate()):
+        _log.error("alert.failed", receiver=receiver, why="the try before has not ended")
+        return False
     try:
-        answer = within(limit_s + _GRACE_S, send)
+        answer = within(limit_s + _GRACE_S, send, name)
     except (SlicewatchError, OutOfTimeError) as error:
         _log.error("alert.failed", receiver=receiver, why=str(error))
         return False

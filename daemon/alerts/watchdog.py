@@ -1,7 +1,8 @@
 """The outside watchdog: one look at a daemon from another process, for a timer to repeat.
 
 A dead daemon cannot say that it is dead. This asks it for its heartbeat, reads in its journal, if it is
-silent, whether it ended on purpose, and tells people itself, through the same receivers. What it has told
+silent, whether it ended on purpose, and tells people itself, through the same receivers. An answer counts
+only if it names the run of the journal, and for no more than the age of the heartbeat in it. What it has told
 stands in its own state file, so that the next look repeats it no sooner than it should.
 """
 
@@ -11,6 +12,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from math import isnan
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,10 +22,10 @@ import structlog
 from daemon.alerts.debts import OWED, owed_in
 from daemon.alerts.delivery import deliver, is_taken, receivers
 from daemon.alerts.policy import Notice, Rules, Told, due
-from daemon.client import Client
+from daemon.client import Answer, Client
 from daemon.config import Configuration, WatchdogSection, load
 from daemon.errors import JournalError, StoreError, UnreachableError, WireError
-from daemon.journal_bodies import read_records
+from daemon.journal_bodies import read_records, read_run
 from daemon.keys import read_client_key
 from daemon.messages import AlarmMessage, HeartbeatMessage
 from daemon.outputs import Outputs
@@ -44,22 +46,30 @@ _START_AGAIN: Final = (
 class Sign:
     """What was seen of a daemon: whether it should run, whether it answers, when its loop last got on, and
     whether its journal was there to tell.
+
+    ``beat_age_s``: how old its last heartbeat is, by its own clock. ``run``: the run that was asked for, if
+    anything tells it. ``why``: what was heard instead of an answer of this run.
     """
 
     expected: bool
     answers: bool
     progress_age_s: float = 0.0
     journal: bool = True
+    beat_age_s: float = 0.0
+    run: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
     """What the last look left: since when nothing answers (UTC, s), whether a daemon should have run then,
-    what people have been told, and which receivers have had the letters that the daemon owed them.
+    what people have been told, and which receivers have had the letters that the daemon owed them. ``run``
+    is the run that was looked after.
     """
 
     silent_since: float | None = None
     expected: bool = False
+    run: str = ""
     told: Told = field(default_factory=Told)
     paid: tuple[str, ...] = ()
 
@@ -111,7 +121,7 @@ def judged(memory: Memory, sign: Sign, rules: WatchdogSection, now_s: float) -> 
 
     A daemon that systemd restarts is silent for a moment: only a longer silence is told.
     """
-    memory = replace(memory, expected=sign.expected)
+    memory = replace(memory, expected=sign.expected, run=sign.run)
     if not sign.expected:
         return replace(memory, silent_since=None), ""
     if not sign.answers:
@@ -119,23 +129,45 @@ def judged(memory: Memory, sign: Sign, rules: WatchdogSection, now_s: float) -> 
         since = min(now_s, memory.silent_since if memory.silent_since is not None else now_s)
         dead = now_s - since >= rules.dead_after_s
         return replace(memory, silent_since=since), _DEAD if dead else ""
-    hung = sign.progress_age_s > rules.hung_after_s
+    hung = sign.progress_age_s > rules.hung_after_s or sign.beat_age_s > rules.dead_after_s
     return replace(memory, silent_since=None), _HUNG if hung else ""
 
 
 def seen(configuration: Configuration, before: Memory, answer_within_s: float) -> Sign:
-    """Ask the daemon; if it does not answer, its journal whether it should."""
+    """Ask the daemon; if it does not answer, or another one does, its journal whether it should."""
+    journal = Outputs(configuration.run.output).journal
+    run = _run_of(journal) or before.run
     key, control = read_client_key(configuration.watchdog.key_file), configuration.publish.control
     with Client(control=control, key=key, timeout_s=answer_within_s) as client:
         try:
-            event = client.latest("heartbeat")
-        except UnreachableError:
-            return _silent(Outputs(configuration.run.output).journal, before)
-        except WireError:
-            return Sign(expected=True, answers=True)
-    beat = event.message if event else None
-    age_s = beat.progress_age_s if isinstance(beat, HeartbeatMessage) else 0.0
-    return Sign(expected=True, answers=True, progress_age_s=age_s)
+            answer = client.last("heartbeat")
+        except WireError as error:
+            why = "" if isinstance(error, UnreachableError) else error.what
+            return replace(_silent(journal, before), run=run, why=why)
+    if run and answer.envelope.run != run:
+        return replace(_silent(journal, before), run=run, why="another run's daemon answers in its place")
+    if not answer.events:
+        return replace(_silent(journal, before), run=run, why="it answers and has never sent a heartbeat")
+    return replace(_alive(answer), run=run)
+
+
+def _alive(answer: Answer) -> Sign:
+    """A daemon by its last heartbeat: what that says was true when it was sent."""
+    event = answer.events[-1]
+    beat_age_s = max(0.0, (answer.envelope.time - event.envelope.time).total_seconds())
+    age_s = 0.0
+    if isinstance(event.message, HeartbeatMessage):
+        told_s, uptime_s = event.message.progress_age_s, event.message.uptime_s
+        age_s = uptime_s if isnan(told_s) else told_s  # a loop that has never beaten hangs since the start
+    return Sign(expected=True, answers=True, progress_age_s=age_s + beat_age_s, beat_age_s=beat_age_s)
+
+
+def _run_of(journal: Path) -> str:
+    """The run that the journal is of; empty if it cannot tell."""
+    try:
+        return read_run(journal) if _is_there(journal) else ""
+    except (JournalError, StoreError):
+        return ""
 
 
 def _silent(journal: Path, before: Memory) -> Sign:
@@ -172,19 +204,25 @@ def _alarm(
     if kind == _DEAD:
         quiet_s = now_s - (memory.silent_since or now_s)
         text = f"the daemon of {folder} does not answer since {quiet_s:.0f} s and has not ended on purpose"
+        text += f": {sign.why}" if sign.why else ""
         if not sign.journal:
             text = f"the daemon of {folder} does not answer since {quiet_s:.0f} s and its journal is gone"
             return _message(kind, text, f"Is the disk of {configuration.run.output} there? {_START_AGAIN}")
         return _message(kind, text, _START_AGAIN)
     if kind == _HUNG:
-        age_s = sign.progress_age_s
-        text = f"the daemon of {folder} answers, but its pipeline has not got on for {age_s:.0f} s"
+        text = f"the daemon of {folder} answers, but {_hung(sign, configuration.watchdog)}"
         return _message(kind, text, "A dead share or driver? Restart it; it goes on where it was.")
     if memory.told.alarms:
         is_well = sign.expected
         text = f"the daemon of {folder} is well again" if is_well else f"the run of {folder} is over"
         return _message(_BACK, text, "")
     return None
+
+
+def _hung(sign: Sign, rules: WatchdogSection) -> str:
+    if sign.progress_age_s > rules.hung_after_s:
+        return f"its pipeline has not got on for {sign.progress_age_s:.0f} s"
+    return f"its last heartbeat is {sign.beat_age_s:.0f} s old"
 
 
 def _message(kind: str, text: str, remedy: str) -> AlarmMessage:

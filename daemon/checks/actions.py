@@ -43,7 +43,8 @@ def check_abort(configuration: Configuration) -> Finding:
     if not section.armed:
         return ok("abort", f"not armed: drift only alarms; {count} when armed")
     grace = f"{section.grace_s:g} s after the alarm, unless acknowledged" if section.grace_s else "at once"
-    return ok("abort", f"armed: sustained drift stops the microscope {grace}, by {count}")
+    text = f"armed: sustained drift stops the microscope {grace}, by {count}"
+    return ok("abort", f"{text}; under 'slicewatch run' only, reprocessing never acts")
 
 
 def _can_confirm(action: AnyAction) -> bool:

@@ -90,10 +90,21 @@ class WatchdogSection(Section):
 
 
 class HealthSection(Section):
-    """The Prometheus endpoint; port 0: none."""
+    """The Prometheus endpoint; port 0: none. It asks nobody for a key, and shows figures only."""
 
     host: str = "127.0.0.1"
     port: int = Field(default=0, ge=0, le=65535)
+    open_to_network: bool = False
+
+    @model_validator(mode="after")
+    def stays_on_this_machine(self) -> HealthSection:
+        """On another address only if that is wanted in so many words."""
+        if not (self.open_to_network or _is_loopback(self.host)):
+            raise ValueError(
+                f"host = {self.host!r} can be reached from other machines, and nobody is asked for a key: "
+                "use 127.0.0.1, or say open_to_network = true"
+            )
+        return self
 
 
 def _is_loopback(host: str) -> bool:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import smtplib
+import socket
 import ssl
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import make_msgid
+from typing import Any
 
 from daemon.config import EmailSection
 from daemon.errors import DeliveryError
+from daemon.outbound.deadline import Deadline
 from daemon.outbound.secret import read_secret
 
 
@@ -60,26 +63,46 @@ def try_server(section: EmailSection) -> str:
 
 @contextmanager
 def _session(section: EmailSection) -> Generator[smtplib.SMTP]:
-    """A connection, logged in where there is a user; all that can go wrong becomes one kind of error."""
+    """A connection for ``timeout_s``, logged in where there is a user; all that can go wrong becomes one kind
+    of error.
+    """
+    deadline = Deadline(section.timeout_s)
     try:
-        with _connection(section) as server:
+        with deadline, _connection(section, deadline) as server:
             if section.user:
                 server.login(section.user, _password(section))
             yield server
     except (OSError, smtplib.SMTPException, ValueError) as error:
+        late = f"it took longer than {section.timeout_s:g} s" if deadline.is_over else ""
         raise DeliveryError(
-            f"the mail was not taken: {_reason(error)}",
+            f"the mail was not taken: {late or _reason(error)}",
             where=f"mail server {section.host}:{section.port}",
             remedy="Check [alerts.email]: host, port, security, user, and the password's file.",
         ) from None
 
 
-def _connection(section: EmailSection) -> smtplib.SMTP:
+def _connection(section: EmailSection, deadline: Deadline) -> smtplib.SMTP:
     context = ssl.create_default_context(cafile=str(section.ca_file) if section.ca_file else None)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if section.security == "tls":
-        return smtplib.SMTP_SSL(section.host, section.port, timeout=section.timeout_s, context=context)
-    server = smtplib.SMTP(section.host, section.port, timeout=section.timeout_s)
+
+    class Held(smtplib.SMTP):
+        """A session whose connection the deadline holds, from before the first word on."""
+
+        def connect(
+            self, host: str = "localhost", port: int = 0, source_address: Any = None
+        ) -> tuple[int, bytes]:
+            channel = socket.create_connection((host, port), section.timeout_s, source_address)
+            try:
+                deadline.hold(channel)
+                tls = section.security == "tls"
+                self.sock = context.wrap_socket(channel, server_hostname=host) if tls else channel
+            except BaseException:
+                channel.close()
+                raise
+            self.file = None
+            return self.getreply()
+
+    server = Held(section.host, section.port, timeout=section.timeout_s)
     if section.security == "starttls":
         try:
             server.starttls(context=context)

@@ -16,18 +16,19 @@ from urllib.parse import urlsplit
 
 from daemon.config import WebhookTarget
 from daemon.errors import ConfigurationError, DeliveryError
+from daemon.outbound.deadline import Deadline
 from daemon.outbound.secret import read_secret
 
 _LONGEST_ANSWER: Final = 64 * 1024
 
 
 def post(target: WebhookTarget, body: dict[str, Any]) -> str:
-    """Send ``body``; the text that was answered.
+    """Send ``body``; the text that was answered. All of it takes no longer than the target's ``timeout_s``.
 
     Raises
     ------
     DeliveryError
-        The receiver is away, refuses (any status but 2xx), redirects, or speaks no HTTP.
+        The receiver is away, refuses (any status but 2xx), redirects, speaks no HTTP, or takes too long.
     ConfigurationError
         The address cannot be read, or is no address that may be used.
     """
@@ -38,14 +39,22 @@ def post(target: WebhookTarget, body: dict[str, Any]) -> str:
         headers={"Content-Type": "application/json; charset=utf-8", "User-Agent": "slicewatch"},
         method="POST",
     )
-    try:
-        with _opener(target).open(request, timeout=target.timeout_s) as answer:
-            return answer.read(_LONGEST_ANSWER).decode(errors="replace")
-    except urllib.error.HTTPError as error:
-        with error:
-            raise _undelivered(target, f"status {error.code}") from None
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise _undelivered(target, _reason(error)) from None
+    with Deadline(target.timeout_s) as deadline:
+        try:
+            with _opener(target, deadline).open(request, timeout=target.timeout_s) as answer:
+                said = answer.read(_LONGEST_ANSWER)
+        except urllib.error.HTTPError as error:
+            with error:
+                raise _undelivered(target, f"status {error.code}") from None
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise _undelivered(target, _late(deadline) or _reason(error)) from None
+        if deadline.is_over:  # what was cut off looks like an answer that has ended
+            raise _undelivered(target, _late(deadline))
+    return said.decode(errors="replace")
+
+
+def _late(deadline: Deadline) -> str:
+    return f"no whole answer within {deadline.limit_s:g} s" if deadline.is_over else ""
 
 
 class _NoRedirection(urllib.request.HTTPRedirectHandler):
@@ -56,9 +65,27 @@ class _NoRedirection(urllib.request.HTTPRedirectHandler):
         return
 
 
-def _opener(target: WebhookTarget) -> urllib.request.OpenerDirector:
+def _opener(target: WebhookTarget, deadline: Deadline) -> urllib.request.OpenerDirector:
+    """Opens connections that the deadline holds, from before the TLS handshake on."""
     context = ssl.create_default_context(cafile=str(target.ca_file) if target.ca_file else None)
-    return urllib.request.build_opener(_NoRedirection, urllib.request.HTTPSHandler(context=context))
+
+    class Plain(http.client.HTTPConnection):
+        def connect(self) -> None:
+            super().connect()
+            deadline.hold(self.sock)
+
+    class Sealed(http.client.HTTPSConnection, Plain):  # its connect() is that of Plain, then the handshake
+        pass
+
+    class HttpHandler(urllib.request.HTTPHandler):
+        def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+            return self.do_open(Plain, req)
+
+    class HttpsHandler(urllib.request.HTTPSHandler):
+        def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+            return self.do_open(Sealed, req, context=context)
+
+    return urllib.request.build_opener(_NoRedirection, HttpHandler, HttpsHandler)
 
 
 def check_address(target: WebhookTarget) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -28,6 +29,14 @@ CASES = {
     "well": (Memory(), Sign(True, True, 3.0), "", None),
     "a slice in hand": (Memory(), Sign(True, True, 60.0), "", None),
     "hung": (Memory(), Sign(True, True, 901.0), "daemon hung", None),
+    "hung in a state that is no number": (Memory(), Sign(True, True, float("nan")), "", None),
+    "no heartbeat for a minute": (Memory(), Sign(True, True, 60.0, beat_age_s=60.0), "", None),
+    "no heartbeat for three minutes": (
+        Memory(),
+        Sign(True, True, 180.0, beat_age_s=180.0),
+        "daemon hung",
+        None,
+    ),
     "silent for the first time": (Memory(), Sign(True, False), "", 1000.0),
     "being restarted": (Memory(900.0), Sign(True, False), "", 900.0),
     "the clock was set back": (Memory(90_000.0), Sign(True, False), "", 1000.0),
@@ -74,14 +83,33 @@ def config(tmp_path, hook_table, free_port) -> Path:
     return path
 
 
-def begun(config: Path, ended: FinishReason | None = None) -> None:
-    """The journal of a run that a daemon has begun, and perhaps ended on purpose."""
+def begun(config: Path, ended: FinishReason | None = None) -> str:
+    """The journal of a run that a daemon has begun, and perhaps ended on purpose; the run's identity."""
     configuration = load(config)
     journal = Outputs(configuration.run.output).journal
     with closing(open_journal(journal, as_toml_table(configuration), lambda: BEGIN)) as opened:
         opened.append(started_record(opened.epoch, "CPUExecutionProvider"))
         if ended is not None:
             opened.append(ended_record(opened.epoch, ended))
+        return str(opened.run_id)
+
+
+@contextmanager
+def answering(config: Path, run: str, clock: Clock) -> Iterator[Publisher]:
+    """The sockets of a daemon of ``run`` where the configuration has them."""
+    publish = load(config).publish
+    with (
+        closing(Publisher(run=run, epoch=1, endpoint=publish.events, now=clock)) as publisher,
+        closing(ControlServer(endpoint=publish.control, publisher=publisher, inbox=Inbox())),
+    ):
+        yield publisher
+
+
+def beat(progress_age_s: float, uptime_s: float = 3600.0) -> HeartbeatMessage:
+    """A heartbeat of a daemon at work."""
+    return HeartbeatMessage(
+        state=RunState.WORKING, interval_s=2.0, uptime_s=uptime_s, progress_age_s=progress_age_s
+    )
 
 
 def test_a_dead_daemon_is_told_repeated_and_its_return_too(config, receiver, tmp_path, clock):
@@ -123,15 +151,62 @@ def test_a_run_that_was_never_begun_is_no_dead_daemon(config, receiver, tmp_path
 @pytest.mark.parametrize(("age_s", "code"), [(30.0, 0), (1000.0, 5)])
 def test_a_daemon_that_answers_but_does_not_get_on_is_hung(config, receiver, tmp_path, clock, age_s, code):
     """Asked over its real socket; a loop that waits gets on, one that hangs does not."""
-    begun(config)
-    publish = load(config).publish
-    with (
-        closing(Publisher(run="r", epoch=1, endpoint=publish.events, now=clock)) as publisher,
-        closing(ControlServer(endpoint=publish.control, publisher=publisher, inbox=Inbox())),
-    ):
-        publisher.publish(HeartbeatMessage(state=RunState.WORKING, interval_s=2.0, progress_age_s=age_s))
+    with answering(config, begun(config), clock) as publisher:
+        publisher.publish(beat(age_s))
         assert look(config, tmp_path / "state.json", clock) == code
     assert [("daemon hung" in body["text"]) for body in receiver.bodies] == [True] * (code == 5)
+
+
+@pytest.mark.parametrize(("uptime_s", "code"), [(30.0, 0), (1000.0, 5)])
+def test_a_daemon_that_hangs_before_its_loop_has_ever_beaten_is_hung(
+    config, receiver, tmp_path, clock, uptime_s, code
+):
+    """Its heart beats on a thread of its own; how long it is up tells since when nothing gets on."""
+    with answering(config, begun(config), clock) as publisher:
+        publisher.publish(beat(float("nan"), uptime_s))
+        assert look(config, tmp_path / "state.json", clock) == code
+    assert [("has not got on for 1000 s" in body["text"]) for body in receiver.bodies] == [True] * (code == 5)
+
+
+def test_a_heartbeat_is_worth_no_more_than_its_age(config, receiver, tmp_path, clock):
+    """The thread of the heart has died, the socket goes on answering with its last words."""
+    codes: list[int] = []
+    with answering(config, begun(config), clock) as publisher:
+        publisher.publish(beat(1.0))
+        for minute in (0, 1, 3, 3 * 24 * 60):
+            clock.now = BEGIN + timedelta(minutes=minute)
+            codes.append(look(config, tmp_path / "state.json", clock))
+    assert codes == [0, 0, 5, 5]
+    assert "its last heartbeat is 180 s old" in receiver.bodies[0]["text"]
+    assert "has not got on for 259201 s" in receiver.bodies[1]["text"]
+
+
+@pytest.mark.parametrize("ended", [None, FinishReason.COMPLETED])
+@pytest.mark.parametrize("how", ["another run", "no heartbeat"])
+def test_another_s_answer_is_no_sign_of_life(config, receiver, tmp_path, clock, how, ended):
+    """Another run's daemon has the port, or no heart beats: as if there were silence."""
+    run, codes = begun(config, ended), []
+    with answering(config, "another" if how == "another run" else run, clock) as publisher:
+        if how == "another run":
+            publisher.publish(beat(1.0))
+        for minute in (0, 1, 3):
+            clock.now = BEGIN + timedelta(minutes=minute)
+            codes.append(look(config, tmp_path / "state.json", clock))
+    assert codes == ([0, 0, 5] if ended is None else [0, 0, 0])
+    said = {"another run": "another run's daemon answers", "no heartbeat": "never sent a heartbeat"}[how]
+    assert [(said in body["text"]) for body in receiver.bodies] == [True] * (ended is None)
+
+
+def test_whose_daemon_it_was_is_known_when_the_disk_is_gone(config, receiver, tmp_path, clock):
+    """The journal is away and another run's daemon has the port: the last look tells whose it should be."""
+    begun(config)
+    look(config, tmp_path / "state.json", clock, 0.2)
+    load(config).run.output.rename(tmp_path / "away")
+    clock.now += timedelta(minutes=3)
+    with answering(config, "another", clock) as publisher:
+        publisher.publish(beat(1.0))
+        assert look(config, tmp_path / "state.json", clock) == 5
+    assert "its journal is gone" in receiver.bodies[0]["text"]
 
 
 def test_a_receiver_that_is_away_is_tried_at_the_next_look(config, receiver, tmp_path, clock):

@@ -24,12 +24,14 @@ from daemon.flood_guard import UNFINISHED_BYTES
 from daemon.inbox import Inbox
 from daemon.items import RunState
 from daemon.journal_bodies import read_records
-from daemon.keys import ClientKey, Role, make_key, open_keys, read_client_key, revoke_key
+from daemon.keys import ClientKey, DaemonKeys, Role, make_key, open_keys, read_client_key, revoke_key
 from daemon.messages import RunMessage
+from daemon.private_files import write_private
 from daemon.publish import Publisher
 from daemon.requests import Arm
 
 LOOPBACK, EVERYWHERE = "tcp://127.0.0.1:0", "tcp://0.0.0.0:0"
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,40 @@ def test_events_themselves_go_to_holders_of_a_key(daemon: Locked) -> None:
         while not ear.poll(20):
             daemon.publisher.publish(RunMessage(state=RunState.WORKING))
         assert ear.recv_multipart()[0] == b"run"
+
+
+def test_an_entry_that_breaks_its_reader_locks_nobody_out(daemon: Locked) -> None:
+    """The thread that answers handshakes outlives it: before, beside and after the file people come in."""
+    entry = daemon.folder / "allowed" / "zzz.toml"
+    for text in (None, "name = " + "[" * 3000, None):
+        entry.unlink(missing_ok=True)
+        if text is not None:
+            write_private(entry, text)
+        with daemon.client(daemon.key("ada")) as client:
+            assert len(client.snapshot().events) == 1
+
+
+@dataclass(frozen=True)
+class Unchecked:
+    """A pair that nobody has looked at."""
+
+    public: str
+    secret: str
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("socket", ["events", "control"])
+def test_a_pair_that_no_socket_takes_is_told_and_hangs_nothing(daemon: Locked, socket: str) -> None:
+    """If one got past every check: the socket is closed, so that its context can end, and it is raised."""
+    keys = DaemonKeys(Unchecked("#" * 40, "#" * 40), daemon.folder)  # type: ignore[arg-type]
+    opened: dict[str, Callable[[], object]] = {
+        "events": lambda: Publisher(run="r", epoch=1, endpoint=LOOPBACK, now=lambda: NOW, keys=keys),
+        "control": lambda: ControlServer(
+            endpoint=LOOPBACK, publisher=daemon.publisher, inbox=Inbox(), keys=keys
+        ),
+    }
+    with pytest.raises(zmq.ZMQError):
+        opened[socket]()
 
 
 def test_a_command_carries_the_key_that_was_proven_and_not_the_one_that_is_claimed(daemon: Locked) -> None:

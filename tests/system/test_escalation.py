@@ -16,6 +16,7 @@ from daemon.client import Client
 from daemon.config import load
 from daemon.emulator import EmulatorSettings
 from daemon.emulator.settings import MillingDesign
+from daemon.errors import WireError
 from daemon.journal_bodies import read_records
 from daemon.messages import AlarmMessage, HeartbeatMessage, Message, RunMessage
 from daemon.service import run_daemon
@@ -55,8 +56,8 @@ def messages(client: Client) -> Iterator[Message]:
                 yield event.message
 
 
-def alongside(config, act: Callable[[Client], None]) -> int:
-    """Run the daemon with an operator beside it; its exit code."""
+def alongside(config, act: Callable[[Client], None], *, follow: bool = True) -> int:
+    """Run the daemon with an operator beside it; its exit code. ``follow`` false: it reprocesses."""
     publish = load(config).publish
 
     def operate() -> None:
@@ -65,7 +66,7 @@ def alongside(config, act: Callable[[Client], None]) -> int:
 
     operator = threading.Thread(target=operate)
     operator.start()
-    code = run_daemon(config, follow=True)
+    code = run_daemon(config, follow=follow)
     operator.join()
     return code
 
@@ -183,6 +184,37 @@ def test_the_grace_period_runs_out(drifting):
         "confirmed",
         "confirmed",
     ]
+
+
+def test_reprocessing_reaches_no_microscope_however_it_is_armed(drifting):
+    """Drift of long ago is told and recorded: no pause, no stop, exit 0. An operator's abort is refused."""
+    acquisition = drifting(
+        grace_s=0.1,
+        pause_actions=[{"kind": "file", "path": "PAUSE"}],
+        actions=[{"kind": "file", "path": "STOP"}],
+    )
+    refusals: list[str] = []
+
+    def operate(client: Client) -> None:
+        for message in messages(client):
+            if isinstance(message, RunMessage) and message.slices_done and not refusals:
+                assert (message.armed, message.armed_by) == (False, "reprocess")
+                with pytest.raises(WireError, match="no way to the microscope") as refused:
+                    client.abort("Ada")
+                refusals.append(str(refused.value))
+                client.arm("Ada")
+            if isinstance(message, RunMessage) and message.finish_reason is not None:
+                return
+
+    assert alongside(acquisition.config, operate, follow=False) == 0
+    told = kinds(acquisition)
+    assert "drift thicker" in told
+    assert "abort out of reach" in told
+    assert not {"abort pending", "abort confirmed", "abort NOT CONFIRMED"} & set(told)
+    assert refusals
+    assert not (acquisition.config.parent / "PAUSE").exists()
+    assert not (acquisition.config.parent / "STOP").exists()
+    assert read_records(acquisition.outputs.journal, "abort step")[1] == []
 
 
 def read_run(acquisition) -> str:

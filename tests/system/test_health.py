@@ -7,6 +7,7 @@ import re
 import socket
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -73,6 +74,22 @@ def beat() -> HeartbeatMessage:
         state=RunState.WAITING, interval_s=2.0, last_image_age_s=12.0, progress_age_s=0.2, rss_mib=100.0,
         uptime_s=5.0, armed=True, escalation=GRACE, ledger={"seen": 21, "waiting": 0},
     )  # fmt: skip
+
+
+def test_figures_hold_no_names_no_paths_and_no_commands(publisher, tmp_path):
+    """Who reads them learns neither who has armed the abort nor where files lie, and posting does nothing."""
+    publisher.publish(
+        RunMessage(state=RunState.WAITING, project="/data/gold-7", armed=True, armed_by="Ada", detail="/disk")
+    )
+    publisher.publish(AlarmMessage(id="2", kind="file quarantined", slice_index=1, message="/data/x.tif"))
+    publisher.publish(beat())
+    with closing(Health(HealthSection(), publisher, tmp_path)) as health:
+        url = f"http://127.0.0.1:{health.port}/metrics"
+        text = urllib.request.urlopen(url, timeout=60).read().decode()
+        with pytest.raises(urllib.error.HTTPError, match="405"):
+            urllib.request.urlopen(url, data=b"{}", timeout=60)
+    assert "slicewatch_armed 1.0" in text
+    assert not [word for word in ("Ada", "gold-7", "/data", "/disk", str(tmp_path)) if word in text]
 
 
 def test_the_figures_of_a_run_are_served(scrape, publisher):

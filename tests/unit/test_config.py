@@ -63,6 +63,21 @@ def test_each_mistake_has_its_own_message(tmp_path, text, expected):
     assert caught.value.exit_code == 2
 
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - to be refused
+
+
+@pytest.mark.parametrize("host", [EVERYWHERE, "::", "192.168.0.7", "microscope-pc"])
+def test_the_health_endpoint_stays_on_this_machine_unless_told(tmp_path, host):
+    """Nobody is asked for a key there, so that an address which others reach has to be meant."""
+    table = f'[health]\nhost = "{host}"\nport = 9100\n'
+    path = tmp_path / "run.toml"
+    path.write_text(MINIMAL + table)
+    with pytest.raises(ConfigurationError, match="open_to_network = true"):
+        load(path)
+    path.write_text(MINIMAL + table + "open_to_network = true\n")
+    assert load(path).health.host == host
+
+
 def test_a_missing_file_is_one_clear_error(tmp_path):
     """No traceback for a wrong path."""
     with pytest.raises(ConfigurationError, match="cannot be read"):

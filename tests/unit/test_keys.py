@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import zmq
 
 from daemon.errors import ConfigurationError
 from daemon.keys import AllowList, Role, listed_keys, make_key, open_keys, read_client_key, revoke_key
@@ -188,6 +189,46 @@ def test_a_damaged_or_copied_entry_lets_nobody_in_and_keeps_nobody_out(folder: P
     assert allowed.find(bridge.public) is not None
     with pytest.raises(ConfigurationError):
         open_keys(str(folder))
+
+
+NO_PAIRS = {
+    "letters without a value": lambda key: key.replace(key.split('"')[3], "#" * 40),
+    "a secret without a value": lambda key: key.replace(key.split('"')[-2], "#" * 40),
+    "the secret of another pair": lambda key: key.replace(
+        key.split('"')[-2], zmq.curve_keypair()[1].decode("ascii")
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", NO_PAIRS)
+def test_a_pair_that_is_none_is_refused_at_the_start(folder: Path, damage: str) -> None:
+    """All letters may be right and the pair wrong: told with the file's name, and without the secret."""
+    path = folder / "daemon.key"
+    damaged = NO_PAIRS[damage](path.read_text(encoding="ascii"))
+    path.unlink()
+    write_private(path, damaged)
+    with pytest.raises(ConfigurationError, match="no key file") as caught:
+        open_keys(str(folder))
+    assert str(path) in str(caught.value)
+    assert damaged.split('"')[-2] not in str(caught.value)
+
+
+NO_TOML = {
+    "nested": "name = " + "[" * 3000,
+    "a long number": "name = " + "9" * 5000,
+    "a date": "made = 2026-13-41",
+}
+
+
+@pytest.mark.parametrize("text", NO_TOML)
+def test_an_entry_that_breaks_its_reader_lets_nobody_in_and_keeps_nobody_out(folder: Path, text: str) -> None:
+    """Nesting beyond the stack, digits beyond what Python converts: one refused file among good ones."""
+    bridge = read_client_key(folder / "bridge.key")
+    assert bridge is not None
+    write_private(folder / "allowed" / "zzz.toml", NO_TOML[text])
+    assert AllowList(folder).find(bridge.public) is not None
+    with pytest.raises(ConfigurationError, match="no key file"):
+        listed_keys(folder)
 
 
 def test_a_missing_folder_lets_nobody_in(folder: Path) -> None:
