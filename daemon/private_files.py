@@ -2,7 +2,8 @@
 
 Owner and mode are checked on the open file, not on its name, so that nothing can be exchanged in between, and
 links are not followed. Windows has no such modes: there a folder of the user's profile is private by its
-access list, and nothing is checked.
+access list, and nothing is checked. A credential of systemd's is root's, and its access list, which lets this
+service read it, looks like a mode of 0440: whoever may set ``$CREDENTIALS_DIRECTORY`` answers for it.
 """
 
 from __future__ import annotations
@@ -122,6 +123,8 @@ def _require_own(found: os.stat_result, path: Path) -> None:
 def _require_plain_and_private(found: os.stat_result, path: Path) -> None:
     if not stat.S_ISREG(found.st_mode):
         raise _refusal("this is no plain file", path, "Give a plain file.")
+    if str(path.parent) == os.environ.get("CREDENTIALS_DIRECTORY"):
+        return
     _require_own(found, path)
     if is_open_to_others(found):
         raise _refusal(f"others may read it (mode {_mode(found)})", path, f"chmod 600 {path}")

@@ -13,7 +13,7 @@ import zmq
 
 from daemon.errors import ConfigurationError
 from daemon.keys import AllowList, Role, listed_keys, make_key, open_keys, read_client_key, revoke_key
-from daemon.private_files import MAX_BYTES, write_private
+from daemon.private_files import MAX_BYTES, read_private, write_private
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 posix = pytest.mark.skipif(os.name != "posix", reason="no file modes")
@@ -258,3 +258,20 @@ def test_no_repr_and_no_error_shows_a_secret(folder: Path, tmp_path: Path) -> No
             read_client_key(broken)
         assert ada.secret[:20] not in str(caught.value)
         broken.unlink()
+
+
+@posix
+def test_a_credential_of_systemd_is_read_though_its_access_list_looks_like_a_mode(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only in the folder that systemd names, and only itself: https://systemd.io/CREDENTIALS."""
+    secret = tmp_path / "smtp"
+    secret.write_text("hush", encoding="utf-8")
+    secret.chmod(0o440)
+    with pytest.raises(ConfigurationError, match="others may read it"):
+        read_private(secret)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert read_private(secret) == "hush"
+    (tmp_path / "link").symlink_to(secret)
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        read_private(tmp_path / "link")
