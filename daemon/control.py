@@ -26,7 +26,7 @@ from daemon.answering import Answers, FaceReader, VolumeReader
 from daemon.caller import caller_of
 from daemon.clerk import Bell
 from daemon.curve import Doorkeeper
-from daemon.endpoints import HANDSHAKE_WITHIN_MS, bind
+from daemon.endpoints import HANDSHAKE_WITHIN_MS, NO_LIMIT, bind
 from daemon.errors import SlicewatchError, WireError
 from daemon.flood_guard import Bounds, FloodGuard
 from daemon.inbox import Inbox
@@ -40,7 +40,6 @@ POLL_MS: Final = 100
 HELD_UP_POLL_MS: Final = 5  # nobody tells when a reply has been read
 ANSWERS_WITHIN_S: Final = 1.0  # what is asked before the end is answered if that takes no longer
 MAX_REQUEST_BYTES: Final = 16 * 1024
-QUEUED_REQUESTS: Final = 16  # per peer; then TCP holds it up
 BUFFERED_BYTES: Final = (
     128 * 1024
 )  # the kernel's, per peer; it would grow to some MB for one that does not wait
@@ -189,7 +188,7 @@ class ControlServer:
 def _answering_socket(context: zmq.Context[Any]) -> zmq.Socket[Any]:
     socket = context.socket(zmq.ROUTER)
     socket.setsockopt(zmq.SNDHWM, QUEUED_REPLIES)
-    socket.setsockopt(zmq.RCVHWM, QUEUED_REQUESTS)
+    socket.setsockopt(zmq.RCVHWM, NO_LIMIT)
     socket.setsockopt(zmq.RCVBUF, BUFFERED_BYTES)
     socket.setsockopt(zmq.MAXMSGSIZE, MAX_REQUEST_BYTES)
     socket.setsockopt(zmq.HEARTBEAT_IVL, 5_000)

@@ -22,7 +22,7 @@ from typing import Any
 import zmq
 
 from daemon.curve import Doorkeeper
-from daemon.endpoints import HANDSHAKE_WITHIN_MS, bind
+from daemon.endpoints import HANDSHAKE_WITHIN_MS, NO_LIMIT, bind
 from daemon.flood_guard import Bounds, FloodGuard
 from daemon.history import History
 from daemon.keys import DaemonKeys
@@ -36,9 +36,9 @@ FRAME_FROM_BYTES = 4096  # below that another copy costs less than a frame
 PING_MS, PONG_WITHIN_MS = 5_000, 15_000
 LINGER_MS = 2_000
 SUBSCRIPTION_BYTES = 1024  # subscribers send topics, and CURVE handshakes of 300 bytes; more ends it
-BOUNDS = Bounds(unfinished_bytes=2**20, unfinished_bytes_each=64 * 1024)
+BOUNDS = Bounds(unfinished_bytes=512 * 1024, unfinished_bytes_each=16 * 1024)
 """What subscribers send is subscriptions; one to everything takes 3 bytes, and a handshake below 1 KiB."""
-QUEUED_SUBSCRIPTIONS = 100  # per subscriber: so many at most are looked at before a message goes out
+BUFFERED_BYTES = 16 * 1024  # the kernel's, per subscriber; it would grow to some MB
 _MORE = int(zmq.SNDMORE)
 
 
@@ -229,6 +229,7 @@ def publishing_socket(context: zmq.Context[Any]) -> zmq.Socket[Any]:
     socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_WITHIN_MS)
     socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, PONG_WITHIN_MS)
     socket.setsockopt(zmq.MAXMSGSIZE, SUBSCRIPTION_BYTES)
-    socket.setsockopt(zmq.RCVHWM, QUEUED_SUBSCRIPTIONS)
+    socket.setsockopt(zmq.RCVBUF, BUFFERED_BYTES)
+    socket.setsockopt(zmq.RCVHWM, NO_LIMIT)
     socket.copy_threshold = 0
     return socket

@@ -11,7 +11,6 @@ from daemon.caller import Caller
 from daemon.requests import AnyRequest
 
 WAITING_EACH: Final = 16
-"""As many requests as the socket itself would keep for a peer."""
 WAITING: Final = 1024
 
 

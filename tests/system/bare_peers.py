@@ -1,4 +1,4 @@
-"""Peers that speak ZMTP by hand, and so do what libzmq would not: never read, answer heartbeats all the same."""
+"""Peers that speak ZMTP by hand, and so do what libzmq would not: never read, and answer heartbeats."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ from daemon.requests import ReadFace
 from daemon.unread_replies import SHARED_BYTES
 from daemon.volume_reader import StoredVolume
 
-from .bare_peers import ZMTP, framed, introduced, let_in, takes
+from .bare_peers import ZMTP, introduced, let_in, takes
 
 Pair = tuple[Publisher, ControlServer, Inbox]
 
