@@ -146,7 +146,7 @@ class Publisher:
 
     @property
     def hung_up(self) -> int:
-        """How many subscribers were hung up on because they sent without end."""
+        """How many subscribers were hung up on because they sent or subscribed without end."""
         return self._flood_guard.hung_up
 
     @property
