@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
 
@@ -54,7 +54,7 @@ def takes(connection: socket.socket, data: bytes) -> bool:
 
 
 @contextmanager
-def ponging(*connections: socket.socket) -> Iterator[Event]:
+def ponging(*connections: socket.socket) -> Generator[Event]:
     """Heartbeats are answered, unasked, and nothing is read; the event is set once all are hung up on."""
     ended, hung_up = Event(), Event()
 

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,7 +34,7 @@ IMPATIENT = Bounds(2**20, 64 * 1024, unread_within_s=3.0)
 
 
 @contextmanager
-def publishing(bounds: Bounds = BOUNDS, folder: Path | None = None) -> Iterator[Publisher]:
+def publishing(bounds: Bounds = BOUNDS, folder: Path | None = None) -> Generator[Publisher]:
     """The event stream alone, with keys from ``folder`` where there is one."""
     keys = None if folder is None else open_keys(str(folder))
     publisher = Publisher(
@@ -189,9 +189,10 @@ sys.stdin.read()
 def test_strangers_who_connect_and_say_nothing_take_neither_descriptors_nor_places(tmp_path: Path) -> None:
     """Six hundred of them, twice as many as there are places: whoever has a key keeps its connection."""
     now, folder = datetime.now(UTC), tmp_path / "keys"
-    make_key(folder, "ada", Role.READ, now)
+    key = read_client_key(make_key(folder, "ada", Role.READ, now))
     with publishing(folder=folder) as publisher, zmq.Context() as context, context.socket(zmq.SUB) as ada:
-        unlock(ada, read_client_key(folder / "ada.key"))
+        assert key is not None
+        unlock(ada, key)
         ada.setsockopt(zmq.RECONNECT_IVL, -1)
         ada.subscribe(b"")
         ada.connect(publisher.endpoint)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from threading import Event, Thread
@@ -39,10 +39,12 @@ class LargeBlocks(Blocks):
         """Level 0 only."""
         return (64, 1024, 1024)
 
-    def read(self, level: int, *block: int) -> NDArray[np.uint8]:
+    def read(
+        self, level: int, first: int, count: int, y: int, x: int, height: int, width: int
+    ) -> NDArray[np.uint8]:
         """A block, in memory of its own as from a store."""
         self.times_read += 1
-        return super().read(level, *block).copy()
+        return super().read(level, first, count, y, x, height, width).copy()
 
 
 class HungBlocks(Blocks):
@@ -52,15 +54,17 @@ class HungBlocks(Blocks):
         self.is_back = Event()
         self.is_read = Event()
 
-    def read(self, level: int, *block: int) -> NDArray[np.uint8]:
+    def read(
+        self, level: int, first: int, count: int, y: int, x: int, height: int, width: int
+    ) -> NDArray[np.uint8]:
         """A block, some day."""
         self.is_read.set()
         self.is_back.wait()
-        return super().read(level, *block)
+        return super().read(level, first, count, y, x, height, width)
 
 
 @contextmanager
-def serving(volume: Blocks, bounds: Bounds = BOUNDS) -> Iterator[tuple[Sockets, list[tuple[float, Abort]]]]:
+def serving(volume: Blocks, bounds: Bounds = BOUNDS) -> Generator[tuple[Sockets, list[tuple[float, Abort]]]]:
     """Sockets over a volume, and the aborts that were carried out, each with its time, s."""
     carried_out = list[tuple[float, Abort]]()
     inbox = Inbox(lambda abort: carried_out.append((time.monotonic(), abort)))
