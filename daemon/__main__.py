@@ -11,9 +11,10 @@ import sys
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 from daemon.errors import SlicewatchError
-from daemon.operating_system import share_one_heap
+from daemon.operating_system import allow_many_descriptors, share_one_heap
 
 share_one_heap()
+allow_many_descriptors()
 
 
 def main() -> None:

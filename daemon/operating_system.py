@@ -1,8 +1,8 @@
 """What differs between operating systems: the one module with a path for POSIX only.
 
-Windows has no group and world bits, no ``flock``, no ``getrusage``, no notification socket and no count of
-what a connection received; each function says what it does there. ``docs/how-to/run-as-a-service.md`` tells
-users.
+Windows has no group and world bits, no ``flock``, no ``getrusage``, no notification socket, no limit of
+descriptors and no count of what a connection received; each function says what it does there.
+``docs/how-to/run-as-a-service.md`` tells users.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from typing import Final
 import psutil
 
 _M_ARENA_MAX: Final = -8  # malloc.h of glibc
-_BYTES_RECEIVED: Final = 128  # where tcp_info of linux/tcp.h has tcpi_bytes_received, since Linux 4.1
+_BYTES_ACKED: Final = 120  # where tcp_info of linux/tcp.h has tcpi_bytes_acked and _received, since Linux 4.1
+_DESCRIPTORS: Final = 4096  # both sockets' connections, a few hundred files, and as many again
 
 
 def is_anothers(found: os.stat_result) -> bool:
@@ -97,6 +98,21 @@ def share_one_heap() -> None:
         mallopt(_M_ARENA_MAX, 1)
 
 
+def allow_many_descriptors() -> None:
+    """Let this process open as many files and connections as the daemon may need, if the hard limit lets it.
+
+    The usual soft limit of 1024 is for programs that call ``select``. Windows has none.
+    """
+    if sys.platform == "win32":
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def start_group(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     """Start a program with pipes, at the head of a group; on Windows its descendants are the group."""
     return subprocess.Popen(
@@ -162,50 +178,75 @@ def output_is_logged() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """Who is at the other end of a TCP connection of this process, and how many bytes came from there."""
+    """Who is at the other end of a TCP connection of this process, and what has gone over it, bytes.
+
+    ``received`` came from there, ``acknowledged`` has arrived there, and ``unread`` was sent and has not: its
+    kernel takes no more while the program there does not read.
+    """
 
     peer: str
     received: int
+    acknowledged: int
+    unread: int
 
 
 def traffic(descriptor: int) -> Traffic | None:
-    """What a connection has received so far; None if this is none (any more), or not on Linux.
+    """What has gone over a connection so far; None if this is none (any more), or not on Linux.
 
-    Looked at through a copy: the descriptor is another library's, and may be closed and reused meanwhile.
+    Looked at without a copy: there are none to be had when they are used up, and that is when to look.
     """
     if sys.platform != "linux":
         return None
+    import fcntl
+    import termios
+
     try:
-        with _copied(descriptor) as copy:
-            told = copy.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_RECEIVED + 8)
-            return Traffic(str(copy.getpeername()), struct.unpack_from("=Q", told, _BYTES_RECEIVED)[0])
+        with _borrowed(descriptor) as connection:
+            told = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _BYTES_ACKED + 16)
+            acknowledged, received = struct.unpack_from("=QQ", told, _BYTES_ACKED)
+            (unread,) = struct.unpack("=i", fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4)))
+            return Traffic(str(connection.getpeername()), received, acknowledged, unread)
     except (OSError, struct.error):
         return None
 
 
-@contextmanager
-def _copied(descriptor: int) -> Generator[socket.socket]:
-    """A socket of our own on another's; ``OSError`` if that is none (any more), and nothing stays open."""
-    copy = os.dup(descriptor)
+def peer_of(descriptor: int) -> str | None:
+    """Who is at the other end of a connection; None if this is none (any more)."""
     try:
-        connection = socket.socket(fileno=copy)
+        with _borrowed(descriptor) as connection:
+            return str(connection.getpeername())
     except OSError:
-        os.close(copy)
-        raise
-    with connection:
-        yield connection
+        return None
 
 
 def hang_up(descriptor: int, peer: str) -> None:
     """End the connection with this peer, if the descriptor is still that; whoever owns it sees it end.
 
-    Nothing happens on Windows, where descriptors of sockets cannot be copied.
+    Through a copy, so that it cannot be closed and become another one in between; where there are no copies,
+    because descriptors are used up or on Windows, the moment in between is risked.
     """
     try:
-        with _copied(descriptor) as copy:
-            if str(copy.getpeername()) == peer:
+        copy = os.dup(descriptor) if sys.platform != "win32" else None
+    except OSError:
+        copy = None
+    try:
+        with _borrowed(descriptor if copy is None else copy) as connection:
+            if str(connection.getpeername()) == peer:
                 # Else a peer that goes on sending would wait for room, and not hear that it was hung up on.
-                copy.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                copy.shutdown(socket.SHUT_RDWR)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                connection.shutdown(socket.SHUT_RDWR)
     except OSError:
         return
+    finally:
+        if copy is not None:
+            os.close(copy)
+
+
+@contextmanager
+def _borrowed(descriptor: int) -> Generator[socket.socket]:
+    """A socket on a descriptor that stays open afterwards; ``OSError`` if that is none (any more)."""
+    connection = socket.socket(fileno=descriptor)
+    try:
+        yield connection
+    finally:
+        connection.detach()

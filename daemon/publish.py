@@ -4,13 +4,15 @@ Every message takes the next number of the epoch and is remembered before it is 
 subscriber misses can be asked for again. Sending never waits: the socket drops for a subscriber whose queue
 is full. Pictures go first. libzmq tells when it has let go of a payload; while the pictures of earlier
 previews are still queued for somebody, further previews are sent without theirs (a client fetches the newest
-with ``latest``), so a subscriber that stops reading holds a few pictures at most, until the heartbeat of the
-transport hangs up on it. The socket is used only while holding the lock: that is the full fence that ZeroMQ
-demands when a socket passes between threads.
+with ``latest``), so a subscriber that stops reading holds a few pictures at most, until it is hung up on: by
+the heartbeat of the transport or, if it answers that and does not read, by ``daemon.flood_guard``. The socket
+is used only while holding the lock: that is the full fence that ZeroMQ demands when a socket passes between
+threads.
 """
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
@@ -20,8 +22,8 @@ from typing import Any
 import zmq
 
 from daemon.curve import Doorkeeper
-from daemon.endpoints import HANDSHAKE_WITHIN_MS, bind
-from daemon.flood_guard import FloodGuard
+from daemon.endpoints import HANDSHAKE_WITHIN_MS, NO_LIMIT, bind
+from daemon.flood_guard import Bounds, FloodGuard
 from daemon.history import History
 from daemon.keys import DaemonKeys
 from daemon.messages import Message, PreviewMessage
@@ -34,7 +36,9 @@ FRAME_FROM_BYTES = 4096  # below that another copy costs less than a frame
 PING_MS, PONG_WITHIN_MS = 5_000, 15_000
 LINGER_MS = 2_000
 SUBSCRIPTION_BYTES = 1024  # subscribers send topics, and CURVE handshakes of 300 bytes; more ends it
-QUEUED_SUBSCRIPTIONS = 100  # per subscriber: so many at most are looked at before a message goes out
+BOUNDS = Bounds(unfinished_bytes=512 * 1024, unfinished_bytes_each=16 * 1024)
+"""What subscribers send is subscriptions; one to everything takes 3 bytes, and a handshake below 1 KiB."""
+BUFFERED_BYTES = 16 * 1024  # the kernel's, per subscriber; it would grow to some MB
 _MORE = int(zmq.SNDMORE)
 
 
@@ -63,6 +67,8 @@ class Publisher:
         keys: DaemonKeys | None = None,
         on_record: Collection[str] = (),
         recorded: Callable[[str], Iterable[Message]] = lambda _topic: (),
+        bounds: Bounds = BOUNDS,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.run = run
         self.epoch = epoch
@@ -73,11 +79,13 @@ class Publisher:
         self._history = History(history_messages, frozenset(on_record))
         self._on_record = tuple(on_record)
         self._recorded = recorded
-        self._in_flight: deque[zmq.MessageTracker] = deque()
+        self._clock = clock
+        self._unread_within_s = bounds.unread_within_s
+        self._in_flight: deque[tuple[float, zmq.MessageTracker]] = deque()
         self._context = zmq.Context()
         self._doorkeeper = Doorkeeper(self._context, keys) if keys else None
         self._socket = publishing_socket(self._context)
-        self._flood_guard = FloodGuard(self._socket, encrypted=keys is not None)
+        self._flood_guard = FloodGuard(self._socket, bounds, encrypted=keys is not None, clock=clock)
         # what zmq.Socket.send wraps; the wrapping, for sockets that are still drafts, is half of its time
         self._send_frame = super(zmq.Socket, self._socket).send
         self._closed = False
@@ -138,7 +146,7 @@ class Publisher:
 
     @property
     def hung_up(self) -> int:
-        """How many subscribers were hung up on because they sent without end."""
+        """How many subscribers were hung up on because they sent or subscribed without end."""
         return self._flood_guard.hung_up
 
     @property
@@ -187,11 +195,14 @@ class Publisher:
         """Send without copying, so that the tracker tells when every queue has let go of the message."""
         tracker = self._socket.send_multipart(parts, copy=False, track=True)
         if tracker is not None:
-            self._in_flight.append(tracker)
+            self._in_flight.append((self._clock(), tracker))
 
     def _somebody_is_behind(self) -> bool:
-        while self._in_flight and self._in_flight[0].done:
+        """Who reads so slowly that a picture waits for half a minute is hung up on like who does not."""
+        while self._in_flight and self._in_flight[0][1].done:
             self._in_flight.popleft()
+        if self._in_flight and self._clock() - self._in_flight[0][0] > self._unread_within_s:
+            self._flood_guard.end_the_slowest()
         return len(self._in_flight) >= PREVIEWS_IN_FLIGHT
 
 
@@ -218,6 +229,7 @@ def publishing_socket(context: zmq.Context[Any]) -> zmq.Socket[Any]:
     socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_WITHIN_MS)
     socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, PONG_WITHIN_MS)
     socket.setsockopt(zmq.MAXMSGSIZE, SUBSCRIPTION_BYTES)
-    socket.setsockopt(zmq.RCVHWM, QUEUED_SUBSCRIPTIONS)
+    socket.setsockopt(zmq.RCVBUF, BUFFERED_BYTES)
+    socket.setsockopt(zmq.RCVHWM, NO_LIMIT)
     socket.copy_threshold = 0
     return socket

@@ -1,58 +1,93 @@
-"""How much memory replies may hold that peers have asked for and do not read.
+"""How much memory replies may hold that peers have asked for and do not read, and for how long.
 
 libzmq limits how many replies wait for a peer, not how large they are nor how many peers there are. So what
-is not read yet is counted in bytes, for all peers together: above ``SHARED_BYTES`` a peer of which
-``FEW_REPLIES`` still wait gets no other one, and above ``MOST_BYTES`` nobody does, until replies are read or
-the heartbeat hangs up on those who do not. A peer that reads before it asks again is answered all the while.
+is not read yet is counted in bytes, and looked at before a question is answered. A peer has its share: one
+reply that it has not read, or ``FEW_REPLIES`` while all peers together hold less than ``SHARED_BYTES``; its
+next question waits until then. Blocks are refused while ``BLOCKS_UNTIL_BYTES`` are held, what only tells
+figures while ``FIGURES_UNTIL_BYTES`` are, which blocks alone never come to. Small replies are not counted and
+not refused: what is done is always told.
+
+Who leaves a reply unread for long is hung up on, whatever it sends meanwhile, and sooner where others wait.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
 import zmq
 
+from daemon.caller import Caller
 from daemon.wire import Multipart
 
-SHARED_BYTES: Final = 16 * 2**20
 COUNTED_FROM_BYTES: Final = 4096
 """Smaller replies are copied and not counted: of those, as many as may wait are 64 KiB a peer."""
 FEW_REPLIES: Final = 4
-"""It takes moments until a reply that was read counts as read: who asks again at once must be answered."""
-MOST_BYTES: Final = 160 * 2**20
-"""Two of the largest replies and a margin: one that waits must not keep the next asker from its own."""
+"""It takes moments until a reply that was read counts as read."""
+SHARED_BYTES: Final = 16 * 2**20
+BLOCKS_UNTIL_BYTES: Final = 96 * 2**20
+"""And one of the largest replies, 64 MiB: one that waits must not keep the next asker from its own."""
+FIGURES_UNTIL_BYTES: Final = 192 * 2**20
+UNREAD_WHERE_OTHERS_WAIT_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    peer: bytes
+    caller: Caller
     size: int
+    sent_s: float
     tracker: zmq.MessageTracker
 
 
 class UnreadReplies:
-    """Sends the replies of one socket, which is used by one thread only."""
+    """Sends the replies of one socket, which is used by one thread only; ``clock`` is monotonic, s.
 
-    def __init__(self, socket: zmq.Socket[Any]) -> None:
+    Who has not read a reply within ``unread_within_s`` is hung up on.
+    """
+
+    def __init__(self, socket: zmq.Socket[Any], unread_within_s: float, clock: Callable[[], float]) -> None:
+        self._unread_within_s = unread_within_s
         self._socket = socket
         self._socket.copy_threshold = COUNTED_FROM_BYTES
+        self._clock = clock
         self._waiting: list[_Waiting] = []
 
-    def has_room(self, peer: bytes, reply: Multipart) -> bool:
-        """Whether the peer may be sent this reply now."""
-        self._waiting = [one for one in self._waiting if not one.tracker.done]
-        held = sum(one.size for one in self._waiting) + _size(reply)
-        reads = sum(one.peer == peer for one in self._waiting) < FEW_REPLIES
-        return held <= (MOST_BYTES if reads else SHARED_BYTES)
+    def entitled(self) -> Callable[[Caller], bool]:
+        """Tells of a peer whether it has read enough of what it was sent to be sent more now."""
+        unread = Counter(one.caller.peer for one in self._still_waiting())
+        share = FEW_REPLIES if self._held() < SHARED_BYTES else 1
+        return lambda caller: unread[caller.peer] < share
 
-    def send(self, route: Sequence[bytes], reply: Multipart) -> None:
-        """Send to the peer at the beginning of ``route``; it is lost if that is gone or has a full queue."""
-        tracker = self._socket.send_multipart((*route, *reply), copy=False, track=True)
+    def have_room(self, until_bytes: int) -> bool:
+        """Whether less is held; if not, whoever has held for longest is hung up on if that is long."""
+        self._still_waiting()
+        if self._held() < until_bytes:
+            return True
+        self._end_older(self._waiting[:1], UNREAD_WHERE_OTHERS_WAIT_S)
+        return False
+
+    def send(self, caller: Caller, reply: Multipart) -> None:
+        """Send a reply; it is lost if the peer is gone or has a full queue."""
+        tracker = self._socket.send_multipart((*caller.route, *reply), copy=False, track=True)
         if isinstance(tracker, zmq.MessageTracker) and not tracker.done:
-            self._waiting.append(_Waiting(route[0], _size(reply), tracker))
+            size = sum(len(part) for part in reply)
+            self._waiting.append(_Waiting(caller, size, self._clock(), tracker))
 
+    def end_overdue(self) -> None:
+        """Hang up on who has not read for long."""
+        self._end_older(self._still_waiting(), self._unread_within_s)
 
-def _size(reply: Multipart) -> int:
-    return sum(len(part) for part in reply)
+    def _still_waiting(self) -> list[_Waiting]:
+        """What is not read yet, oldest first."""
+        self._waiting = [one for one in self._waiting if not one.tracker.done]
+        return self._waiting
+
+    def _held(self) -> int:
+        return sum(one.size for one in self._waiting)
+
+    def _end_older(self, waiting: list[_Waiting], than_s: float) -> None:
+        for one in waiting:
+            if self._clock() - one.sent_s > than_s:
+                one.caller.hang_up()

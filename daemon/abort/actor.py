@@ -1,9 +1,9 @@
 """The threads that carry out orders, so that a peer that hangs holds up nobody but itself.
 
 Whoever decides hands over an order, and the loop takes the steps when it comes by; it writes them into the
-audit log. The thread for the stop stands ready from the start: a process that is out of threads can still
-stop the microscope, and the stop does not wait for a pause request that hangs. A process stops the
-microscope once, however many ask for it: a second order for the stop joins the first.
+audit log. The thread for the stop stands ready from the start, and descriptors for what it opens: a process
+that is out of them can still stop the microscope, and the stop does not wait for a pause request that hangs.
+A process stops the microscope once, however many ask for it: a second order for the stop joins the first.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Final
 
 from daemon.abort.act import Means, Step, carry_out
 from daemon.abort.orders import ActionResult, Order, Request
+from daemon.abort.reserve import Reserve
 
 _HEARD_WITHIN_S: Final = 2.0
 """So long after a stop the loop may take to come by; then what became of it is told without it."""
@@ -61,6 +62,7 @@ class Actor:
         self._stop_is_begun = False
         self._stop_is_done = False
         self._stops: SimpleQueue[Work | None] = SimpleQueue()
+        self._reserve = Reserve()
         self._thread = Thread(target=self._stand_by, name="abort", daemon=True)
         self._thread.start()
 
@@ -114,6 +116,7 @@ class Actor:
 
     def _stand_by(self) -> None:
         work = self._stops.get()
+        self._reserve.release()
         if work is None:
             return
         order, _ = work

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from daemon import control, publish, requests, wire
+from daemon import answering, control, publish, requests, wire
 from daemon.items import FinishReason, RunState, Status, ThicknessSource
 from daemon.messages import TYPES, ChannelDescription, Message, RunMessage
 
@@ -92,7 +92,8 @@ def test_limits_are_the_ones_in_the_code() -> None:
     assert f"{publish.HISTORY_MESSAGES:,}".replace(",", " ") in DOCUMENT
     assert f"{publish.QUEUED_MESSAGES:,}".replace(",", " ") in DOCUMENT
     assert f"{control.MAX_REQUEST_BYTES // 1024} KiB" in DOCUMENT
-    assert f"{control.MAX_BLOCK_BYTES // 2**20} Mi" in DOCUMENT
+    assert f"{answering.MAX_BLOCK_BYTES // 2**20} Mi" in DOCUMENT
+    assert f"{publish.BOUNDS.unfinished_bytes_each // 1024} KiB of subscriptions" in DOCUMENT
     assert all(f"`{dtype}`" in DOCUMENT for dtype in wire.DTYPES)
 
 

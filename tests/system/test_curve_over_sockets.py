@@ -17,10 +17,10 @@ import zmq
 
 from daemon.client import Answer, Client
 from daemon.config import load
-from daemon.control import MAX_REQUEST_BYTES, ControlServer
+from daemon.control import BOUNDS, MAX_REQUEST_BYTES, ControlServer
 from daemon.curve import unlock
 from daemon.errors import ConfigurationError, UnreachableError, WireError
-from daemon.flood_guard import UNFINISHED_BYTES
+from daemon.flood_guard import Bounds
 from daemon.inbox import Inbox
 from daemon.items import RunState
 from daemon.journal_bodies import read_records
@@ -57,7 +57,7 @@ class Locked:
 
 
 @contextmanager
-def locked(folder: Path, endpoint: str = LOOPBACK) -> Iterator[Locked]:
+def locked(folder: Path, endpoint: str = LOOPBACK, bounds: Bounds = BOUNDS) -> Iterator[Locked]:
     """Sockets behind the keys of ``ada`` (reading) and ``bridge`` (control)."""
     now = datetime.now(UTC)
     make_key(folder, "ada", Role.READ, now)
@@ -66,7 +66,9 @@ def locked(folder: Path, endpoint: str = LOOPBACK) -> Iterator[Locked]:
     publisher = Publisher(run="r", epoch=1, endpoint=endpoint, now=lambda: now, keys=keys)
     with (
         closing(publisher),
-        closing(ControlServer(endpoint=endpoint, publisher=publisher, inbox=inbox, keys=keys)) as control,
+        closing(
+            ControlServer(endpoint=endpoint, publisher=publisher, inbox=inbox, keys=keys, bounds=bounds)
+        ) as control,
     ):
         yield Locked(publisher, control, inbox, folder)
 
@@ -239,7 +241,7 @@ def test_a_command_that_arrives_twice_is_obeyed_once(daemon: Locked) -> None:
     assert [command.token for command in daemon.inbox.drain()] == ["a", "b", ""]
 
 
-MUCH = 4 * UNFINISHED_BYTES
+MUCH = 4 * BOUNDS.unfinished_bytes
 LITTLE = 64 * 1024
 
 
@@ -247,20 +249,26 @@ LITTLE = 64 * 1024
 @pytest.mark.parametrize(
     ("padding", "in_all", "limit"),
     [
-        pytest.param(MAX_REQUEST_BYTES - 200, MUCH, UNFINISHED_BYTES, id="large requests, 32 MiB of them"),
+        pytest.param(
+            MAX_REQUEST_BYTES - 200, MUCH, BOUNDS.unfinished_bytes, id="large requests, 32 MiB of them"
+        ),
         pytest.param(0, 4 * LITTLE, LITTLE, id="small ones, four times a smaller limit"),
         pytest.param(200, 16 * LITTLE, LITTLE // 4, id="of a length that takes a longer header"),
     ],
 )
 def test_a_busy_client_is_not_taken_for_one_whose_message_never_ends(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, padding: int, in_all: int, limit: int
+    tmp_path: Path, padding: int, in_all: int, limit: int
 ) -> None:
     """Whatever it sends in whole requests is settled to the byte, encryption and all: it is never hung up on.
 
     What encryption adds to a small request is half of it: uncounted, it would soon come to the limit.
     """
-    monkeypatch.setattr("daemon.flood_guard.UNFINISHED_BYTES", limit)
-    with locked(tmp_path / "keys") as daemon, zmq.Context() as context, context.socket(zmq.DEALER) as peer:
+    bounds = Bounds(unfinished_bytes=limit, unfinished_bytes_each=limit)
+    with (
+        locked(tmp_path / "keys", bounds=bounds) as daemon,
+        zmq.Context() as context,
+        context.socket(zmq.DEALER) as peer,
+    ):
         peer.setsockopt(zmq.LINGER, 0)
         unlock(peer, daemon.key("ada"))
         peer.connect(daemon.control.endpoint)

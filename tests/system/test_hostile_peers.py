@@ -19,10 +19,9 @@ import pytest
 import zmq
 
 from daemon.client import Client
-from daemon.control import MAX_REQUEST_BYTES, ControlServer
+from daemon.control import BOUNDS, MAX_REQUEST_BYTES, ControlServer
 from daemon.errors import WireError
 from daemon.face_block import FaceBlock
-from daemon.flood_guard import UNFINISHED_BYTES
 from daemon.inbox import Inbox
 from daemon.items import ThicknessSource
 from daemon.messages import ThicknessMessage
@@ -31,8 +30,9 @@ from daemon.requests import ReadFace
 from daemon.unread_replies import SHARED_BYTES
 from daemon.volume_reader import StoredVolume
 
+from .bare_peers import ZMTP, introduced, let_in, takes
+
 Pair = tuple[Publisher, ControlServer, Inbox]
-ZMTP = b"\xff\x00\x00\x00\x00\x00\x00\x00\x01\x7f"
 
 
 @pytest.fixture
@@ -84,13 +84,6 @@ def test_raw_bytes_on_either_port_change_nothing(daemon: Pair, data: bytes) -> N
     serves(daemon)
 
 
-def introduced(kind: bytes) -> bytes:
-    """A ZMTP 3.1 greeting and the READY of a socket of this kind, https://rfc.zeromq.org/spec/23."""
-    ready = b"\x05READY\x0bSocket-Type" + len(kind).to_bytes(4, "big") + kind
-    greeting = ZMTP + b"\x03\x01NULL".ljust(54, b"\x00")
-    return greeting + b"\x04" + bytes([len(ready)]) + ready
-
-
 def test_oversized_frames_end_the_connection_that_sends_them(daemon: Pair) -> None:
     """On both sockets; the daemon's memory does not hold them, and others are served.
 
@@ -126,20 +119,6 @@ def endless(length: int) -> bytes:
     return frame * (2**20 // len(frame))
 
 
-def let_in(endpoint: str, kind: bytes) -> socket.socket:
-    """A bare connection after its handshake; libzmq takes what comes before that for a broken one."""
-    host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
-    connection = socket.create_connection((host, int(port)), timeout=60)
-    said = introduced(kind)
-    connection.sendall(said[:64])
-    heard = 0
-    while heard < 64:
-        heard += len(connection.recv(64 - heard))
-    connection.sendall(said[64:])
-    assert connection.recv(4096).startswith(b"\x04")
-    return connection
-
-
 ENDLESS = [
     pytest.param(1, b"DEALER", MAX_REQUEST_BYTES, 1, id="requests of large frames"),
     pytest.param(1, b"DEALER", 0, 1, id="requests of empty frames"),
@@ -163,20 +142,12 @@ def test_who_sends_a_message_that_never_ends_is_hung_up_on(
             stack.enter_context(let_in((publisher, control)[end].endpoint, kind)) for _ in range(peers)
         ]
         for _ in range(400):
-            connections = [connection for connection in connections if _takes(connection, piece)]
+            connections = [connection for connection in connections if takes(connection, piece)]
         assert connections == []
-        assert psutil.Process().memory_info().rss - before < 32 * UNFINISHED_BYTES + 64 * 2**20
+        assert psutil.Process().memory_info().rss - before < 32 * BOUNDS.unfinished_bytes + 64 * 2**20
         assert witness.snapshot().envelope.seq == number
     assert (publisher.hung_up, control.garbage) == ((peers, 0) if end == 0 else (0, peers))
     serves(daemon)
-
-
-def _takes(connection: socket.socket, data: bytes) -> bool:
-    try:
-        connection.sendall(data)
-    except ConnectionError:
-        return False
-    return True
 
 
 class _Pictures:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from contextlib import closing
+from contextlib import ExitStack, closing, suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -61,6 +62,26 @@ def test_a_stop_that_nobody_puts_on_record_is_told(tmp_path, is_heard):
         if is_heard:
             actor.recorded(count)
     assert unheard == ([] if is_heard else ["confirmed"])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="elsewhere descriptors are not limited")
+def test_a_process_without_descriptors_still_stops_the_microscope(tmp_path):
+    """Some are kept for it: every other is used up, and the file is written all the same."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    means = Means([FileAction(kind="file", path=tmp_path / "STOP")])
+    with closing(Actor(lambda _: means, lambda *_: None, 0.0)) as actor, ExitStack() as taken:
+        taken.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (512, hard))
+        with suppress(OSError):
+            while True:
+                taken.enter_context((tmp_path / "file").open("w"))
+        with pytest.raises(OSError, match="Too many open files"):
+            (tmp_path / "another").open("w")
+        assert actor.begin(stop())
+        assert len(reported(actor)) == 2
+    assert "STOP" in (tmp_path / "STOP").read_text()
 
 
 def test_an_abort_after_the_abort_is_refused_with_the_reason(tmp_path):
