@@ -25,6 +25,7 @@ Work = Callable[[], float]
 
 PORE_WIDTH = 4.0
 WHOLE = BlockSize(2**40)
+_filters: Any = porespy.filters  # its hints know neither arrays of sizes nor what it returns
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +110,12 @@ def _covered(pore: Mask, radii: tuple[float, ...]) -> float:
 
 
 def _thickness(pore: Mask, sizes: NDArray[np.float64]) -> float:
-    found = porespy.filters.local_thickness(pore, method="legacy", sizes=sizes)
+    found = _filters.local_thickness(pore, method="legacy", sizes=sizes)
     return _sum_of_shares(found, pore, sizes)
 
 
 def _default_thickness(pore: Mask) -> float:
-    found: Any = porespy.filters.local_thickness(pore)
+    found = _filters.local_thickness(pore)
     return _sum_of_shares(found, pore, np.arange(1.0, float(found.max()) + 1))
 
 
@@ -133,7 +134,7 @@ def _intruded(pore: Mask, radii: tuple[float, ...]) -> float:
 def _porosimetry(pore: Mask, sizes: NDArray[np.float64]) -> float:
     inlets = np.zeros_like(pore)
     inlets[0] = True
-    found = porespy.filters.porosimetry(pore, inlets=inlets, sizes=sizes)
+    found = _filters.porosimetry(pore, inlets=inlets, sizes=sizes)
     return _sum_of_shares(found, pore, sizes)
 
 
