@@ -40,9 +40,8 @@ POLL_MS: Final = 100
 HELD_UP_POLL_MS: Final = 5  # nobody tells when a reply has been read
 ANSWERS_WITHIN_S: Final = 1.0  # what is asked before the end is answered if that takes no longer
 MAX_REQUEST_BYTES: Final = 16 * 1024
-BUFFERED_BYTES: Final = (
-    128 * 1024
-)  # the kernel's, per peer; it would grow to some MB for one that does not wait
+BUFFERED_BYTES: Final = 128 * 1024
+"""The kernel's, per peer; it would grow to some MB for one that does not wait."""
 QUEUED_REPLIES: Final = 16
 BOUNDS: Final = Bounds(unfinished_bytes=8 * 2**20, unfinished_bytes_each=8 * 2**20)
 

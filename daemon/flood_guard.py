@@ -6,7 +6,7 @@
   What one peer, and all peers of a socket together, have sent beyond that is held below a bound: above it the
   one that has sent most is hung up on, and libzmq frees its half of a message. A frame takes 64 bytes of
   memory at least and 2 on the wire, 32 times as much; so do requests that wait to be taken. Nothing is taken
-  from subscribers: for them this bounds subscriptions, a byte of which may take 140 in libzmq's tree.
+  from subscribers: for them this bounds subscriptions, which take many times their bytes in libzmq's tree.
 - **A peer that does not read.** Answers to heartbeats show that somebody writes, not that anybody reads. The
   kernel knows what it could not hand over: who leaves that unread for ``UNREAD_WITHIN_S`` is hung up on.
 - **Ever more connections.** Each takes a descriptor, which the daemon needs for images and the abort. Above
