@@ -23,8 +23,8 @@ ROWS = 8192
 class ForestRunner:
     """A forest on the processor; a :class:`models.tile_runner.BatchRunner`.
 
-    ``runtime`` uses one thread; ``threads`` of them work side by side, each on pixels of its own, which costs
-    half the processor time of ONNX Runtime's own sharing (its threads wait for each other at every call).
+    ``runtime`` uses one thread; ``threads`` of them work side by side, each on pixels of its own: those of
+    ONNX Runtime's own sharing wait for each other at every call.
     """
 
     runtime: Runtime

@@ -139,5 +139,6 @@ class SlicePanel:
             self._trouble = ""
         except WireError as error:  # the daemon is gone or cannot read it; the next slice tries again
             self._trouble = str(error)
-        self._draw()
-        self._learning = False
+        finally:
+            self._draw()  # still learning: what cannot be read now is not asked for again at once
+            self._learning = False
