@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import cc3d
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -72,8 +73,8 @@ def components(phase: Volume, planes: int, on_voxels: OnVoxels = nothing_told) -
 
 def label(phase: Mask) -> tuple[Pieces, int]:
     """Pieces of an array, numbered from 1, and their number."""
-    pieces = np.empty(phase.shape, dtype=np.int32)
-    return pieces, int(ndimage.label(phase, output=pieces))  # pyright: ignore[reportArgumentType]
+    pieces, count = cc3d.connected_components(phase, connectivity=6, out_dtype=np.uint32, return_N=True)
+    return pieces.view(np.int32), int(count)
 
 
 def members(phase: Volume, found: Components, chosen: Mask) -> Iterator[tuple[Block, Mask]]:
