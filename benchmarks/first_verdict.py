@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
 from daemon.config import DEFAULT_FILE_PATTERN, parse
 from daemon.emulator import EmulatorSettings, configuration_table, emulate
 from daemon.emulator.settings import RecordingDesign
-from daemon.geometry import conformed
 from daemon.items import FileReady, Frame, Slice, Thickness
 from daemon.metadata.plain import Sidecar
 from daemon.pipeline_state import begin_pipeline
 from daemon.reader import read_frame
-from daemon.stages import measuring, registering
+from daemon.stages import glancing, measuring, registering
 
 SETTINGS = EmulatorSettings(
     slices=2, height=2048, width=3072, voltages_kv=(2.0,), recording=RecordingDesign(fib_every=0)
@@ -46,13 +46,12 @@ def _follower(first: Frame, project: Path) -> Callable[[Frame], Thickness | None
     configuration = parse(table, where=project)
     begun = begin_pipeline(configuration, Slice(1, {NAME: first}))
     registration, registered = registering.register_slice(begun.registration, Slice(1, {NAME: first}), 0.0)
-    state, _ = measuring.measure(begun.measuring, configuration, registered, float("nan"))
+    measured, _ = measuring.measure(begun.measuring, configuration, registered, float("nan"))
+
+    state = replace(begun, registration=registration, measuring=measured)
 
     def verdict(frame: Frame) -> Thickness | None:
-        frame = conformed(configuration, begun.geometry, frame)
-        recession_px = measuring.expected_depth(state, 2) * begun.geometry.recession_px_per_nm
-        shift = registering.glance(registration, NAME, frame, recession_px)
-        return measuring.first_look(state, 2, NAME, frame, shift)
+        return glancing.glance(configuration, state, 2, NAME, frame)
 
     return verdict
 

@@ -1,6 +1,7 @@
 """A long run at full speed with faults in it: do the daemon's memory, its queues, its open files grow?
 
-The emulated microscope writes as fast as it can, so that the folder is ahead of the daemon, which is a
+The emulated microscope writes as fast as it can but stays so many slices ahead: the daemon always has work,
+and files that wait, each of which it remembers, do not pass for what slices leave behind. The daemon is a
 process of its own and is looked at from outside at the end of each slice: its resident memory, its open
 files, and the images that it holds (as counted in its spool: slices that wait, and what the network still
 sees). The slope is Theil and Sen's through the medians of blocks of slices after a warm-up; its standard
@@ -19,6 +20,7 @@ from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from multiprocessing.synchronize import Semaphore
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,6 +53,10 @@ FAULTS: Final = (
     "lost",
 )
 FAULT_EVERY: Final = 12
+AHEAD: Final = 24
+"""Slices that the microscope may be ahead: more than an image is late by the fault of that name."""
+OVER: Final = {"slice.done", "slice.gap"}
+"""What the daemon's log says when a slice is behind it."""
 WARM_UP: Final = 0.3
 """Share of the run in which pools, windows and histories may still fill."""
 BLOCKS: Final = 8
@@ -106,13 +112,14 @@ def _configured(root: Path, settings: EmulatorSettings) -> Path:
 def _soaked(config: Path, settings: EmulatorSettings) -> list[Sample]:
     """Run both to the end; a sample after every slice."""
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # of the microscope's process, whose threads would only wait
-    microscope = _SPAWN.Process(target=_write, args=(settings, load(config).run.folder))
+    ahead = _SPAWN.Semaphore(AHEAD)
+    microscope = _SPAWN.Process(target=_write, args=(settings, load(config).run.folder, ahead))
     microscope.start()
     command = [sys.executable, "-m", "daemon", "run", str(config)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as daemon:
         try:
             samples = _sampled(
-                daemon.stderr or (), psutil.Process(daemon.pid), Outputs(load(config).run.output)
+                daemon.stderr or (), psutil.Process(daemon.pid), Outputs(load(config).run.output), ahead
             )
         finally:
             daemon.terminate()  # it has ended, unless looking at it has failed
@@ -123,16 +130,22 @@ def _soaked(config: Path, settings: EmulatorSettings) -> list[Sample]:
     return samples
 
 
-def _write(settings: EmulatorSettings, folder: Path) -> None:
-    """In a process of its own: the microscope, without any pause."""
-    emulate(settings, folder, sleep=lambda _s: None)
+def _write(settings: EmulatorSettings, folder: Path, ahead: Semaphore) -> None:
+    """In a process of its own: the microscope, which waits only when it is so far ahead."""
+
+    def wait(_done: int, _slices: int) -> None:
+        ahead.acquire()
+
+    emulate(settings, folder, sleep=lambda _s: None, progress=wait)
 
 
-def _sampled(log: Iterable[str], process: psutil.Process, outputs: Outputs) -> list[Sample]:
-    """Look at the daemon whenever it says that a slice is done."""
+def _sampled(log: Iterable[str], process: psutil.Process, outputs: Outputs, ahead: Semaphore) -> list[Sample]:
+    """Look at the daemon whenever it says that a slice is done; a slice is over, too, when it is given up."""
     samples: list[Sample] = []
     for line in log:
         told = _told(line)
+        if told.get("event") in OVER:
+            ahead.release()
         if told.get("event") == "slice.done":
             held = sum(1 for _ in outputs.spool.iterdir()) if outputs.spool.is_dir() else 0
             rss_mib = process.memory_info().rss / 2**20

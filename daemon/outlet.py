@@ -266,11 +266,13 @@ class Outlet:
         self.enter(RunState.FINISHED, self._vitals.counts)
         write_failure(self._station, self._vitals.counts, self._station.clock() - self._begun_s, why)
 
-    def log_slice(self, registered: RegisteredSlice, thickness: Thickness, seconds: float) -> None:
+    def log_slice(
+        self, registered: RegisteredSlice, thickness: Thickness, stages_s: Mapping[str, float]
+    ) -> None:
         """A slice is done: the log's line about it."""
         waiting = self._vitals.books.waiting
         slice_log.slice_done(
-            registered, thickness, planes=self._vitals.planes, waiting=waiting, seconds=seconds
+            registered, thickness, planes=self._vitals.planes, waiting=waiting, stages_s=stages_s
         )
 
     def note(self, outcome: Outcome) -> None:

@@ -15,7 +15,7 @@ is computed again, to the same bits.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from math import isnan
 from typing import Final
@@ -25,25 +25,31 @@ from daemon.admission import pending_at
 from daemon.arrivals import Arrivals
 from daemon.assembly import Event, Finish, FrameAccepted, FrameArrived, Outcome, SliceComplete
 from daemon.config import Configuration
-from daemon.geometry import conformed, conformed_slice
+from daemon.face_work import FaceWork
+from daemon.geometry import conformed_slice
 from daemon.items import (
     Alarm,
     FinishReason,
-    Planes,
     RegisteredSlice,
     RunState,
     Slice,
     SliceGap,
-    Status,
     Thickness,
 )
 from daemon.journal import FileVersion
+from daemon.operating_system import give_back_freed_memory
 from daemon.operator import Operator
 from daemon.parts import Parts
-from daemon.pipeline_state import Counts, OpenFace, PipelineState, begin_pipeline
+from daemon.pipeline_state import Counts, PipelineState, begin_pipeline
 from daemon.resume import Progress
-from daemon.stages import foreseeing, growing, inspecting, judging, measuring, registering, segmenting
-from daemon.stages.segmenting import FaceStack
+from daemon.stages import (
+    glancing,
+    inspecting,
+    judging,
+    measuring,
+    registering,
+)
+from daemon.stopwatch import Stopwatch
 
 _PATIENCE_S: Final = 0.2
 """How long the loop waits for a file before it looks at requests again."""
@@ -58,11 +64,11 @@ class Runner:
         self._outlet = parts.outlet
         self._assembly = progress.assembly
         self._state: PipelineState | None = progress.pipeline
-        self._faces: dict[int, FaceStack] = dict(progress.faces)
-        self._strips: dict[int, foreseeing.Strips] = {}
         self._counts: Counts = progress.counts
         self._operator = Operator(parts.outlet, parts.reach, self._alarm, self._commit)
         self._arrivals = Arrivals(parts.watcher, parts.shelf)
+        self._stopwatch = Stopwatch(parts.clock)
+        self._face_work = FaceWork(parts, progress.faces, self._alarm, self._stopwatch)
         self._reason: FinishReason | None = None
 
     def run(self, before: Sequence[Alarm] = ()) -> FinishReason:
@@ -155,26 +161,26 @@ class Runner:
         state, waiting = self._state, pending_at(self._assembly, accepted.index)
         if state is None or waiting is None or len(waiting.frames) != 1:
             return
-        frame = conformed(self._configuration, state.geometry, self._parts.shelf.frames[accepted.sha256])
-        depth_nm = measuring.expected_depth(state.measuring, accepted.index)
-        expected_px = depth_nm * state.geometry.recession_px_per_nm
-        shift = registering.glance(state.registration, accepted.channel, frame, expected_px)
-        look = measuring.first_look(state.measuring, accepted.index, accepted.channel, frame, shift)
+        frame = self._parts.shelf.frames[accepted.sha256]
+        look = glancing.glance(self._configuration, state, accepted.index, accepted.channel, frame)
         if look is not None:
             self._outlet.preliminary(look)
 
     def _slice(self, slice_: Slice) -> None:
         """Register, measure, judge, align, segment; then finish the faces that waited for this one."""
         self._outlet.enter(RunState.WORKING, self._counts)
-        begun_s = self._parts.clock()
+        self._stopwatch.start()
         state = self._state or begin_pipeline(self._configuration, slice_)
         slice_ = conformed_slice(self._configuration, state.geometry, slice_)
         state, registered, thickness = self._measure(state, slice_)
+        self._stopwatch.lap("measure")
         state = self._judge(state, registered, thickness)
-        state = self._provisional(state, registered, thickness)
+        self._stopwatch.lap("judge")
+        state = self._face_work.open(state, registered, thickness)
         self._counts = replace(self._counts, slices=self._counts.slices + 1)
-        self._state = self._settle(state, slice_.index)
-        self._outlet.log_slice(registered, thickness, self._parts.clock() - begun_s)
+        self._state = self._face_work.settle(state, slice_.index)
+        self._outlet.log_slice(registered, thickness, self._stopwatch.seconds)
+        give_back_freed_memory()
         self._outlet.enter(RunState.WAITING, self._counts)
 
     def _measure(
@@ -210,70 +216,12 @@ class Runner:
                 self._operator.drifted(alarm, number)
         return replace(state, judging=judged, inspecting=inspected)
 
-    def _provisional(
-        self, state: PipelineState, registered: RegisteredSlice, thickness: Thickness
-    ) -> PipelineState:
-        """Segment the new face with what lies before it, and show it; later faces will make it final."""
-        names, roi = self._configuration.channel_names, self._configuration.geometry.roi
-        face = segmenting.prepared(segmenting.align(registered, names, roi), self._configuration)
-        self._faces[face.index] = face
-        probabilities = segmenting.classify(self._parts.segmenter, list(self._faces.values()), face.index)
-        segmented = segmenting.segmented(face.index, probabilities, Status.PROVISIONAL)
-        self._outlet.face(registered)
-        opened = OpenFace(face.index, thickness.depth_nm, dict(registered.shifts))
-        state = replace(state, window=(*state.window, face.index), open_faces=(*state.open_faces, opened))
-        strips = foreseeing.strips(state.growth, face.index, thickness.depth_nm, probabilities)
-        self._strips[face.index] = strips
-        self._outlet.preview(state.geometry, face, segmented, self._ahead(state))
-        return state
-
-    def _ahead(self, state: PipelineState) -> Mapping[str, foreseeing.Labels]:
-        """Planes that are not final yet, to be shown below the volume; strips of final faces are over."""
-        waiting = [self._strips[one.index] for one in state.open_faces if one.index in self._strips]
-        self._strips = {strips.index: strips for strips in waiting}
-        return foreseeing.foreseen(state.growth, self._parts.filling, waiting)
-
-    def _settle(self, state: PipelineState, newest: int) -> PipelineState:
-        """Finish every face whose neighbours behind it have come, then forget what nobody looks at."""
-        half = self._parts.segmenter.spec.adjacent_slices // 2
-        while state.open_faces and state.open_faces[0].index + half <= newest:
-            state = self._final(state, state.open_faces[0])
-        oldest = (state.open_faces[0].index if state.open_faces else newest) - 2 * half
-        self._faces = {index: face for index, face in self._faces.items() if index >= oldest}
-        return replace(state, window=tuple(index for index in state.window if index >= oldest))
-
-    def _final(self, state: PipelineState, face: OpenFace) -> PipelineState:
-        """The final segmentation of a face, its place in the volume, and the planes this completes."""
-        self._outlet.beat()
-        probabilities = segmenting.classify(self._parts.segmenter, list(self._faces.values()), face.index)
-        segmented = segmenting.segmented(face.index, probabilities, Status.FINAL)
-        growth, filling = state.growth, self._parts.filling
-        growth, placed, planes = growing.grow(growth, filling, face.index, face.depth_nm, probabilities)
-        for alarm in growing.judge_place(growth, placed):
-            self._alarm(alarm)
-        self._outlet.final_face(state.faces_done, segmented, placed, face.shifts)
-        self._outlet.face_images(state.faces_done, state.geometry, self._faces[face.index], segmented)
-        growth = self._grown(growth, planes)
-        open_faces, done = state.open_faces[1:], state.faces_done + 1
-        state = replace(state, growth=growth, open_faces=open_faces, faces_done=done)
-        if not open_faces:
-            self._outlet.preview(state.geometry, self._faces[face.index], segmented, self._ahead(state))
-        return state
-
-    def _grown(self, growth: growing.GrowthState, final: Iterable[Planes]) -> growing.GrowthState:
-        """Store final planes and count them into the metrics, a few at a time: a gap may have hundreds."""
-        for planes in final:
-            self._outlet.planes(growth.grid, planes)
-            growth, metrics = growing.measure_planes(growth, planes)
-            self._outlet.metrics(metrics, growing.curves(growth))
-        return growth
-
     def _gap(self, gap: SliceGap) -> None:
         """An index without a slice: depth goes on, and faces that waited for it wait no longer."""
         self._counts = replace(self._counts, gaps=self._counts.gaps + 1)
         self._outlet.gap(gap)
         if self._state is not None:
-            self._state = self._settle(self._state, gap.index)
+            self._state = self._face_work.settle(self._state, gap.index)
 
     def _close(self) -> None:
         """The end of the acquisition: no more faces will come, so everything that waits becomes final."""
@@ -281,10 +229,7 @@ class Runner:
         if state is None:
             self._alarm(alarms.nothing())
             return
-        while state.open_faces:
-            state = self._final(state, state.open_faces[0])
-        growth = self._grown(*growing.close_growth(state.growth, self._parts.filling))
-        self._state = replace(state, growth=growth, window=())
+        self._state = self._face_work.close(state)
         self._commit(self._state)
 
     def _commit(self, changed: PipelineState | None = None, version: FileVersion | None = None) -> None:

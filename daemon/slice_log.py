@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import isfinite
 
 import structlog
@@ -23,9 +24,14 @@ def first_thickness(thickness: Thickness) -> None:
 
 
 def slice_done(
-    registered: RegisteredSlice, thickness: Thickness, *, planes: int, waiting: int, seconds: float
+    registered: RegisteredSlice,
+    thickness: Thickness,
+    *,
+    planes: int,
+    waiting: int,
+    stages_s: Mapping[str, float],
 ) -> None:
-    """A slice took ``seconds`` of work; ``planes`` are final so far, ``waiting`` files are not dealt with."""
+    """``planes`` are final so far, ``waiting`` files not dealt with; ``stages_s``: where the time went."""
     shifts = registered.shifts.values()
     _log.info(
         "slice.done",
@@ -39,7 +45,8 @@ def slice_done(
         registered_on=sorted({s.source for s in shifts}),
         planes=planes,
         waiting=waiting,
-        seconds=round(seconds, 2),
+        seconds=round(sum(stages_s.values()), 2),
+        stages_s={stage: round(seconds, 2) for stage, seconds in stages_s.items()},
     )
 
 

@@ -1,0 +1,111 @@
+"""From a registered face to the volume: provisional, final when its neighbours have come, then counted.
+
+The second half of the way of one slice; :mod:`daemon.runner` has the first, and owns the order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from daemon.items import Alarm, Planes, RegisteredSlice, Status, Thickness
+from daemon.parts import Parts
+from daemon.pipeline_state import OpenFace, PipelineState
+from daemon.stages import foreseeing, growing, segmenting
+from daemon.stages.segmenting import FaceStack
+from daemon.stopwatch import Stopwatch
+
+
+class FaceWork:
+    """Works on the faces at hand, ``faces`` those of an earlier start; ``alarm`` tells what is wrong."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        faces: Mapping[int, FaceStack],
+        alarm: Callable[[Alarm], object],
+        stopwatch: Stopwatch,
+    ) -> None:
+        self._configuration = parts.configuration
+        self._segmenter = parts.segmenter
+        self._filling = parts.filling
+        self._outlet = parts.outlet
+        self._alarm = alarm
+        self._stopwatch = stopwatch
+        self._faces: dict[int, FaceStack] = dict(faces)
+        self._strips: dict[int, foreseeing.Strips] = {}
+
+    def open(self, state: PipelineState, registered: RegisteredSlice, thickness: Thickness) -> PipelineState:
+        """Segment the new face with what lies before it, and show it; later faces will make it final."""
+        names, roi = self._configuration.channel_names, self._configuration.geometry.roi
+        face = segmenting.prepared(segmenting.align(registered, names, roi), self._configuration)
+        self._faces[face.index] = face
+        probabilities = self._classified(face.index)
+        segmented = segmenting.segmented(face.index, probabilities, Status.PROVISIONAL)
+        self._outlet.face(registered)
+        opened = OpenFace(face.index, thickness.depth_nm, dict(registered.shifts))
+        state = replace(state, window=(*state.window, face.index), open_faces=(*state.open_faces, opened))
+        strips = foreseeing.strips(state.growth, face.index, thickness.depth_nm, probabilities)
+        self._strips[face.index] = strips
+        self._outlet.preview(state.geometry, face, segmented, self._ahead(state))
+        self._stopwatch.lap("show")
+        return state
+
+    def settle(self, state: PipelineState, newest: int) -> PipelineState:
+        """Finish every face whose neighbours behind it have come, then forget what nobody looks at."""
+        half = self._segmenter.spec.adjacent_slices // 2
+        while state.open_faces and state.open_faces[0].index + half <= newest:
+            state = self._final(state, state.open_faces[0])
+        oldest = (state.open_faces[0].index if state.open_faces else newest) - 2 * half
+        self._faces = {index: face for index, face in self._faces.items() if index >= oldest}
+        return replace(state, window=tuple(index for index in state.window if index >= oldest))
+
+    def close(self, state: PipelineState) -> PipelineState:
+        """No more faces will come, so everything that waits becomes final."""
+        while state.open_faces:
+            state = self._final(state, state.open_faces[0])
+        growth = self._grown(*growing.close_growth(state.growth, self._filling))
+        return replace(state, growth=growth, window=())
+
+    def _final(self, state: PipelineState, face: OpenFace) -> PipelineState:
+        """The final segmentation of a face, its place in the volume, and the planes this completes."""
+        self._outlet.beat()
+        probabilities = self._classified(face.index)
+        segmented = segmenting.segmented(face.index, probabilities, Status.FINAL)
+        growth, filling = state.growth, self._filling
+        growth, placed, planes = growing.grow(growth, filling, face.index, face.depth_nm, probabilities)
+        for alarm in growing.judge_place(growth, placed):
+            self._alarm(alarm)
+        self._outlet.final_face(state.faces_done, segmented, placed, face.shifts)
+        self._outlet.face_images(state.faces_done, state.geometry, self._faces[face.index], segmented)
+        growth = self._grown(growth, planes)
+        open_faces, done = state.open_faces[1:], state.faces_done + 1
+        state = replace(state, growth=growth, open_faces=open_faces, faces_done=done)
+        if not open_faces:
+            self._outlet.preview(state.geometry, self._faces[face.index], segmented, self._ahead(state))
+        self._stopwatch.lap("grow")
+        return state
+
+    def _grown(self, growth: growing.GrowthState, final: Iterable[Planes]) -> growing.GrowthState:
+        """Store final planes and count them into the metrics, a few at a time: a gap may have hundreds."""
+        for planes in final:
+            self._outlet.planes(growth.grid, planes)
+            growth, metrics = growing.measure_planes(growth, planes)
+            self._outlet.metrics(metrics, growing.curves(growth))
+        return growth
+
+    def _classified(self, index: int) -> NDArray[np.float32]:
+        """Phase probabilities of a face from the faces at hand; what went before was to show it."""
+        self._stopwatch.lap("show")
+        probabilities = segmenting.classify(self._segmenter, list(self._faces.values()), index)
+        self._stopwatch.lap("segment")
+        return probabilities
+
+    def _ahead(self, state: PipelineState) -> Mapping[str, foreseeing.Labels]:
+        """Planes that are not final yet, to be shown below the volume; strips of final faces are over."""
+        waiting = [self._strips[one.index] for one in state.open_faces if one.index in self._strips]
+        self._strips = {strips.index: strips for strips in waiting}
+        return foreseeing.foreseen(state.growth, self._filling, waiting)
