@@ -63,6 +63,12 @@ BARS: Final[dict[str, tuple[Bar, ...]]] = {
         Bar("missed", "==", 0.0, "files never read"),
         Bar("ready_delay_p99_s", "<=", 2.0, "s from the last byte to the reading, 99 % of the files"),
     ),
+    "latency": (
+        Bar("triple_to_published_s", "<=", 60.0, "s from a complete triple of 3072×2048 to everything heard"),
+        Bar("outside_inference_s", "<=", 5.0, "s of it outside the network"),
+        Bar("thickness_first_image_s", "<=", 2.0, "s from the first image to its thickness heard"),
+        Bar("peak_rss_gib", "<=", 4.0, "GiB at most in the daemon's memory"),
+    ),
     "metrics": (
         Bar("speedup_vs_porespy", ">=", 50.0, "times faster than recomputing with PoreSpy at 256³"),
         Bar("max_abs_difference_to_batch", "<=", 1e-12, "streamed against batch"),

@@ -1,0 +1,208 @@
+"""From a complete triple to everything that is published about it, by stage: a real daemon on real files.
+
+The daemon is a process of its own. Images of 3072×2048 px come one by one, each only when the daemon has
+nothing left to do, as they do at a microscope that is slower than it. What is timed is the way from a file's
+name to messages at a subscriber. Stages are the daemon's own clock, from its log. The first slices fill the
+network's window and are not counted: only a later one makes an earlier face final as well.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any, Final
+
+import psutil
+from rich.table import Table
+
+from benchmarks.__main__ import CannotMeasureError
+from daemon.client import Answer, Client, Event
+from daemon.emulator import EmulatorSettings, configuration_table, emulate
+from daemon.emulator.settings import RecordingDesign
+from daemon.items import RunState
+from daemon.messages import RunMessage, ThicknessMessage
+from daemon.toml_text import toml_text
+
+FULL: Final = EmulatorSettings(slices=6, height=2048, width=3072, recording=RecordingDesign(fib_every=0))
+QUICK: Final = EmulatorSettings(slices=5, height=512, width=768, recording=RecordingDesign(fib_every=0))
+COUNTED_FROM: Final = 5
+"""A window of seven faces makes a face final when the third one behind it is there: from slice 4 on."""
+_LIMIT_S: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lap:
+    """One slice: seconds from its first file to its first thickness, from its last to the last message."""
+
+    first_thickness_s: float
+    published_s: float
+    stages_s: Mapping[str, float]
+
+    @property
+    def outside_s(self) -> float:
+        """All but the network."""
+        return self.published_s - self.stages_s["segment"]
+
+
+class Listener:
+    """A subscriber that keeps what it has heard."""
+
+    def __init__(self, client: Client) -> None:
+        self._updates = client.follow(patience_s=0.5)
+        self._heard: list[Any] = []
+
+    def wait_for(self, wanted: Callable[[list[Any]], bool]) -> float:
+        """The time (of ``perf_counter``) at which what was heard since the last call was first ``wanted``.
+
+        Raises
+        ------
+        CannotMeasureError
+            It is not heard in time.
+        """
+        self._heard, deadline = [], perf_counter() + _LIMIT_S
+        for update in self._updates:
+            if isinstance(update, Answer):
+                self._heard += [event.message for event in update.events]
+            elif isinstance(update, Event):
+                self._heard.append(update.message)
+            if wanted(self._heard):
+                return perf_counter()
+            if perf_counter() > deadline:
+                break
+        raise CannotMeasureError(f"the daemon has not told in {_LIMIT_S:g} s what was waited for")
+
+
+def measure(quick: bool) -> tuple[Table, dict[str, float]]:
+    """Laps of the slices from the fifth on."""
+    settings = QUICK if quick else FULL
+    with tempfile.TemporaryDirectory(prefix="slicewatch-latency-") as folder:
+        laps, peak_gib = _followed(Path(folder), settings)
+    return _report(settings, laps, peak_gib)
+
+
+def _followed(root: Path, settings: EmulatorSettings) -> tuple[list[Lap], float]:
+    """Every slice of a run, and the daemon's peak of resident memory, GiB."""
+    project, hidden = root / "project", root / "hidden"
+    emulate(settings, hidden, sleep=lambda _s: None)
+    shutil.copytree(hidden, project, ignore=shutil.ignore_patterns("*.tif"))
+    anywhere = dict.fromkeys(("events", "control"), "tcp://127.0.0.1:0")
+    table = configuration_table(settings, project, root / "output") | {"publish": anywhere}
+    (root / "run.toml").write_text(toml_text(table), encoding="utf-8")
+    with _running(root / "run.toml", root / "log") as daemon, Client(*_endpoints(root / "log")) as client:
+        listener = Listener(client)
+        times = [_lap(listener, _images(hidden, project, n), n) for n in range(1, settings.slices + 1)]
+        peak_gib = _peak_gib(psutil.Process(daemon.pid))
+    stages = _stages(root / "log")
+    return [Lap(*pair, stages[n]) for n, pair in enumerate(times, start=1)], peak_gib
+
+
+@contextmanager
+def _running(config: Path, log: Path) -> Generator[subprocess.Popen[bytes]]:
+    """The daemon, until it is no longer looked at."""
+    command = [sys.executable, "-m", "daemon", "run", str(config)]
+    with log.open("wb") as stream, subprocess.Popen(command, stderr=stream) as daemon:
+        try:
+            yield daemon
+        finally:
+            daemon.kill()
+
+
+def _images(hidden: Path, project: Path, index: int) -> list[tuple[Path, Path]]:
+    """From where to where the images of a slice go."""
+    found = sorted(path for path in hidden.rglob("*.tif") if path.stem.endswith(f"{index:03}"))
+    return [(path, project / path.relative_to(hidden)) for path in found]
+
+
+def _lap(listener: Listener, images: list[tuple[Path, Path]], index: int) -> tuple[float, float]:
+    """Seconds to the first thickness (of the first slice, which has none: 0) and to the last message."""
+    come_s = _bring(*images[0])
+    first_s = 0.0
+    if index > 1:
+        first_s = listener.wait_for(lambda heard: any(_is_thickness(one, index) for one in heard)) - come_s
+    for image in images[1:]:
+        come_s = _bring(*image)
+    return first_s, listener.wait_for(lambda heard: _is_done(heard, index)) - come_s
+
+
+def _bring(source: Path, target: Path) -> float:
+    """An image gets its name whole; the time at which it has it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_suffix(".part")
+    shutil.copy(source, part)
+    part.rename(target)
+    return perf_counter()
+
+
+def _is_thickness(message: Any, index: int) -> bool:
+    return isinstance(message, ThicknessMessage) and message.index == index
+
+
+def _is_done(heard: list[Any], index: int) -> bool:
+    """The run waits again, with this slice behind it."""
+    last = heard[-1] if heard else None
+    return isinstance(last, RunMessage) and last.state is RunState.WAITING and last.slices_done == index
+
+
+def _peak_gib(process: psutil.Process) -> float:
+    """Linux's own high-water mark of resident memory."""
+    status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+    (line,) = (line for line in status.splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) / 2**20
+
+
+def _endpoints(log: Path) -> tuple[str, str]:
+    """Where the daemon tells and is asked, once it says so."""
+    deadline = perf_counter() + _LIMIT_S
+    while perf_counter() < deadline:
+        for line in _told(log, "sockets.open"):
+            return line["events"], line["control"]
+        time.sleep(0.1)
+    raise CannotMeasureError(f"the daemon has not opened its sockets in {_LIMIT_S:g} s")
+
+
+def _stages(log: Path) -> dict[int, dict[str, float]]:
+    """Seconds of each stage, by slice."""
+    return {line["slice"]: line["stages_s"] for line in _told(log, "slice.done")}
+
+
+def _told(log: Path, event: str) -> list[dict[str, Any]]:
+    """The log's lines of one event; the last line may be under way."""
+    whole = log.read_text(encoding="utf-8").rpartition("\n")[0].splitlines()
+    return [
+        line for line in map(json.loads, (one for one in whole if one[:1] == "{")) if line["event"] == event
+    ]
+
+
+def _report(settings: EmulatorSettings, laps: list[Lap], peak_gib: float) -> tuple[Table, dict[str, float]]:
+    counted = laps[COUNTED_FROM - 1 :]
+    stages = {
+        stage: statistics.median(lap.stages_s[stage] for lap in counted) for stage in counted[0].stages_s
+    }
+    figures = {
+        "thickness_first_image_s": max(lap.first_thickness_s for lap in laps[1:]),
+        "triple_to_published_s": max(lap.published_s for lap in counted),
+        "outside_inference_s": max(lap.outside_s for lap in counted),
+        "peak_rss_gib": peak_gib,
+        **{f"{stage}_s": seconds for stage, seconds in stages.items()},
+    }
+    title = f"{settings.width}×{settings.height}, {len(settings.voltages_kv)} voltages"
+    table = Table("", "s", title=title, title_justify="left")
+    table.add_row(
+        "first image complete → its thickness heard, worst", f"{figures['thickness_first_image_s']:.2f}"
+    )
+    for stage, seconds in stages.items():
+        table.add_row(f"  {stage}, median", f"{seconds:.2f}")
+    table.add_row("triple complete → everything heard, worst", f"{figures['triple_to_published_s']:.2f}")
+    table.add_row("of it outside the network, worst", f"{figures['outside_inference_s']:.2f}")
+    table.add_row("peak of the daemon's memory, GiB", f"{peak_gib:.2f}")
+    return table, figures
