@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import isfinite
 from typing import Final
 
-from daemon.assembly import MoveOn, Tick
+from daemon.assembly import FileRejected, FrameArrived, MoveOn, Tick
 from daemon.assembly_state import AssemblyState, Tally
 from daemon.back_pressure import Window, window
 from daemon.frame_shelf import Arrival, FrameShelf
+from daemon.items import FileReady
 from daemon.ledger import Ledger, ledger
 from daemon.reader import FileAwayError
 from daemon.watch import Watcher
@@ -22,10 +23,14 @@ _ARRIVING_S: Final = 10.0
 
 @dataclass(slots=True)
 class Arrivals:
-    """What the watcher found, as events; ``in_hand`` files were taken and not yet given to the loop."""
+    """What the watcher found, as events; ``in_hand`` files were taken and not yet given to the loop.
+
+    ``read`` gives the event of a file and its bytes, as ``daemon.intake.read_event`` does.
+    """
 
     watcher: Watcher
     shelf: FrameShelf
+    read: Callable[[FileReady], tuple[FrameArrived | FileRejected, bytes]]
     in_hand: int = 0
 
     @property
@@ -73,7 +78,7 @@ class Arrivals:
         for file in ready:
             self.in_hand -= 1
             try:
-                arrival = self.shelf.read(file)
+                arrival = self.shelf.keep(file, *self.read(file))
             except FileAwayError:
                 self.watcher.put_back(file)
                 continue

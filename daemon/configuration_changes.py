@@ -19,6 +19,7 @@ FREE_KEYS: Final = frozenset(
         "run.observer",
         "run.scan_interval_s",
         "run.quiet_after_s",
+        "run.look_ahead",
     }
 )
 """What may change between two starts without touching any result."""

@@ -1,4 +1,4 @@
-"""Reads ready files one by one and keeps their images until their slice is decided.
+"""Keeps images that were read, one by one, until their slice is decided.
 
 What a restart would have to read again is spooled, for its file may be overwritten meanwhile. At most a few
 slices wait at any time, because files are read in the order of their slices (back-pressure): the folder
@@ -16,7 +16,7 @@ from daemon.assembly import FileRejected, FrameArrived, SliceComplete, as_slice
 from daemon.assembly_state import AssemblyRules, AssemblyState, FrameRecord
 from daemon.config import Configuration
 from daemon.errors import FileUnreadableError, JournalError
-from daemon.intake import given_up_event, read_event
+from daemon.intake import given_up_event
 from daemon.items import FileReady, Frame, Slice
 from daemon.journal import FileVersion
 from daemon.metadata.plain import Sidecar, sidecar_of
@@ -43,15 +43,8 @@ class FrameShelf:
     faces: dict[int, frozenset[str]] = field(default_factory=dict[int, frozenset[str]])
     unsaved: dict[str, bytes] = field(default_factory=dict[str, bytes])
 
-    def read(self, ready: FileReady) -> Arrival:
-        """The event of a complete file, and what the journal keeps of it.
-
-        Raises
-        ------
-        FileAwayError
-            It cannot be reached now.
-        """
-        event, content = read_event(ready, self.pattern, self.sidecar)
+    def keep(self, ready: FileReady, event: FrameArrived | FileRejected, content: bytes) -> Arrival:
+        """The event of a file that was read, and what the journal keeps of it; ``content``: its bytes."""
         if isinstance(event, FileRejected):
             return event, _version(ready, "", str(event.reason))
         self.frames[event.frame.sha256] = event.frame

@@ -26,7 +26,6 @@ from daemon.arrivals import Arrivals
 from daemon.assembly import Event, Finish, FrameAccepted, FrameArrived, Outcome, SliceComplete
 from daemon.config import Configuration
 from daemon.face_work import FaceWork
-from daemon.geometry import conformed_slice
 from daemon.items import (
     Alarm,
     FinishReason,
@@ -37,18 +36,13 @@ from daemon.items import (
     Thickness,
 )
 from daemon.journal import FileVersion
+from daemon.look_ahead import LookAhead
 from daemon.operating_system import give_back_freed_memory
 from daemon.operator import Operator
 from daemon.parts import Parts
 from daemon.pipeline_state import Counts, PipelineState, begin_pipeline
 from daemon.resume import Progress
-from daemon.stages import (
-    glancing,
-    inspecting,
-    judging,
-    measuring,
-    registering,
-)
+from daemon.stages import inspecting, judging
 from daemon.stopwatch import Stopwatch
 
 _PATIENCE_S: Final = 0.2
@@ -66,7 +60,8 @@ class Runner:
         self._state: PipelineState | None = progress.pipeline
         self._counts: Counts = progress.counts
         self._operator = Operator(parts.outlet, parts.reach, self._alarm, self._commit)
-        self._arrivals = Arrivals(parts.watcher, parts.shelf)
+        self._ahead = LookAhead(parts.configuration, parts.watcher, parts.shelf, parts.asv_nm, parts.clock)
+        self._arrivals = Arrivals(parts.watcher, parts.shelf, self._ahead.read)
         self._stopwatch = Stopwatch(parts.clock)
         self._face_work = FaceWork(parts, progress.faces, self._alarm, self._stopwatch)
         self._reason: FinishReason | None = None
@@ -162,7 +157,7 @@ class Runner:
         if state is None or waiting is None or len(waiting.frames) != 1:
             return
         frame = self._parts.shelf.frames[accepted.sha256]
-        look = glancing.glance(self._configuration, state, accepted.index, accepted.channel, frame)
+        look = self._ahead.glance(state, accepted.index, accepted.channel, frame)
         if look is not None:
             self._outlet.preliminary(look)
 
@@ -171,7 +166,6 @@ class Runner:
         self._outlet.enter(RunState.WORKING, self._counts)
         self._stopwatch.start()
         state = self._state or begin_pipeline(self._configuration, slice_)
-        slice_ = conformed_slice(self._configuration, state.geometry, slice_)
         state, registered, thickness = self._measure(state, slice_)
         self._stopwatch.lap("measure")
         state = self._judge(state, registered, thickness)
@@ -186,18 +180,13 @@ class Runner:
     def _measure(
         self, state: PipelineState, slice_: Slice
     ) -> tuple[PipelineState, RegisteredSlice, Thickness]:
-        """Register the images and read the face's depth; marks on the surface need the depth in turn."""
-        recession = state.geometry.recession_px_per_nm
-        expected_px = measuring.expected_depth(state.measuring, slice_.index) * recession
-        registration, registered = registering.register_slice(state.registration, slice_, expected_px)
-        asv_nm = self._parts.asv_nm(slice_.index)
-        ruler, thickness = measuring.measure(state.measuring, self._configuration, registered, asv_nm)
-        if registering.has_surface_marks(registration):
-            registration, registered = registering.register_slice(
-                state.registration, slice_, thickness.depth_nm * recession
-            )
-        self._outlet.thickness(thickness)
-        return replace(state, registration=registration, measuring=ruler), registered, thickness
+        """Register the images, read the face's depth, and look at the next slice while this one goes on."""
+        located = self._ahead.locate(state, slice_)
+        state = replace(state, registration=located.registration, measuring=located.measuring)
+        if self._configuration.run.look_ahead:
+            self._ahead.begin(self._assembly, state)
+        self._outlet.thickness(located.thickness)
+        return state, located.registered, located.thickness
 
     def _judge(
         self, state: PipelineState, registered: RegisteredSlice, thickness: Thickness

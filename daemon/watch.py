@@ -132,6 +132,11 @@ class Watcher:
                 taken.append(item[3])
             return taken
 
+    def peek(self, limit: int, wanted: Window = EVERYTHING) -> list[FileReady]:
+        """What ``take`` would give now, left where it is."""
+        with self._changed:
+            return [item[3] for item in self._ready if wanted.admits(item[0])][:limit]
+
     def take_given_up(self) -> list[GivenUp]:
         """Versions that will not become complete by waiting; a later version of such a file is new."""
         with self._changed:

@@ -26,6 +26,7 @@ class RunSection(Section):
     stalled_after_s: float = Field(default=120.0, gt=0.0)
     quiet_after_s: float = Field(default=0.0, ge=0.0)
     sentinel: str = ""
+    look_ahead: bool = True
 
     @field_validator("file_pattern")
     @classmethod

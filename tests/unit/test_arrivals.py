@@ -17,6 +17,7 @@ from daemon.assembly_state import AssemblyRules, AssemblyState, ChannelRule
 from daemon.codec import pack, unpack
 from daemon.config import DEFAULT_FILE_PATTERN
 from daemon.frame_shelf import FrameShelf
+from daemon.intake import read_event
 from daemon.items import SliceGap
 from daemon.journal import open_journal
 from daemon.metadata.plain import Sidecar
@@ -47,7 +48,9 @@ class Loop:
     def __post_init__(self) -> None:
         self.watcher = Watcher(self.project, DEFAULT_FILE_PATTERN, observer="off", clock=lambda: self.now_s)
         shelf = FrameShelf(DEFAULT_FILE_PATTERN, Sidecar(()), Spool(self.spool))
-        self.arrivals = Arrivals(self.watcher, shelf)
+        self.arrivals = Arrivals(
+            self.watcher, shelf, lambda ready: read_event(ready, shelf.pattern, shelf.sidecar)
+        )
         self.state: AssemblyState = initial(self.rules)
 
     def turn(self, looks: bool = True) -> None:

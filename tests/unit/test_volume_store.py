@@ -264,6 +264,21 @@ def test_planes_ahead_continue_the_cuts(tmp_path, longest_px, factor):
     assert store.planes == 9
 
 
+def test_cuts_of_a_tall_and_narrow_volume_read_every_so_many_planes(tmp_path):
+    """It has no pyramid that would make it shorter; planes ahead continue without one left out or twice."""
+    truth = labels(137, 40, 70)
+    store = open_volume(tmp_path, (40, 70), 2.5, 2, {})
+    store.append(0, truth[:128])
+    ahead = {"xz": truth[128:, 20], "yz": truth[128:, :, 35]}
+    cuts = middle_cuts(store, 2.5, ahead, longest_px=30)
+    assert cuts is not None
+    assert (cuts.voxel_nm, cuts.final_rows) == (10.0, 32)
+    middle = np.minimum(np.arange(18) * 4 + 2, 69)
+    np.testing.assert_array_equal(cuts.planes["xz"], truth[2::4, 20][:, middle])
+    np.testing.assert_array_equal(cuts.planes["yz"], truth[2::4, :, 35][:, 2::4])
+    np.testing.assert_array_equal(cuts.planes["xy"], truth[127, 2::4, 2::4][:, :17])
+
+
 def test_another_runs_volume_is_refused(tmp_path):
     """Planes of another size cannot go into this volume."""
     open_volume(tmp_path, (40, 70), 2.5, 2, {}).append(0, labels(1))
