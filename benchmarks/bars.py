@@ -120,6 +120,7 @@ BARS: Final[dict[str, tuple[Bar, ...]]] = {
         Bar("cumulative_depth_error_nm", "<=", 1.0, "nm after 500 slices"),
         Bar("first_verdict_seconds", "<=", 2.0, "s from a complete file to the first thickness of its slice"),
     ),
+    "throughput": (Bar("ratio_to_slowest_stage", ">=", 0.9, "of the rate of the slowest stage alone"),),
     "volume": (
         Bar("memory_growth_ratio", "<=", 1.1, "memory at the last plane over that after a quarter of them"),
     ),
