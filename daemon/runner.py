@@ -173,8 +173,8 @@ class Runner:
         state = self._face_work.open(state, registered, thickness)
         self._counts = replace(self._counts, slices=self._counts.slices + 1)
         self._state = self._face_work.settle(state, slice_.index)
-        self._outlet.log_slice(registered, thickness, self._stopwatch.seconds)
         give_back_freed_memory()
+        self._outlet.log_slice(registered, thickness, self._stopwatch.seconds)
         self._outlet.enter(RunState.WAITING, self._counts)
 
     def _measure(
