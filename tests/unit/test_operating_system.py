@@ -37,6 +37,22 @@ WHICH_SYSTEM = {("os", "name"), ("sys", "platform"), ("platform", "system"), ("s
 POSIX_FOLDERS = ("/proc", "/dev", "/sys", "/run", "/var", "/etc")
 
 
+FREED = """
+import psutil
+from daemon.operating_system import give_back_freed_memory
+
+process = psutil.Process()
+before = process.memory_info().rss
+blocks = [bytes(4000) for _ in range(20_000)]
+pinned = blocks.pop()
+blocks.clear()
+kept = process.memory_info().rss
+assert kept - before > 60_000_000, kept - before
+give_back_freed_memory()
+assert process.memory_info().rss - before < 10_000_000, process.memory_info().rss - before
+"""
+
+
 def uses(tree: ast.AST) -> set[str]:
     """What a module has of POSIX alone: imports, names of os, signal and socket, arguments, folders.
 
@@ -184,6 +200,12 @@ def test_all_threads_share_one_heap(tmp_path):
     report = tmp_path / "heaps.xml"
     subprocess.run([sys.executable, "-c", HEAPS, str(report)], check=True)
     assert report.read_text().count("<heap nr=") == 1
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps what is freed")
+def test_freed_memory_goes_back_to_the_system():
+    """Also from below what is still in use: one small block at the top of the heap would hold all of it."""
+    subprocess.run([sys.executable, "-c", FREED], check=True)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="descriptors of sockets cannot be copied there")
