@@ -111,6 +111,7 @@ BARS: Final[dict[str, tuple[Bar, ...]]] = {
         # proved, the one with the hole, and the one that comes in.
         Bar("queue_max", "<=", 45.0, "images held at once"),
         Bar("balanced", "==", 1.0, "completed, every file in exactly one place"),
+        Bar("lost", "==", 0.0, "messages that a subscriber did not hear"),
     ),
     "thickness": (
         Bar("rmse_nm", "<=", 0.3, "nm, realistic noise"),

@@ -1,4 +1,4 @@
-"""A long run at full speed with faults in it: do the daemon's memory, its queues, its open files grow?
+"""A long run at full speed with faults and subscribers: do memory, queues, open files grow, is all heard?
 
 The emulated microscope writes as fast as it can but stays so many slices ahead: the daemon always has work,
 and files that wait, each of which it remembers, do not pass for what slices leave behind. The daemon is a
@@ -29,6 +29,7 @@ import psutil
 from numpy.typing import NDArray
 from rich.table import Table
 
+from benchmarks.soak_audience import Audience
 from daemon.assembly_state import AssemblyState
 from daemon.codec import unpack
 from daemon.config import load
@@ -55,6 +56,7 @@ FAULTS: Final = (
 FAULT_EVERY: Final = 12
 AHEAD: Final = 24
 """Slices that the microscope may be ahead: more than an image is late by the fault of that name."""
+SUBSCRIBERS: Final = 32
 OVER: Final = {"slice.done", "slice.gap"}
 """What the daemon's log says when a slice is behind it."""
 WARM_UP: Final = 0.3
@@ -77,13 +79,13 @@ class Sample:
 
 
 def measure(quick: bool) -> tuple[Table, dict[str, float]]:
-    """A run of 1000 slices, 36 when quick."""
-    settings = _settings(36 if quick else 1000)
+    """A run of 2000 slices, 36 when quick."""
+    settings = _settings(36 if quick else 2000)
     with tempfile.TemporaryDirectory(prefix="slicewatch-soak-") as folder:
         config = _configured(Path(folder), settings)
-        samples = _soaked(config, settings)
+        samples, heard = _soaked(config, settings)
         is_balanced = _is_balanced(Outputs(load(config).run.output))
-    return _report(samples, balanced=is_balanced)
+    return _report(samples, heard, balanced=is_balanced)
 
 
 def _settings(slices: int) -> EmulatorSettings:
@@ -109,25 +111,35 @@ def _configured(root: Path, settings: EmulatorSettings) -> Path:
     return config
 
 
-def _soaked(config: Path, settings: EmulatorSettings) -> list[Sample]:
-    """Run both to the end; a sample after every slice."""
+def _soaked(config: Path, settings: EmulatorSettings) -> tuple[list[Sample], dict[str, int]]:
+    """Run both to the end; a sample after every slice, and what the subscribers heard."""
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # of the microscope's process, whose threads would only wait
     ahead = _SPAWN.Semaphore(AHEAD)
     microscope = _SPAWN.Process(target=_write, args=(settings, load(config).run.folder, ahead))
     microscope.start()
     command = [sys.executable, "-m", "daemon", "run", str(config)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as daemon:
+        log, outputs = iter(daemon.stderr or ()), Outputs(load(config).run.output)
+        audience = Audience(_events_endpoint(log), SUBSCRIBERS)
         try:
-            samples = _sampled(
-                daemon.stderr or (), psutil.Process(daemon.pid), Outputs(load(config).run.output), ahead
-            )
+            samples = _sampled(log, psutil.Process(daemon.pid), outputs, ahead)
+            heard = audience.leave()
         finally:
+            audience.end()
             daemon.terminate()  # it has ended, unless looking at it has failed
             microscope.terminate()
     microscope.join()
     if daemon.returncode != 0:
         raise RuntimeError(f"the daemon ended with {daemon.returncode}")
-    return samples
+    return samples, heard
+
+
+def _events_endpoint(log: Iterable[str]) -> str:
+    """Where the daemon tells."""
+    for told in map(_told, log):
+        if told.get("event") == "sockets.open":
+            return str(told["events"])
+    raise RuntimeError("the daemon has ended before it opened its sockets")
 
 
 def _write(settings: EmulatorSettings, folder: Path, ahead: Semaphore) -> None:
@@ -185,7 +197,9 @@ def _theil_sen(x: Array, y: Array) -> float:
     return float(np.median((y[other] - y[one]) / (x[other] - x[one])))
 
 
-def _report(samples: list[Sample], *, balanced: bool) -> tuple[Table, dict[str, float]]:
+def _report(
+    samples: list[Sample], heard: dict[str, int], *, balanced: bool
+) -> tuple[Table, dict[str, float]]:
     warm = samples[round(WARM_UP * len(samples)) :]
     counts = np.array([sample.slices for sample in warm], dtype=np.float64)
     memory = np.array([sample.rss_mib for sample in warm])
@@ -203,6 +217,8 @@ def _report(samples: list[Sample], *, balanced: bool) -> tuple[Table, dict[str, 
         "queue_max": float(max(sample.held for sample in samples)),
         "folder_ahead_max": float(max(sample.waiting for sample in samples)),
         "balanced": float(balanced),
+        "heard": float(heard["heard"]),
+        "lost": float(heard["lost"]),
     }
     table = Table("", "", title=f"{len(samples)} slices at full speed", title_justify="left")
     table.add_row(
@@ -212,5 +228,6 @@ def _report(samples: list[Sample], *, balanced: bool) -> tuple[Table, dict[str, 
     table.add_row("open files, growth", f"{figures['fd_growth']:.0f}")
     table.add_row("images held, most", f"{figures['queue_max']:.0f}")
     table.add_row("files waiting in the folder, most", f"{figures['folder_ahead_max']:.0f}")
+    table.add_row(f"messages to {SUBSCRIBERS} subscribers, lost", f"{heard['heard']}, {heard['lost']}")
     table.add_row("completed, and books balanced", "yes" if balanced else "no")
     return table, figures
