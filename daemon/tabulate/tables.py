@@ -80,8 +80,8 @@ Fewest misplaced pixels:
 
 Worse images of the same structures, misplaced pixels in %: with twice the noise (Monte Carlo: a quarter of
 the electrons), and registered a pixel off, the lowest voltage along y and the highest along x. The truth is
-in register with the voltage between them: `unet_2kv` and `kmeans_2kv`, which see that one alone, are given the
-same images as above.
+in register with the voltage between them: `unet_2kv` and `kmeans_2kv`, which see that one alone, are given
+the same images as above.
 
 {_misplaced_table(worse)}
 
