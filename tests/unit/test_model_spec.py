@@ -1,5 +1,6 @@
 """A network's file says how to feed it; what it says is checked before it is believed."""
 
+import hashlib
 from dataclasses import replace
 
 import pytest
@@ -137,6 +138,36 @@ def test_a_checksum_is_verified(tmp_path):
     assert checksum_path(path).read_text() == f"{sha256}  net.onnx\n"
     path.write_bytes(b"weighty")
     with pytest.raises(ModelFileCorruptError, match="checksum"):
+        read_checked(path)
+
+
+CHECKSUM_FILES = {
+    "as sha256sum writes it": (lambda sha256: f"{sha256}  net.onnx\n".encode(), True),
+    "alone": (lambda sha256: sha256.encode(), True),
+    "in capitals": (lambda sha256: f"{sha256.upper()} *net.onnx\r\n".encode(), True),
+    "with a mark of UTF-8": (lambda sha256: b"\xef\xbb\xbf" + sha256.encode(), True),
+    "in UTF-16, as PowerShell redirects": (lambda sha256: f"{sha256.upper()}\r\n".encode("utf-16"), True),
+    "of another file": (lambda sha256: f"{sha256[::-1]}  net.onnx\n".encode(), "was made for"),
+    "empty": (lambda _: b"", "states no checksum"),
+    "cut": (lambda sha256: sha256[:40].encode(), "states no checksum"),
+    "a page that says 404": (lambda _: b"<html>404</html>", "states no checksum"),
+    "no text": (lambda _: bytes(range(128, 256)), "states no checksum"),
+    "half a character of UTF-16": (lambda _: b"\xff\xfea", "states no checksum"),
+}
+
+
+@pytest.mark.parametrize("case", CHECKSUM_FILES)
+def test_a_checksum_is_read_however_it_was_written(tmp_path, case):
+    """Or told to be none, with what to do about it."""
+    written, outcome = CHECKSUM_FILES[case]
+    path = tmp_path / "net.onnx"
+    path.write_bytes(b"weights")
+    sha256 = hashlib.sha256(b"weights").hexdigest()
+    checksum_path(path).write_bytes(written(sha256))
+    if outcome is True:
+        assert read_checked(path) == (b"weights", sha256)
+        return
+    with pytest.raises(ModelFileCorruptError, match=rf"{outcome}.*net\.onnx.*(remove|sha256sum)"):
         read_checked(path)
 
 
