@@ -25,6 +25,7 @@ def keep_settings(folder: Path, settings: Mapping[str, Any], data_sha256: str = 
     """
     kept = {key: value for key, value in settings.items() if key not in OF_THE_MACHINE}
     ours = json.loads(json.dumps({**kept, "annotated slices": data_sha256}))
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "settings.json"
     if path.is_file():
         _compare(_kept(path), ours, path)
