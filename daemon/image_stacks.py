@@ -114,7 +114,7 @@ def array_stack(path: Path, numbers: Iterable[int]) -> ImageStack:
             where=str(path),
             remedy="Give an array (slice, y, x) with a plane for each slice of the images.",
         )
-    return ImageStack(str(path), {number: _plane(array, place) for place, number in enumerate(ordered)})
+    return ImageStack(str(path), {number: _plane(path, array, place) for place, number in enumerate(ordered)})
 
 
 def page_stack(path: Path) -> ImageStack:
@@ -159,15 +159,20 @@ def file_stack(folder: Path) -> ImageStack:
     return ImageStack(str(folder), images)
 
 
-def _plane(array: Any, place: int) -> Callable[[], Image]:
-    return lambda: np.asarray(array[place])
+def _plane(path: Path, array: Any, place: int) -> Callable[[], Image]:
+    return _decoded(path, lambda: array[place])
 
 
 def _page(path: Path, page: int) -> Callable[[], Image]:
+    return _decoded(path, lambda: tifffile.imread(path, key=page))
+
+
+def _decoded(path: Path, decode: Callable[[], Any]) -> Callable[[], Image]:
     def read() -> Image:
         try:
-            return np.asarray(tifffile.imread(path, key=page))
-        except (OSError, ValueError) as error:
+            return np.asarray(decode())
+        except Exception as error:
+            # A foreign decoder on damaged bytes may raise anything, codecs of six libraries among it.
             raise _unreadable(path, error) from error
 
     return read
@@ -175,7 +180,7 @@ def _page(path: Path, page: int) -> Callable[[], Image]:
 
 def _unreadable(path: Path, error: Exception) -> ConfigurationError:
     return ConfigurationError(
-        f"the images cannot be read: {error}",
+        f"the images cannot be read: {error or type(error).__name__}",
         where=str(path),
         remedy="Give TIFF files or a Zarr array that other programs open.",
     )

@@ -41,5 +41,9 @@ class CheckpointMismatchError(ModelError):
     """An interrupted training was started again with other settings."""
 
 
+class CheckpointDamagedError(ModelError):
+    """What an interrupted training left cannot be read."""
+
+
 class ExportError(ModelError):
     """The exported network does not compute what the trained one does."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from pickle import UnpicklingError
 from time import monotonic
 from typing import Annotated, Any
 
@@ -14,11 +15,13 @@ from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
 from models.device import device_of, following
-from models.errors import CheckpointMismatchError
+from models.errors import CheckpointDamagedError, CheckpointMismatchError
 from models.event_curve import event_curve
 from models.losses import segmentation_loss
 from models.schedules import Plateau, Schedule, advance
 
+PARTS = ("recipe", "history", "network", "best", "optimizer", "scheduler")
+"""Of a checkpoint."""
 Batch = tuple[Tensor, Tensor]
 Logits = Callable[[Tensor], Tensor]
 
@@ -109,6 +112,7 @@ def fit(task: Task, recipe: Recipe, folder: Path, report: Callable[[Progress], N
 
     Raises:
         CheckpointMismatchError: the state was left by another recipe.
+        CheckpointDamagedError: the state cannot be read.
     """
     path = folder / f"{task.stage}.pt"
     optimizer = torch.optim.Adam(task.network.parameters(), lr=recipe.learning_rate)
@@ -169,7 +173,22 @@ class _State:
 
 def _loaded(path: Path) -> dict[str, Any]:
     """A checkpoint, written on whatever device; torch copies what is taken from it to where it belongs."""
-    return torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        missing = set(PARTS) - set(content)
+    except (OSError, EOFError, RuntimeError, TypeError, ValueError, UnpicklingError) as problem:
+        raise _damaged(path, str(problem).partition("\n")[0] or type(problem).__name__) from problem
+    if missing:
+        raise _damaged(path, f"it has no {', '.join(sorted(missing))}")
+    return content
+
+
+def _damaged(path: Path, problem: str) -> CheckpointDamagedError:
+    return CheckpointDamagedError(
+        f"the state of the interrupted training is damaged: {problem}",
+        str(path),
+        "Remove this file: its stage begins anew, the others go on.",
+    )
 
 
 def _run_epoch(task: Task, recipe: Recipe, optimizer: torch.optim.Optimizer, number: int) -> Epoch:

@@ -1,27 +1,33 @@
 """Runs the exported inpainting network through ONNX Runtime on planes of any size. Does not need torch."""
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
 import numpy as np
+from annotated_types import Ge, Gt
 from numpy.typing import NDArray
+from pydantic import with_config
 
 from algorithms.plane_inpainting import MAPS
 from models import providers, runtime, tiling
+from models.canary import check_network
 from models.errors import ModelMetadataInvalidError
 from models.model_file import read_checked
 from models.runtime import Runtime
-from models.session import LARGEST_TILE_PX
-from models.spec import PREFIX
+from models.session import LARGEST_TILE_PX, check_tiles
+from models.stated import STRICT, read_stated, stated
 
 TASK = "inpainting"
 FORMAT = 1
+STATED = {"task": TASK, "format": FORMAT}
+PHASES = 2
+REMEDY = "Use models/zoo/inpainting.onnx, or one written by `slicewatch train inpainting`."
 
 
+@with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class InpainterSpec:
     """What the file says about itself.
@@ -36,19 +42,23 @@ class InpainterSpec:
         sha256: of the file; empty until it was read from one.
     """
 
-    maps: int
-    stride_px: int
-    reach_px: int
-    grid_nm: float
+    maps: Annotated[int, Ge(1)]
+    stride_px: Annotated[int, Ge(1)]
+    reach_px: Annotated[int, Ge(0)]
+    grid_nm: Annotated[float, Gt(0)]
     training_data_sha256: str
-    torch_difference: float
+    torch_difference: Annotated[float, Ge(0)]
     sha256: str = ""
+
+    def __post_init__(self) -> None:
+        if self.reach_px % self.stride_px:
+            raise ValueError("reach_px is a multiple of stride_px")
 
     def to_metadata(self) -> dict[str, str]:
         """The ``metadata_props`` of a file that holds this network."""
-        fields = asdict(self) | {"format": FORMAT, "task": TASK}
+        fields = asdict(self) | STATED
         del fields["sha256"]  # a file cannot state its own checksum
-        return {PREFIX + key: json.dumps(value) for key, value in fields.items()}
+        return stated(fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +76,7 @@ class Inpainter:
         """
         height, width = maps.shape[-2:]
         padded = _padded(maps, self.spec.stride_px)
-        probabilities = np.empty((2, *padded.shape[-2:]), dtype=np.float32)
+        probabilities = np.empty((PHASES, *padded.shape[-2:]), dtype=np.float32)
         rows, columns = (
             tiling.spans(length, self.largest_tile_px, self.spec.reach_px, self.spec.stride_px)
             for length in padded.shape[-2:]
@@ -89,36 +99,21 @@ def open_inpainter(
 
     Raises:
         ModelFileMissingError, ModelFileCorruptError, ModelMetadataInvalidError: the file is no good.
+        ModelMismatchError: the network sees too far for tiles of this size.
         ProviderUnavailableError: only the CPU works, and falling back to it was not allowed.
     """
     content, sha256 = read_checked(path)
     started = runtime.start(content, requested, path, allow_cpu_fallback=allow_cpu_fallback, threads=threads)
-    spec = _from_metadata(started.metadata, sha256, path)
+    spec = read_stated(InpainterSpec, started.metadata, STATED, sha256, str(path), REMEDY)
     if spec.maps != MAPS or started.input_shape[1:2] != [MAPS]:
         raise ModelMetadataInvalidError(
-            f"the inpainting network takes {started.input_shape[1]} maps of a plane, not {MAPS}",
+            f"the inpainting network takes {started.input_shape}, and not {MAPS} maps of a plane",
             str(path),
             "Use models/zoo/inpainting.onnx, or train anew with `slicewatch train inpainting`.",
         )
+    check_tiles(spec.stride_px, spec.reach_px, largest_tile_px, str(path))
+    check_network(started.run, (MAPS,), PHASES, spec.stride_px, spec.reach_px, str(path), REMEDY)
     return Inpainter(spec, started, largest_tile_px)
-
-
-def _from_metadata(metadata: Mapping[str, str], sha256: str, path: Path) -> InpainterSpec:
-    try:
-        fields: dict[str, Any] = {
-            key.removeprefix(PREFIX): json.loads(value)
-            for key, value in metadata.items()
-            if key.startswith(PREFIX)
-        }
-        if fields.pop("task") != TASK or fields.pop("format") != FORMAT:
-            raise ValueError("it is for something else")
-        return InpainterSpec(**fields, sha256=sha256)
-    except (KeyError, TypeError, ValueError) as problem:
-        raise ModelMetadataInvalidError(
-            f"this is no inpainting network of ours: {problem!r}",
-            str(path),
-            "Use models/zoo/inpainting.onnx, or one written by `slicewatch train inpainting`.",
-        ) from problem
 
 
 def _padded(maps: NDArray[np.float32], stride_px: int) -> NDArray[np.float32]:

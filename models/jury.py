@@ -8,6 +8,7 @@ fusion begins its training like this (:mod:`models.fusion`), so this is the late
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import lcm
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from models.errors import ModelMismatchError
 from models.providers import CPU
 from models.session import Segmenter
 from models.tile_runner import Batch, BatchRunner
+from models.tiling import padded_length
 
 OTHERS_SHARE = 0.5
 SMALLEST = 1e-7
@@ -72,13 +74,14 @@ def assemble_jury(members: Sequence[Segmenter], where: str) -> Segmenter:
             "Use networks of one training, or one that was trained for all of the channels.",
         )
     specs = [one.spec for one in members]
+    stride_px = lcm(*(one.stride_px for one in specs))
     spec = replace(
         first,
         name="+".join(one.name for one in specs),
         channels=tuple(name for one in specs for name in one.channels),
         voltages_kv=tuple(voltage for one in specs for voltage in one.voltages_kv),
-        stride_px=max(one.stride_px for one in specs),
-        reach_px=max(one.reach_px for one in specs),
+        stride_px=stride_px,
+        reach_px=padded_length(max(one.reach_px for one in specs), stride_px),
         sha256=hashlib.sha256("".join(one.sha256 for one in specs).encode()).hexdigest(),
     )
     runner = Jury(tuple(one.runner for one in members), shares(spec.voltages_kv))

@@ -1,7 +1,7 @@
 """What networks are trained on and judged by: rendered scenes by purpose, and batches of their patches."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -14,9 +14,10 @@ from models import annotation
 from models.annotation import Annotations, annotated_patch, annotated_tiles
 from models.architectures import STRIDE_PX
 from models.augmentation import Augmentation, random_patch
-from models.datasets import BLEED_PX, Patch, PreparedScene, block_patches, prepare_scenes
+from models.datasets import BLEED_PX, Patch, PreparedScene, block_patches, prepare_scenes, scenes_sha256
 from models.device import Device
 from models.fitting import Batch, Recipe
+from models.kept_settings import keep_settings
 from models.losses import segmentation_loss
 from models.normalisation import Normalisation
 from models.scenes import ENSEMBLE_SEEDS, TRAINING_SEEDS, VALIDATION_SEEDS, SceneSize
@@ -102,13 +103,19 @@ class Material:
 
 
 def render_material(
-    settings: TrainingSettings, folder: Path, report: Report, annotated: Annotations
+    settings: TrainingSettings, out_dir: Path, report: Report, annotated: Annotations
 ) -> Material:
-    """All scenes, those that lie in ``folder`` already are read; annotated slices beside them."""
+    """All scenes, annotated slices beside them; scenes that lie in ``out_dir`` already are read.
+
+    Raises:
+        CheckpointMismatchError, CheckpointDamagedError: a training with other settings was begun there.
+    """
+    every = [one.prepared for one in (*annotated.learned, *annotated.held_back)]
+    keep_settings(out_dir, asdict(settings), scenes_sha256(every) if every else "")
 
     def scenes_of(purpose: str, seeds: Sequence[int]) -> list[PreparedScene]:
         return prepare_scenes(
-            folder,
+            out_dir / "scenes",
             seeds,
             settings.voltages_kv,
             settings.size,

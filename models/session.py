@@ -14,18 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import providers, runtime, tiling
+from models.canary import check_network, test_side_px
 from models.errors import ModelMetadataInvalidError, ModelMismatchError
 from models.forest_features import FEATURE_SETS, feature_names
 from models.forest_runner import ForestRunner
 from models.model_file import read_checked
 from models.normalisation import FaceImage, Limits, face_limits, normalise
 from models.runtime import Runtime
-from models.spec import ModelSpec, from_metadata
+from models.spec import REMEDY, ModelSpec, from_metadata
 from models.tile_runner import Batch, BatchRunner, TileRunner, shortest_s
 
 LARGEST_TILE_PX = 768
 BATCH_TILES = 1
 """A tile of this size keeps two cores busy on its own; on a GPU 4 or more are faster."""
+
+BLAME = f'If that fails, too, set providers = ["{providers.CPU}"] in [segmentation].'
+"""Where other hardware than the processor may be the reason."""
 
 GREY_TYPES = ("uint8", "uint16")
 FaceWindow = NDArray[np.uint8 | np.uint16]
@@ -79,6 +83,7 @@ def open_segmenter(
 
     Raises:
         ModelFileMissingError, ModelFileCorruptError, ModelMetadataInvalidError: the file is no good.
+        ModelMismatchError: the network sees too far for tiles of this size.
         ProviderUnavailableError: only the CPU works, and falling back to it was not allowed.
     """
     content, sha256 = read_checked(path)
@@ -89,7 +94,11 @@ def open_segmenter(
         one_thread = runtime.start(content, requested, path, allow_cpu_fallback=True, threads=1)
         return Segmenter(spec, _forest(spec, one_thread, path, threads), largest_tile_px)
     _check_inputs(spec, started, path)
+    check_tiles(spec.stride_px, spec.reach_px, largest_tile_px, str(path))
     runner = TileRunner(started, batch_tiles, partial(begin, (providers.CPU,), allow_cpu_fallback=True))
+    leading = (len(spec.channels), spec.adjacent_slices)
+    remedy = REMEDY if started.provider == providers.CPU else f"{REMEDY} {BLAME}"
+    check_network(runner.run, leading, spec.classes, spec.stride_px, spec.reach_px, str(path), remedy)
     runner.compare_with_cpu(_canary(spec))
     if runner.provider != started.provider and not allow_cpu_fallback:
         raise runtime.no_hardware(runner.refusals, path)
@@ -127,14 +136,29 @@ def segment(segmenter: Segmenter, window: FaceWindow) -> NDArray[np.float32]:
     return probabilities[:, :height, :width]
 
 
+def check_tiles(stride_px: int, reach_px: int, largest_tile_px: int, where: str) -> None:
+    """Refuse tiles of which nothing would be kept.
+
+    Raises:
+        ModelMismatchError: with the smallest size that will do.
+    """
+    smallest = 2 * reach_px + stride_px
+    if largest_tile_px < smallest:
+        raise ModelMismatchError(
+            f"tiles of {largest_tile_px} px are too small for a network that sees {reach_px} px far",
+            where,
+            f"Cut images into tiles of at least {smallest} px, or use a file of models/zoo.",
+        )
+
+
 def canary_seconds(segmenter: Segmenter) -> float:
-    """Time of one smallest tile on the hardware in use."""
+    """Time of one test tile on the hardware in use."""
     return shortest_s(segmenter.runner.run, _canary(segmenter.spec))
 
 
 def _canary(spec: ModelSpec) -> Batch:
-    """One smallest tile, black."""
-    side = tiling.padded_length(2 * spec.reach_px, spec.stride_px)
+    """One test tile, black."""
+    side = test_side_px(spec.stride_px, spec.reach_px)
     return np.zeros((1, len(spec.channels), spec.adjacent_slices, side, side), dtype=np.float32)
 
 
@@ -144,7 +168,7 @@ def _check_inputs(spec: ModelSpec, started: Runtime, path: Path) -> None:
         raise ModelMetadataInvalidError(
             f"the network takes {shape}, which is not what it says about itself",
             str(path),
-            "Use a file of models/zoo, or one written by `slicewatch train`.",
+            REMEDY,
         )
 
 

@@ -6,10 +6,8 @@ from pathlib import Path
 
 from models.annotation import NONE, Annotations
 from models.cards import Account, write_card
-from models.datasets import scenes_sha256
 from models.evaluation import HeldOut, held_out_runs, score_all
 from models.export import Provenance, export_network
-from models.kept_settings import keep_settings
 from models.learning_curve import draw_learning_curves
 from models.material import Report, TrainingSettings
 from models.origin import Origin
@@ -51,8 +49,6 @@ def train_and_ship(
         ExportError: a file does not compute what torch does.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
-    every = (*annotated.learned, *annotated.held_back)
-    keep_settings(out_dir, asdict(settings), scenes_sha256([one.prepared for one in every]) if every else "")
     trained = train(settings, out_dir, report, annotated)
     pictures = tuple(f"{next(iter(trained.networks))}_{kind}.png" for kind in ("curves", "reliability"))
     draw_learning_curves(trained.histories, out_dir / pictures[0])

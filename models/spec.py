@@ -1,20 +1,24 @@
-"""What an ONNX file of ours says about itself: how to feed it and where it comes from.
+"""What an ONNX file of ours says about itself (:mod:`models.stated`): how to feed it, where it comes from."""
 
-Each field is one ``metadata_props`` entry ``slicewatch.<field>`` whose value is JSON.
-"""
-
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated
 
-from models.errors import ModelMetadataInvalidError, ModelMismatchError
+from annotated_types import Ge, Le, Len
+from pydantic import with_config
+
+from models.errors import ModelMismatchError
 from models.normalisation import Normalisation
+from models.stated import STRICT, read_stated, stated
 
-PREFIX = "slicewatch."
 FORMAT = 1
+MOST_CLASSES = 255
+"""Labels are bytes, and 255 is no label."""
+NAMED = Len(1)
+REMEDY = "Use a file of models/zoo, or one written by `slicewatch train`."
 
 
+@with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
     """How to feed a network, and its provenance.
@@ -36,50 +40,46 @@ class ModelSpec:
         precision: of its weights and values; a variant's is ``fp16`` or ``int8`` (:mod:`models.variants`).
     """
 
-    name: str
-    channels: tuple[str, ...]
-    voltages_kv: tuple[float, ...]
-    adjacent_slices: int
-    classes: int
+    name: Annotated[str, NAMED]
+    channels: Annotated[tuple[Annotated[str, NAMED], ...], NAMED]
+    voltages_kv: Annotated[tuple[Annotated[float, Ge(0)], ...], NAMED]
+    adjacent_slices: Annotated[int, Ge(1)]
+    classes: Annotated[int, Ge(2), Le(MOST_CLASSES)]
     normalisation: Normalisation
-    stride_px: int
-    reach_px: int
+    stride_px: Annotated[int, Ge(1)]
+    reach_px: Annotated[int, Ge(0)]
     training_data_sha256: str
-    torch_difference: float
+    torch_difference: Annotated[float, Ge(0)]
     sha256: str = ""
     precision: str = "fp32"
     detectors: tuple[str, ...] = ()
     features: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.channels) != len(self.voltages_kv):
+            raise ValueError("it names another number of channels than of voltages")
+        if len(self.detectors) not in (0, len(self.channels)):
+            raise ValueError("it names another number of channels than of detectors")
+        if self.adjacent_slices % 2 == 0:
+            raise ValueError("adjacent_slices is odd: the middle one is labelled")
+        if self.reach_px % self.stride_px:
+            raise ValueError("reach_px is a multiple of stride_px")
 
 
 def to_metadata(spec: ModelSpec) -> dict[str, str]:
     """The ``metadata_props`` of a file that holds this network."""
     fields = asdict(spec) | {"format": FORMAT}
     del fields["sha256"]  # a file cannot state its own checksum
-    return {PREFIX + key: json.dumps(value) for key, value in fields.items()}
+    return stated(fields)
 
 
 def from_metadata(metadata: Mapping[str, str], sha256: str, where: str) -> ModelSpec:
     """Read back what :func:`to_metadata` wrote.
 
     Raises:
-        ModelMetadataInvalidError: a field is absent or unreadable, or the format is another.
+        ModelMetadataInvalidError: a field is absent, unreadable or impossible, or the format is another.
     """
-    try:
-        fields: dict[str, Any] = {
-            key.removeprefix(PREFIX): json.loads(value)
-            for key, value in metadata.items()
-            if key.startswith(PREFIX)
-        }
-        if fields.pop("format") != FORMAT:
-            raise ValueError(f"its format is not {FORMAT}")
-        return _spec(fields, sha256)
-    except (KeyError, TypeError, ValueError) as problem:
-        raise ModelMetadataInvalidError(
-            f"this network does not say how to feed it: {problem!r}",
-            where,
-            "Use a file of models/zoo, or one written by `slicewatch train`.",
-        ) from problem
+    return read_stated(ModelSpec, metadata, {"format": FORMAT}, sha256, where, REMEDY)
 
 
 def check_fits(
@@ -103,16 +103,6 @@ def check_fits(
             "Set [[channels]] in that order, or choose a network for them: models/zoo holds one for "
             "1, 2 and 4 kV together, one for each of them alone, and one for the detectors SE2 and InLens.",
         )
-
-
-def _spec(fields: dict[str, Any], sha256: str) -> ModelSpec:
-    fields["channels"] = tuple(fields["channels"])
-    fields["voltages_kv"] = tuple(float(voltage) for voltage in fields["voltages_kv"])
-    fields["detectors"] = tuple(fields.get("detectors", ()))
-    fields["normalisation"] = Normalisation(**fields["normalisation"])
-    if len(fields["channels"]) != len(fields["voltages_kv"]):
-        raise ValueError("it names another number of channels than of voltages")
-    return ModelSpec(**fields, sha256=sha256)
 
 
 def described(voltages_kv: tuple[float, ...], detectors: tuple[str, ...]) -> str:

@@ -6,11 +6,14 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
+from models.annotation import Annotations
 from models.architectures import ResidualUNet
+from models.errors import ModelFileMissingError
 from models.fusion import EarlyFusion, IntermediateFusion
 from models.material import Material, TrainingSettings, draw_patches
-from models.warm_start import exported_weights, start_from
+from models.warm_start import check_start, exported_weights, start_from
 
+Fusion = EarlyFusion | IntermediateFusion
 STATISTICS_BATCH = 64
 """Patches from which the statistics of a network to start from are taken."""
 OUTER = {
@@ -34,6 +37,42 @@ def start_file(settings: TrainingSettings, name: str) -> Path:
     return here / f"{name}.onnx"
 
 
+def check_branches(settings: TrainingSettings) -> None:
+    """Make sure that there is a network to start from for each voltage, before anything is rendered.
+
+    Raises:
+        ModelFileMissingError, ModelFileCorruptError, ModelMismatchError: with what to set instead.
+    """
+    if not settings.start_from:
+        return
+    network = ResidualUNet(settings.adjacent_slices, filters=settings.filters)
+    for voltage in settings.voltages_kv:
+        path = start_file(settings, single_name(voltage))
+        if not path.is_file():
+            raise ModelFileMissingError(
+                f"there is no network of {voltage:g} kV to start from",
+                str(path),
+                'Set training.start_from = "" in the file of --config to start from random weights, or name '
+                f"a folder that holds {path.name} there.",
+            )
+        check_start(network, path)
+
+
+def check_whole(settings: TrainingSettings, name: str, network: Fusion, annotated: Annotations) -> bool:
+    """Whether a fusion starts from one of its kind; if so, the file is made sure of.
+
+    Without annotated slices a training is to be repeatable, whether or not its own result lies there already.
+
+    Raises:
+        ModelFileCorruptError, ModelMismatchError: with what to set instead.
+    """
+    path = start_file(settings, name)
+    if not (settings.start_from and annotated.learned and path.is_file()):
+        return False
+    check_start(network, path)
+    return True
+
+
 def start_branch(settings: TrainingSettings, channel: int, network: ResidualUNet, material: Material) -> str:
     """A single-voltage network from the exported one of its voltage; the checksum."""
     path = start_file(settings, single_name(settings.voltages_kv[channel]))
@@ -42,16 +81,9 @@ def start_branch(settings: TrainingSettings, channel: int, network: ResidualUNet
     return sha256
 
 
-def start_whole(
-    settings: TrainingSettings, name: str, network: EarlyFusion | IntermediateFusion, material: Material
-) -> dict[str, str]:
-    """A fusion from one of its kind, if annotated slices are to refine it and there is one; its checksum.
-
-    Without annotated slices a training is to be repeatable, whether or not its own result lies there already.
-    """
+def start_whole(settings: TrainingSettings, name: str, network: Fusion, material: Material) -> dict[str, str]:
+    """A fusion from one of its kind; its checksum."""
     path = start_file(settings, name)
-    if not (settings.start_from and material.annotated.learned and path.is_file()):
-        return {}
     weights, sha256 = exported_weights(path)
     start_from(network, weights, _sample(settings, material, range(len(settings.voltages_kv))), str(path))
     return {name: sha256}
@@ -60,7 +92,9 @@ def start_whole(
 def start_branches(
     settings: TrainingSettings, network: IntermediateFusion, material: Material
 ) -> dict[str, str]:
-    """The outer blocks of each voltage from its single-voltage network; the checksums."""
+    """The outer blocks of each voltage from its single-voltage network, if it is to start; the checksums."""
+    if not settings.start_from:
+        return {}
     started: dict[str, str] = {}
     weights: dict[str, Tensor] = {}
     for index, voltage in enumerate(settings.voltages_kv):

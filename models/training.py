@@ -33,7 +33,14 @@ from models.material import (
     validation_loss,
     validation_of,
 )
-from models.starting import single_name, start_branch, start_branches, start_whole
+from models.starting import (
+    check_branches,
+    check_whole,
+    single_name,
+    start_branch,
+    start_branches,
+    start_whole,
+)
 
 ENSEMBLE_CROSS_ENTROPY = 0.03
 """Beside Dice. Without any, the threshold drifts; with as much as the branches', the layer buys calibration
@@ -79,12 +86,15 @@ def train_late_fusion(
             which needs scenes that no branch has seen, keeps to rendered ones.
 
     Raises:
-        CheckpointMismatchError: ``out_dir`` holds a training with another recipe.
-        ModelMismatchError: the networks to start from are of another kind.
+        CheckpointMismatchError, CheckpointDamagedError: ``out_dir`` holds a training with other settings, or
+            what is left of one.
+        ModelFileMissingError, ModelFileCorruptError, ModelMismatchError: of the networks to start from; told
+            before anything is written or rendered.
         ProviderUnavailableError: there is no such device as ``settings.device``.
     """
     torch.set_num_threads(settings.threads)
-    material = render_material(settings, out_dir / "scenes", report, annotated)
+    check_branches(settings)
+    material = render_material(settings, out_dir, report, annotated)
     histories: Histories = {}
     started: dict[str, str] = {}
     branches: list[ResidualUNet] = []
@@ -108,9 +118,10 @@ def train_early_fusion(
     """Train the 3-D network whose channels are the voltages; arguments as of :func:`train_late_fusion`."""
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.fusion_recipe.seed)
-    material = render_material(settings, out_dir / "scenes", report, annotated)
     network = EarlyFusion(len(settings.voltages_kv), settings.adjacent_slices, settings.volume_filters)
-    started = start_whole(settings, "early_fusion", network, material)
+    goes_on = check_whole(settings, "early_fusion", network, annotated)
+    material = render_material(settings, out_dir, report, annotated)
+    started = start_whole(settings, "early_fusion", network, material) if goes_on else {}
     network.to(training_device(settings.device))
     history = _train_whole(settings, "early_fusion", network, material, out_dir, report)
     return _finished(
@@ -124,13 +135,15 @@ def train_intermediate_fusion(
     """Train the network that joins features of the voltages; arguments as of :func:`train_late_fusion`."""
     torch.set_num_threads(settings.threads)
     torch.manual_seed(settings.fusion_recipe.seed)
-    material = render_material(settings, out_dir / "scenes", report, annotated)
     network = IntermediateFusion(
         len(settings.voltages_kv), settings.adjacent_slices, filters=settings.filters
     )
-    started = start_whole(settings, "intermediate_fusion", network, material)
-    if settings.start_from and not started:
-        started = start_branches(settings, network, material)
+    goes_on = check_whole(settings, "intermediate_fusion", network, annotated)
+    if not goes_on:
+        check_branches(settings)
+    material = render_material(settings, out_dir, report, annotated)
+    start = partial(start_whole, name="intermediate_fusion") if goes_on else start_branches
+    started = start(settings, network=network, material=material)
     network.to(training_device(settings.device))
     history = _train_whole(settings, "intermediate_fusion", network, material, out_dir, report)
     networks: dict[str, tuple[Segmenting, tuple[float, ...]]] = {

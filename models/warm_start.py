@@ -11,13 +11,15 @@ from typing import cast
 
 import onnx
 import torch
+from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from models.errors import ModelMismatchError
+from models.errors import ModelFileCorruptError, ModelMismatchError
 from models.model_file import read_checked
 
 Norm = nn.BatchNorm2d | nn.BatchNorm3d
+CONVOLUTIONS = (nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
 
 def exported_weights(path: Path) -> tuple[dict[str, Tensor], str]:
@@ -27,12 +29,33 @@ def exported_weights(path: Path) -> tuple[dict[str, Tensor], str]:
         ModelFileMissingError, ModelFileCorruptError: there is no such file, or it is not whole.
     """
     content, sha256 = read_checked(path)
-    graph = onnx.load_from_string(content).graph
-    arrays = {item.name: numpy_helper.to_array(item).copy() for item in graph.initializer}
+    try:
+        graph = onnx.load_from_string(content).graph
+        arrays = {item.name: numpy_helper.to_array(item).copy() for item in graph.initializer}
+    except (DecodeError, ValueError, TypeError) as problem:
+        raise ModelFileCorruptError(
+            f"the network to start from cannot be read: {problem}",
+            str(path),
+            "Fetch the file again, or set training.start_from to another folder.",
+        ) from problem
     weights = {
         name: torch.from_numpy(array) for name, array in arrays.items() if name.endswith(("weight", "bias"))
     }
     return weights, sha256
+
+
+def check_start(network: nn.Module, path: Path) -> None:
+    """Make sure that a file holds every weight that a network is to start from.
+
+    Raises:
+        ModelFileMissingError, ModelFileCorruptError: there is no such file, or it is not whole.
+        ModelMismatchError: it is of another architecture, or holds no such weights (8 bits, a forest).
+    """
+    weights, _ = exported_weights(path)
+    layers = [name for name, module in network.named_modules() if isinstance(module, CONVOLUTIONS)]
+    if any(f"{name}.weight" not in weights for name in layers):
+        raise _mismatch(str(path))
+    _check_shapes(network, _without_folded(network, weights)[0], str(path))
 
 
 @torch.no_grad()
@@ -47,27 +70,52 @@ def start_from(network: nn.Module, weights: dict[str, Tensor], inputs: Tensor, w
         where: the weights come from, for messages.
 
     Raises:
-        ModelMismatchError: the weights are those of another architecture.
+        ModelMismatchError: the weights are those of another architecture, or none at all.
     """
-    pairs = {name: module for name, module in network.named_modules() if isinstance(module, nn.Sequential)}
-    biases = {name: weights[f"{name}.0.bias"] for name in pairs if f"{name}.0.bias" in weights}
-    state = network.state_dict()
-    plain = {name: value for name, value in weights.items() if name.removesuffix(".0.bias") not in biases}
-    if any(name not in state or state[name].shape != value.shape for name, value in plain.items()):
-        raise ModelMismatchError(
-            "these weights belong to another architecture",
-            where,
-            "Start from a network of the same kind, adjacent slices and filters, or from none.",
-        )
+    if not weights:
+        raise _mismatch(where)
+    plain, biases = _without_folded(network, weights)
+    _check_shapes(network, plain, where)
     network.load_state_dict(plain, strict=False)
+    pairs = dict(network.named_modules())
     hooks = [
-        cast(nn.Module, pairs[name][0]).register_forward_hook(_restore(cast(Norm, pairs[name][1]), bias))
+        _part(pairs[name], 0).register_forward_hook(_restore(cast(Norm, _part(pairs[name], 1)), bias))
         for name, bias in biases.items()
     ]
     network.eval()
     network(inputs)
     for hook in hooks:
         hook.remove()
+
+
+def _without_folded(
+    network: nn.Module, weights: dict[str, Tensor]
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Weights that the network has as they are, and biases by the pair of a convolution and a normalisation
+    into which they were folded."""
+    pairs = [name for name, module in network.named_modules() if isinstance(module, nn.Sequential)]
+    biases = {name: weights[f"{name}.0.bias"] for name in pairs if f"{name}.0.bias" in weights}
+    plain = {name: value for name, value in weights.items() if name.removesuffix(".0.bias") not in biases}
+    return plain, biases
+
+
+def _check_shapes(network: nn.Module, plain: dict[str, Tensor], where: str) -> None:
+    state = network.state_dict()
+    if any(name not in state or state[name].shape != value.shape for name, value in plain.items()):
+        raise _mismatch(where)
+
+
+def _mismatch(where: str) -> ModelMismatchError:
+    return ModelMismatchError(
+        "these are not the weights of the network that is to start from them",
+        where,
+        "Set training.start_from to a folder of networks of the same kind, adjacent_slices and filters (not "
+        'their variants of 8 bits), or to "" to start from random weights.',
+    )
+
+
+def _part(pair: nn.Module, index: int) -> nn.Module:
+    return cast(nn.Sequential, pair)[index]
 
 
 def _restore(norm: Norm, bias: Tensor) -> Callable[[nn.Module, object, Tensor], None]:

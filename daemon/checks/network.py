@@ -10,7 +10,8 @@ from daemon.checks.images import FirstImages
 from daemon.config import Configuration
 from daemon.stages.filling import open_filling
 from daemon.stages.segmenting import cropped, model_paths, open_model
-from models import providers, tiling
+from models import providers
+from models.canary import test_side_px
 from models.model_file import checksum_path
 from models.session import Segmenter, canary_seconds
 
@@ -78,7 +79,7 @@ def _forecast(
     frame = images.reference(configuration)
     if frame is None:
         return ""
-    side = tiling.padded_length(2 * segmenter.spec.reach_px, segmenter.spec.stride_px)
+    side = test_side_px(segmenter.spec.stride_px, segmenter.spec.reach_px)
     face = cropped(frame.image, configuration.geometry.roi)
     return f", about {_LOOKS * canary_s * face.size / side**2:.0f} s a slice"
 

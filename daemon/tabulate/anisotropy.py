@@ -28,6 +28,8 @@ SEEDS: Final = HELD_OUT_SEEDS[700:]
 QUICK: Final = HeldOut(runs=1, height=64, width=96, slices=12)
 FULL: Final = HeldOut(runs=2, height=224, width=224, slices=56)
 MOST_LAGS: Final = 100
+STRUCTURE: Final = "the structure itself"
+TRUE_LABELS: Final = "true labels"
 
 Errors = NDArray[np.float64]
 """e_TPCF, e_LPF, e_D."""
@@ -47,11 +49,11 @@ def _of_run(segmenters: Mapping[str, Segmenter], seed: int, effort: HeldOut) -> 
     sample, run = draw_sample(seed, effort), render_run(seed, effort)
     faces = {name: segment_run(segmenter, run) for name, segmenter in segmenters.items()}
     faces |= {f"kmeans_{voltage:g}kv": cluster_run(voltage, run) for voltage in run.voltages_kv}
-    faces["true labels"] = run.labels
+    faces[TRUE_LABELS] = run.labels
     grid_nm = effort.pixel_nm
     planes = place_all((sample.depths_nm - sample.depths_nm[0]).tolist(), grid_nm)
     inpainted = shipped_filling()
-    errors = {"the structure itself": _errors(_structure(sample, planes[-1] + 1), grid_nm)}
+    errors = {STRUCTURE: _errors(_structure(sample, planes[-1] + 1), grid_nm)}
     errors |= {name: _errors(filled(labels, inpainted, planes), grid_nm) for name, labels in faces.items()}
     late, unplaced = faces["late_fusion"], equidistant(len(run.labels), grid_nm)
     for name, filling, at in (("cubic", "cubic", planes), ("not placed, nearest", "nearest", unplaced)):

@@ -29,7 +29,8 @@ from models.mimicking_sets import Scale, score_fillings
 from models.model_file import checksum_path
 from models.scenes import HELD_OUT_SEEDS
 from models.session import open_segmenter, segment
-from models.spec import PREFIX, check_fits
+from models.spec import check_fits
+from models.stated import PREFIX
 
 ZOO = Path(__file__).parents[2] / "models" / "zoo"
 LARGEST_BYTES = 20 * 2**20

@@ -174,6 +174,22 @@ def lose_the_labels(folder):
     (folder / "labels").rename(folder / "elsewhere")
 
 
+def cut_a_deflated_file(folder):
+    path = folder / "labels" / "5.tif"
+    tifffile.imwrite(path, images()[0, 0], compression="zlib")
+    path.write_bytes(path.read_bytes()[:-300])
+
+
+def damage_a_deflated_stack(folder):
+    path = folder / "4kV.tif"
+    tifffile.imwrite(path, images()[:, 1], photometric="minisblack", compression="zlib")
+    with tifffile.TiffFile(path) as file:
+        offset, length = file.pages[3].dataoffsets[0], file.pages[3].databytecounts[0]
+    content = bytearray(path.read_bytes())
+    content[offset : offset + length] = bytes(length)
+    path.write_bytes(content)
+
+
 def break_a_file(folder):
     (folder / "labels" / "5.tif").write_bytes(b"no TIFF")
 
@@ -192,6 +208,8 @@ BAD = {
     name_labels_without_number: ("has no number", "first.tif"),
     lose_the_labels: ("labels are missing", "annotated.labels"),
     break_a_file: ("cannot be read", "5.tif"),
+    cut_a_deflated_file: ("cannot be read", "5.tif", "that other programs open"),
+    damage_a_deflated_stack: ("cannot be read", "4kV.tif", "that other programs open"),
 }
 
 
@@ -206,6 +224,30 @@ def test_what_does_not_fit_is_refused_with_the_remedy(tmp_path, spoil):
     assert str(tmp_path) in str(caught.value)
     for words in BAD[spoil]:
         assert words in str(caught.value)
+
+
+def test_a_damaged_block_of_an_array_is_refused(tmp_path):
+    """As a damaged file is."""
+    write_run(tmp_path)
+    write_labels(tmp_path)
+    for block in (tmp_path / "registered-4kV.ome.zarr" / "0" / "c").rglob("*"):
+        if block.is_file():
+            block.write_bytes(b"no zstd")
+    with pytest.raises(ConfigurationError, match=r"cannot be read.*registered-4kV.*that other programs open"):
+        read_annotations([source(tmp_path)], SETTINGS)
+
+
+def test_deflated_files_are_read(tmp_path):
+    """As those that are not."""
+    write_pages(tmp_path)
+    write_labels(tmp_path)
+    plain = read_annotations([source(tmp_path)], SETTINGS)
+    for channel, name in enumerate(("1kV", "4kV")):
+        pages = images()[:, channel]
+        tifffile.imwrite(tmp_path / f"{name}.tif", pages, photometric="minisblack", compression="zlib")
+    deflated = read_annotations([source(tmp_path)], SETTINGS)
+    for one, other in zip(plain.learned, deflated.learned, strict=True):
+        np.testing.assert_array_equal(one.prepared.scene.images, other.prepared.scene.images)
 
 
 def test_a_patch_larger_than_the_images_is_refused(tmp_path):

@@ -9,7 +9,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from models.device import device_of, training_device
-from models.errors import CheckpointMismatchError, ProviderUnavailableError
+from models.errors import CheckpointDamagedError, CheckpointMismatchError, ProviderUnavailableError
 from models.fitting import Recipe, Task, fit
 from models.losses import segmentation_loss
 from models.schedules import Cosine, Plateau
@@ -118,6 +118,32 @@ def test_another_recipe_is_refused(tmp_path):
     fit(task(), RECIPE, tmp_path, ignore)
     with pytest.raises(CheckpointMismatchError, match="another recipe"):
         fit(task(), replace(RECIPE, learning_rate=1.0), tmp_path, ignore)
+
+
+DAMAGE = {
+    "cut": lambda content: content[: len(content) // 2],
+    "cut by a little": lambda content: content[:-40],
+    "empty": lambda _: b"",
+    "no checkpoint": lambda _: b"weights",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_state_is_told_with_the_remedy(tmp_path, damage):
+    """By the file's name; when it is removed, the stage begins anew."""
+    fit(task(), RECIPE, tmp_path, ignore)
+    path = tmp_path / "toy.pt"
+    path.write_bytes(DAMAGE[damage](path.read_bytes()))
+    with pytest.raises(CheckpointDamagedError, match=r"damaged.*toy\.pt.*Remove this file"):
+        fit(task(), RECIPE, tmp_path, ignore)
+
+
+@pytest.mark.parametrize("content", [{"network": {}}, [1], 3], ids=["parts missing", "a list", "a number"])
+def test_what_is_no_state_is_told_with_the_remedy(tmp_path, content):
+    """Another program's file under this name."""
+    torch.save(content, tmp_path / "toy.pt")
+    with pytest.raises(CheckpointDamagedError, match=r"toy\.pt.*Remove this file"):
+        fit(task(), RECIPE, tmp_path, ignore)
 
 
 def test_progress_is_a_line_with_the_time_left(tmp_path):

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -10,7 +11,12 @@ from algorithms.plane_inpainting import MAPS, plane_inpainting
 from daemon.config import parse
 from daemon.stages.filling import Filling, open_filling
 from models.architectures import REACH_PX
-from models.errors import ModelFileCorruptError, ModelFileMissingError, ModelMetadataInvalidError
+from models.errors import (
+    ModelError,
+    ModelFileCorruptError,
+    ModelFileMissingError,
+    ModelMetadataInvalidError,
+)
 from models.fitting import Recipe
 from models.inpainter import open_inpainter
 from models.inpainting import PlaneInpainter
@@ -20,6 +26,7 @@ from models.mimicking import MimickingSettings
 from models.mimicking_sets import Scale
 from models.origin import Origin
 from models.session import open_segmenter
+from models.stated import PREFIX
 
 ZOO = Path(__file__).parents[2] / "models" / "zoo"
 
@@ -49,12 +56,33 @@ def test_a_plane_smaller_than_the_stride_is_painted(exported: Path) -> None:
     assert open_inpainter(exported)(np.zeros((MAPS, 3, 5), dtype=np.float32)).shape == (2, 3, 5)
 
 
-def test_a_segmenter_is_no_inpainter_nor_the_other_way_round(exported: Path) -> None:
+def test_a_segmenter_is_no_inpainter_nor_the_other_way_round() -> None:
     """Each refuses the other's file and says what to use."""
     with pytest.raises(ModelMetadataInvalidError, match=r"inpainting\.onnx"):
         open_inpainter(ZOO / "unet_1kv.onnx")
     with pytest.raises(ModelMetadataInvalidError, match="models/zoo"):
-        open_segmenter(exported)
+        open_segmenter(ZOO / "inpainting.onnx")
+
+
+LIES = {
+    "stride 0": ({"stride_px": "0"}, "stride_px: Input should be greater than or equal to 1"),
+    "half of the stride": ({"stride_px": "4"}, "cannot be run on tiles"),
+    "a reach beyond every tile": ({"reach_px": "8000"}, "768 px are too small"),
+    "text for the grid": ({"grid_nm": '"fine"'}, "grid_nm: Input should be a valid number"),
+    "other maps": ({"maps": "3"}, "and not 14 maps"),
+}
+
+
+@pytest.mark.parametrize("case", LIES)
+def test_a_network_that_is_not_what_it_says_is_refused(tmp_path: Path, case: str) -> None:
+    """What it says is checked, and tried out."""
+    lies, said = LIES[case]
+    model, path = onnx.load(ZOO / "inpainting.onnx"), tmp_path / "lie.onnx"
+    for entry in model.metadata_props:
+        entry.value = lies.get(entry.key.removeprefix(PREFIX), entry.value)
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match=rf"{said}.*lie\.onnx.*models/zoo"):
+        open_inpainter(path)
 
 
 def test_a_damaged_file_is_refused(exported: Path, tmp_path: Path) -> None:
@@ -90,7 +118,7 @@ def test_the_configuration_opens_its_network(exported: Path, tmp_path: Path) -> 
     (expected,) = plane_inpainting(open_inpainter(exported)).fill(slices, labels, planes)
     (filled,) = opened.interpolation.fill(slices, labels, planes)
     np.testing.assert_array_equal(filled, expected)
-    with pytest.raises(ModelMetadataInvalidError, match="no inpainting network"):
+    with pytest.raises(ModelMetadataInvalidError, match="its task is not 'inpainting'"):
         filling(ZOO / "unet_1kv.onnx")
     with pytest.raises(ModelFileMissingError, match=r"nowhere\.onnx"):
         filling(tmp_path / "nowhere.onnx")

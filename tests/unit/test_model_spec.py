@@ -1,5 +1,6 @@
 """A network's file says how to feed it; what it says is checked before it is believed."""
 
+import hashlib
 from dataclasses import replace
 
 import pytest
@@ -39,23 +40,49 @@ def test_other_programs_notes_are_ignored():
     assert from_metadata(to_metadata(SPEC) | {"author": "somebody"}, SPEC.sha256, "x.onnx") == SPEC
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"slicewatch.channels": None},
-        {"slicewatch.format": None},
-        {"slicewatch.format": "2"},
-        {"slicewatch.voltages_kv": "[1.0, 2.0]"},
-        {"slicewatch.classes": "two"},
-        {"slicewatch.normalisation": '{"colour": 1}'},
-    ],
-    ids=["no channels", "no format", "a later format", "voltages", "not JSON", "unknown normalisation"],
-)
-def test_a_file_that_does_not_explain_itself_is_refused(change):
-    """Absent or unreadable fields: one error that names the file and a remedy."""
-    metadata = {key: value for key, value in (to_metadata(SPEC) | change).items() if value is not None}
-    with pytest.raises(ModelMetadataInvalidError, match=r"x\.onnx.*models/zoo"):
+WRONG = {
+    "no channels": ("channels", None, "channels: Field required"),
+    "no format": ("format", None, "its format is not 1"),
+    "a later format": ("format", "2", "its format is not 1"),
+    "fewer voltages": ("voltages_kv", "[1.0, 2.0]", "another number of channels than of voltages"),
+    "fewer detectors": ("detectors", '["SE2"]', "another number of channels than of detectors"),
+    "not JSON": ("classes", "two", "slicewatch.classes is not JSON: 'two'"),
+    "nested without end": ("classes", "[" * 100_000, "slicewatch.classes is not JSON"),
+    "unknown field": ("colour", "1", "colour: Unexpected keyword argument"),
+    "unknown normalisation": ("normalisation", '{"colour": 1}', "normalisation.colour"),
+    "no name": ("name", '""', "name: "),
+    "a number for a name": ("name", "3", "name: Input should be a valid string (it says 3)"),
+    "text for channels": ("channels", '"123"', "channels: Input should be a valid array (it says '123')"),
+    "negative voltage": ("voltages_kv", "[1.0, 2.0, -4.0]", "voltages_kv.2: "),
+    "no voltage": ("voltages_kv", "[NaN, 2.0, 4.0]", "voltages_kv.0: Input should be a finite number"),
+    "no slices": ("adjacent_slices", "0", "adjacent_slices: "),
+    "even slices": ("adjacent_slices", "4", "adjacent_slices is odd"),
+    "half a slice": ("adjacent_slices", "7.5", "adjacent_slices: "),
+    "one class": ("classes", "1", "classes: Input should be greater than or equal to 2 (it says 1)"),
+    "classes beyond a byte": ("classes", "256", "classes: "),
+    "text for classes": ("classes", '"2"', "classes: Input should be a valid integer (it says '2')"),
+    "stride 0": ("stride_px", "0", "stride_px: Input should be greater than or equal to 1 (it says 0)"),
+    "negative reach": ("reach_px", "-8", "reach_px: "),
+    "reach beside the stride": ("reach_px", "50", "reach_px is a multiple of stride_px"),
+    "text for a percentile": ("normalisation", '{"low_percent": "1"}', "normalisation.low_percent: "),
+    "percentile beyond 100": ("normalisation", '{"high_percent": 101}', "normalisation.high_percent: "),
+    "percentiles the wrong way round": ("normalisation", '{"low_percent": 99.5}', "below high_percent"),
+    "an endless ceiling": ("normalisation", '{"ceiling": Infinity}', "normalisation.ceiling: "),
+    "a list for the data": ("training_data_sha256", "[]", "training_data_sha256: "),
+    "a list for the difference": ("torch_difference", "[]", "torch_difference: "),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_file_that_does_not_explain_itself_is_refused(case):
+    """Absent, unreadable, of another type or impossible: one error that names the field, the file and a
+    remedy."""
+    field, value, said = WRONG[case]
+    change = to_metadata(SPEC) | {f"slicewatch.{field}": value}
+    metadata = {key: value for key, value in change.items() if value is not None}
+    with pytest.raises(ModelMetadataInvalidError, match=r"x\.onnx.*models/zoo") as caught:
         from_metadata(metadata, "", "x.onnx")
+    assert said in caught.value.what
 
 
 def test_a_network_for_other_voltages_is_refused_with_what_it_needs():
@@ -111,6 +138,36 @@ def test_a_checksum_is_verified(tmp_path):
     assert checksum_path(path).read_text() == f"{sha256}  net.onnx\n"
     path.write_bytes(b"weighty")
     with pytest.raises(ModelFileCorruptError, match="checksum"):
+        read_checked(path)
+
+
+CHECKSUM_FILES = {
+    "as sha256sum writes it": (lambda sha256: f"{sha256}  net.onnx\n".encode(), True),
+    "alone": (lambda sha256: sha256.encode(), True),
+    "in capitals": (lambda sha256: f"{sha256.upper()} *net.onnx\r\n".encode(), True),
+    "with a mark of UTF-8": (lambda sha256: b"\xef\xbb\xbf" + sha256.encode(), True),
+    "in UTF-16, as PowerShell redirects": (lambda sha256: f"{sha256.upper()}\r\n".encode("utf-16"), True),
+    "of another file": (lambda sha256: f"{sha256[::-1]}  net.onnx\n".encode(), "was made for"),
+    "empty": (lambda _: b"", "states no checksum"),
+    "cut": (lambda sha256: sha256[:40].encode(), "states no checksum"),
+    "a page that says 404": (lambda _: b"<html>404</html>", "states no checksum"),
+    "no text": (lambda _: bytes(range(128, 256)), "states no checksum"),
+    "half a character of UTF-16": (lambda _: b"\xff\xfea", "states no checksum"),
+}
+
+
+@pytest.mark.parametrize("case", CHECKSUM_FILES)
+def test_a_checksum_is_read_however_it_was_written(tmp_path, case):
+    """Or told to be none, with what to do about it."""
+    written, outcome = CHECKSUM_FILES[case]
+    path = tmp_path / "net.onnx"
+    path.write_bytes(b"weights")
+    sha256 = hashlib.sha256(b"weights").hexdigest()
+    checksum_path(path).write_bytes(written(sha256))
+    if outcome is True:
+        assert read_checked(path) == (b"weights", sha256)
+        return
+    with pytest.raises(ModelFileCorruptError, match=rf"{outcome}.*net\.onnx.*(remove|sha256sum)"):
         read_checked(path)
 
 

@@ -20,7 +20,7 @@ from models.export import LARGEST_DIFFERENCE, Provenance, export_network
 from models.fusion import LateFusion
 from models.normalisation import Normalisation, face_limits, normalise
 from models.session import canary_seconds, open_segmenter, segment
-from models.spec import PREFIX
+from models.stated import PREFIX
 
 PROVENANCE = Provenance("tiny", ("1kV", "4kV"), (1.0, 4.0), 3, 2, Normalisation(), "00")
 NO_HARDWARE = not providers.obstacle(providers.CUDA)

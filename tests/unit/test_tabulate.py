@@ -5,9 +5,10 @@ import pytest
 
 from daemon.errors import StoreError
 from daemon.report.published import REAL_SAMPLE
-from daemon.tabulate import anisotropy, command, tables
+from daemon.tabulate import anisotropy, command, methods, tables
 from daemon.tabulate.methods import FULL, Effort, open_shipped, thickness_conditions, voted
-from models.evaluation import HeldOut, draw_sample, held_out_runs
+from daemon.tabulate.winners import told_winner, told_winners
+from models.evaluation import HeldOut, Score, draw_sample, held_out_runs
 
 TINY = HeldOut(runs=1, height=40, width=48, slices=4)
 SHORT = HeldOut(runs=1, height=64, width=64, slices=10)
@@ -51,6 +52,74 @@ def test_published_rows_are_found_by_their_names():
     ways = {real.way for real in REAL_SAMPLE}
     assert set(tables.REAL_ROWS.values()) <= ways
     assert FULL.fast == HeldOut()
+
+
+WINNERS = {
+    "ours": ({"late_fusion": 0.8704, "voting": 1.027}, 0.0, "`late_fusion` (0.870)"),
+    "another": (
+        {"late_fusion": 2.346, "voting": 2.324, "unet_1kv": 2.43},
+        0.0,
+        "`voting` (2.324); `late_fusion` 2.346",
+    ),
+    "alike": (
+        {"late_fusion": 2.0, "unet_1kv": 1.12341, "unet_2kv": 1.12344},
+        0.0,
+        "`unet_1kv` (1.123) and `unet_2kv` (1.123); `late_fusion` 2.000",
+    ),
+    "nearest from either side": (
+        {"late_fusion": 0.0992, "kmeans_1kv": 0.1118, "early_fusion": 0.102},
+        0.1057,
+        "`early_fusion` (0.102); `late_fusion` 0.099",
+    ),
+    "without ours": ({"RNN": 4.16, "RML": 1.65}, 0.0, "`RML` (1.650)"),
+}
+
+
+@pytest.mark.parametrize("case", WINNERS)
+def test_the_winner_of_a_column_is_named_whoever_it_is(case):
+    """And ours beside it, where it is another."""
+    column, truth, told = WINNERS[case]
+    assert told_winner(column, truth) == told
+
+
+def test_every_column_has_its_winner():
+    """By its heading, each against its own truth."""
+    told = told_winners({"a": {"x": 1.0, "y": 3.0}, "b": {"x": 1.0, "y": 3.0}}, {"b": 3.0}, digits=1)
+    assert told == "- a: `x` (1.0)\n- b: `y` (3.0)"
+
+
+def test_worse_images_and_winners_stand_in_the_table_of_segmentation(monkeypatch):
+    """Twice the noise and a pixel of misregistration, Monte Carlo and fast, each with the figures that were
+    scored under it and with its own winner."""
+    marks = {"": 1, "_noise_x2": 2, "_misregistered_1px": 3}
+    marks |= {f"_fast{suffix}": mark + 3 for suffix, mark in marks.items()} | {
+        "_thickness_0_5": 7,
+        "_thickness_1_5": 8,
+    }
+
+    def conditions(wanted):
+        return lambda effort: {suffix: marks[suffix] for suffix in marks if wanted(suffix)}
+
+    def scores(segmenters, mark):
+        late, two = Score(mark, 2.0, 0.9, 0.1, 0.12), Score(4.5, 2.0, 0.9, 0.11, 0.12)
+        return {"late_fusion": late, "unet_2kv": two}
+
+    monkeypatch.setattr(
+        methods, "simulated_conditions", conditions(lambda name: "fast" not in name and "thick" not in name)
+    )
+    monkeypatch.setattr(methods, "fast_conditions", conditions(lambda name: "fast" in name))
+    monkeypatch.setattr(methods, "thickness_conditions", conditions(lambda name: "thick" in name))
+    monkeypatch.setattr(methods, "score_methods", scores)
+    text = tables.segmentation(tables.QUICK)
+    assert (
+        "| method | Monte Carlo, noise × 2 | Monte Carlo, 1 px off | fast, noise × 2 | fast, 1 px off |"
+        in text
+    )
+    assert "| late_fusion | 2.000 | 3.000 | 5.000 | 6.000 |" in text
+    assert "- Monte Carlo, 1 px off: `late_fusion` (3.000)" in text
+    assert "- fast, 1 px off: `unet_2kv` (4.500); `late_fusion` 6.000" in text
+    assert "| late_fusion | 7.000 | 4.000 | 8.000 |" in text
+    assert "- Monte Carlo: `unet_2kv` (0.1100); `late_fusion` 0.1000" in text
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from models.model_file import checksum_path
 from models.normalisation import Normalisation, face_limits
 from models.scenes import ENSEMBLE_SEEDS, SceneSize, render_scene
 from models.session import open_segmenter
-from models.spec import PREFIX
+from models.stated import PREFIX
 
 VOLTAGES_KV = (1.0, 2.0, 4.0)
 

@@ -63,5 +63,5 @@ def test_a_started_network_is_ready_to_learn(exported):
 def test_weights_of_another_architecture_are_refused(exported, other):
     """With the remedy, and not half loaded."""
     weights, _ = exported_weights(exported[1])
-    with pytest.raises(ModelMismatchError, match="Start from a network of the same kind"):
+    with pytest.raises(ModelMismatchError, match="networks of the same kind"):
         start_from(other, weights, torch.rand(1, 1, 3, 16, 16), "unet_1kv.onnx")
