@@ -13,8 +13,8 @@ from daemon.keys import ClientKey, DaemonKeys
 
 Socket = zmq.Socket[Any]
 NO_LIMIT = 0
-"""Of messages that wait to be read. With one, libzmq 4.3.5 stops reading from a peer, and when that hangs up
-meanwhile, its next heartbeat ends the process (``Assertion failed: !_io_error``).
+"""Of messages that wait to be read on a socket with heartbeats. With one, libzmq 4.3.5 stops reading from a
+peer, and if that hangs up meanwhile, its next heartbeat ends the process (``Assertion failed: !_io_error``).
 The bound is that of ``daemon.flood_guard``."""
 HANDSHAKE_WITHIN_MS = 10_000  # a peer that connects and says nothing is hung up on after that
 

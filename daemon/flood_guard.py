@@ -18,22 +18,23 @@ Encrypted and plain connections are counted alike; where the kernel does not cou
 
 from __future__ import annotations
 
+import struct
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import Any, Final
 
 import structlog
 import zmq
-from zmq.utils.monitor import recv_monitor_message
 
 from daemon.account import Account
 from daemon.operating_system import hang_up, traffic
 
 UNREAD_WITHIN_S: Final = 30.0
 LOOK_S: Final = 0.02  # a peer on this machine sends some 10 MB in that time
+_AFTER_DEFECT_S: Final = 1.0
 _SHARE_OF_LOOKING: Final = 0.02  # of one core, however many peers there are
 _SEALED_BYTES: Final = 33  # "\x07MESSAGE", short nonce, flags, authenticator: https://rfc.zeromq.org/spec/26
 _SHORT_FRAME: Final = 255  # up to that its length is one byte, above it eight; flags are another
@@ -41,6 +42,7 @@ _PONG_BYTES_PER_S: Final = 2.0  # 9 bytes every 5 s, and what encryption adds to
 _STRANGER_IS_TOLD: Final = 72  # bytes: our greeting, 64, and no READY yet
 _SEALED_STRANGER_IS_TOLD: Final = 242  # and our WELCOME, 170; what follows is for holders of an allowed key
 _EVENTS: Final = zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED
+_TOLD: Final = struct.Struct("=hi")  # event and descriptor: the first frame of zmq_socket_monitor(3)
 
 _log = structlog.get_logger("slicewatch")
 
@@ -74,7 +76,7 @@ class FloodGuard:
         self._lock = Lock()
         self._accounts: dict[int, Account] = {}  # oldest first
         self._hung_up = Counter[str]()
-        self._monitor = socket.get_monitor_socket(_EVENTS)
+        self._monitor = _monitor(socket)
         self._thread = Thread(target=self._watch, name="flood guard", daemon=True)
         self._thread.start()
 
@@ -115,26 +117,33 @@ class FloodGuard:
 
     def _watch(self) -> None:
         """Look every 20 ms, or less often when looking at many peers takes long."""
-        looked_s = self._clock()
-        pause_s = LOOK_S
-        try:
-            while True:
-                self._hear(looked_s + pause_s - self._clock())
+        looked_s, pause_s = self._clock(), LOOK_S
+        while True:
+            try:
+                self._hear(looked_s + pause_s)
                 now_s = self._clock()
                 if now_s >= looked_s + pause_s:
-                    self._look(now_s, now_s - looked_s)
-                    looked_s, pause_s = now_s, max(LOOK_S, (self._clock() - now_s) / _SHARE_OF_LOOKING)
-        except zmq.ContextTerminated:
-            self._monitor.close(linger=0)
+                    elapsed_s, looked_s = now_s - looked_s, now_s
+                    self._look(now_s, elapsed_s)
+                    pause_s = max(LOOK_S, (self._clock() - now_s) / _SHARE_OF_LOOKING)
+            except zmq.ContextTerminated:
+                self._monitor.close(linger=0)
+                return
+            except Exception:
+                # Without this thread nobody is hung up on, and the context waits for its socket for ever.
+                _log.exception("socket.defect")
+                Event().wait(_AFTER_DEFECT_S)
 
-    def _hear(self, seconds: float) -> None:
-        """Wait for peers that come and go, and no longer than that while there are any."""
+    def _hear(self, until_s: float) -> None:
+        """Wait for peers that come and go, and no longer than that while there are any, however many come."""
         with self._lock:
-            patience_ms = max(1, round(1000 * seconds)) if self._accounts else None
+            patience_ms = max(1, round(1000 * (until_s - self._clock()))) if self._accounts else None
         self._monitor.poll(patience_ms)
         while self._monitor.poll(0):
-            told = recv_monitor_message(self._monitor)
-            self._note(told["event"], int(told["value"]))
+            event, connection = _TOLD.unpack(self._monitor.recv_multipart()[0])
+            self._note(event, connection)
+            if self._clock() >= until_s:
+                return
 
     def _note(self, event: int, connection: int) -> None:
         seen = traffic(connection) if event == zmq.EVENT_ACCEPTED else None
@@ -188,6 +197,19 @@ class FloodGuard:
         if so_far & (so_far - 1) == 0:
             told = {"peer": account.peer, "unfinished_bytes": account.unfinished, "so_far": so_far}
             _log.warning(f"socket.{why}", **told)
+
+
+def _monitor(socket: zmq.Socket[Any]) -> zmq.Socket[Any]:
+    """Who connects and goes, with a short queue: while it is full, libzmq lets nobody else in.
+
+    The usual one would let 2000 in, more than there may be descriptors for, before the first is hung up on.
+    """
+    address = f"inproc://flood-guard-{id(socket)}"
+    socket.monitor(address, _EVENTS)
+    monitor = socket.context.socket(zmq.PAIR)
+    monitor.setsockopt(zmq.RCVHWM, 1)  # and the 1000 of libzmq's own end
+    monitor.connect(address)
+    return monitor
 
 
 def source(frame: zmq.Frame) -> int | None:

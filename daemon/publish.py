@@ -5,7 +5,7 @@ subscriber misses can be asked for again. Sending never waits: the socket drops 
 is full. Pictures go first. libzmq tells when it has let go of a payload; while the pictures of earlier
 previews are still queued for somebody, further previews are sent without theirs (a client fetches the newest
 with ``latest``), so a subscriber that stops reading holds a few pictures at most, until it is hung up on: by
-the heartbeat of the transport or, if it answers that and does not read, by ``daemon.flood_guard``. The socket
+``daemon.flood_guard``, or by the kernel if it is gone. The socket
 is used only while holding the lock: that is the full fence that ZeroMQ demands when a socket passes between
 threads.
 """
@@ -22,7 +22,7 @@ from typing import Any
 import zmq
 
 from daemon.curve import Doorkeeper
-from daemon.endpoints import HANDSHAKE_WITHIN_MS, NO_LIMIT, bind
+from daemon.endpoints import HANDSHAKE_WITHIN_MS, bind
 from daemon.flood_guard import Bounds, FloodGuard
 from daemon.history import History
 from daemon.keys import DaemonKeys
@@ -33,11 +33,14 @@ HISTORY_MESSAGES = 2_000  # some 2 MB; an hour of heartbeats
 QUEUED_MESSAGES = 10_000  # per subscriber; some 5 MB for one that has stopped reading
 PREVIEWS_IN_FLIGHT = 4
 FRAME_FROM_BYTES = 4096  # below that another copy costs less than a frame
-PING_MS, PONG_WITHIN_MS = 5_000, 15_000
 LINGER_MS = 2_000
+UNREAD_WITHIN_MS = 30_000
 SUBSCRIPTION_BYTES = 1024  # subscribers send topics, and CURVE handshakes of 300 bytes; more ends it
 BOUNDS = Bounds(unfinished_bytes=512 * 1024, unfinished_bytes_each=16 * 1024)
 """What subscribers send is subscriptions; one to everything takes 3 bytes, and a handshake below 1 KiB."""
+SUBSCRIPTIONS_AHEAD = 16
+"""Of each subscriber. Whoever sends has libzmq take in all that are there first: it must be quicker at that
+than those who subscribe without end, or a message would never leave, and the run wait for that."""
 BUFFERED_BYTES = 16 * 1024  # the kernel's, per subscriber; it would grow to some MB
 _MORE = int(zmq.SNDMORE)
 
@@ -221,15 +224,30 @@ def _framed(payload: Part) -> Part:
     return zmq.Frame(payload, copy=True).buffer if len(payload) >= FRAME_FROM_BYTES else bytes(payload)
 
 
+def _notice_the_dead(socket: zmq.Socket[Any]) -> None:
+    """Hang up on who is gone without a word, by the kernel's means.
+
+    With heartbeats of ZMTP and a limit on what waits to be read, libzmq 4.3.5 ends the process when a peer
+    goes that it had stopped reading from (``Assertion failed: !_io_error``).
+    """
+    for option, value in (
+        (zmq.TCP_KEEPALIVE, 1),
+        (zmq.TCP_KEEPALIVE_IDLE, 10),
+        (zmq.TCP_KEEPALIVE_INTVL, 5),
+        (zmq.TCP_KEEPALIVE_CNT, 3),
+        (zmq.TCP_MAXRT, UNREAD_WITHIN_MS),
+    ):
+        socket.setsockopt(option, value)
+
+
 def publishing_socket(context: zmq.Context[Any]) -> zmq.Socket[Any]:
-    """A PUB socket that drops for who does not read and hangs up on who does not answer; not bound yet."""
+    """A PUB socket that drops for who does not read and hangs up on who is gone; not bound yet."""
     socket = context.socket(zmq.PUB)
     socket.setsockopt(zmq.SNDHWM, QUEUED_MESSAGES)
-    socket.setsockopt(zmq.HEARTBEAT_IVL, PING_MS)
     socket.setsockopt(zmq.HANDSHAKE_IVL, HANDSHAKE_WITHIN_MS)
-    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, PONG_WITHIN_MS)
     socket.setsockopt(zmq.MAXMSGSIZE, SUBSCRIPTION_BYTES)
     socket.setsockopt(zmq.RCVBUF, BUFFERED_BYTES)
-    socket.setsockopt(zmq.RCVHWM, NO_LIMIT)
+    socket.setsockopt(zmq.RCVHWM, SUBSCRIPTIONS_AHEAD)
+    _notice_the_dead(socket)
     socket.copy_threshold = 0
     return socket

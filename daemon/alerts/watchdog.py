@@ -12,7 +12,6 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from math import isnan
 from pathlib import Path
 from typing import Any, Final
 
@@ -155,10 +154,7 @@ def _alive(answer: Answer) -> Sign:
     """A daemon by its last heartbeat: what that says was true when it was sent."""
     event = answer.events[-1]
     beat_age_s = max(0.0, (answer.envelope.time - event.envelope.time).total_seconds())
-    age_s = 0.0
-    if isinstance(event.message, HeartbeatMessage):
-        told_s, uptime_s = event.message.progress_age_s, event.message.uptime_s
-        age_s = uptime_s if isnan(told_s) else told_s  # a loop that has never beaten hangs since the start
+    age_s = event.message.progress_age_s if isinstance(event.message, HeartbeatMessage) else 0.0
     return Sign(expected=True, answers=True, progress_age_s=age_s + beat_age_s, beat_age_s=beat_age_s)
 
 

@@ -1,13 +1,15 @@
 """One JSON object to a web hook: HTTPS (plain HTTP only to this machine), no redirections, a short answer.
 
 The address of a web hook is its password: it is read from a file or the environment, and stands in no error.
+A proxy that the environment names (``https_proxy``) is used, through a tunnel that it cannot look into, and
+never on the way to this machine itself.
 """
 
 from __future__ import annotations
 
 import http.client
-import ipaddress
 import json
+import socket
 import ssl
 import urllib.error
 import urllib.request
@@ -15,6 +17,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from daemon.config import WebhookTarget
+from daemon.endpoints import is_loopback
 from daemon.errors import ConfigurationError, DeliveryError
 from daemon.outbound.deadline import Deadline
 from daemon.outbound.secret import read_secret
@@ -41,7 +44,7 @@ def post(target: WebhookTarget, body: dict[str, Any]) -> str:
     )
     with Deadline(target.timeout_s) as deadline:
         try:
-            with _opener(target, deadline).open(request, timeout=target.timeout_s) as answer:
+            with _opener(target, url, deadline).open(request, timeout=target.timeout_s) as answer:
                 said = answer.read(_LONGEST_ANSWER)
         except urllib.error.HTTPError as error:
             with error:
@@ -65,16 +68,25 @@ class _NoRedirection(urllib.request.HTTPRedirectHandler):
         return
 
 
-def _opener(target: WebhookTarget, deadline: Deadline) -> urllib.request.OpenerDirector:
-    """Opens connections that the deadline holds, from before the TLS handshake on."""
+def _opener(target: WebhookTarget, url: str, deadline: Deadline) -> urllib.request.OpenerDirector:
+    """Opens connections that the deadline holds, from before the first word of a proxy or the receiver on."""
     context = ssl.create_default_context(cafile=str(target.ca_file) if target.ca_file else None)
 
-    class Plain(http.client.HTTPConnection):
-        def connect(self) -> None:
-            super().connect()
-            deadline.hold(self.sock)
+    def held(address: tuple[str, int], *options: Any) -> socket.socket:
+        connection = socket.create_connection(address, *options)
+        try:
+            deadline.hold(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
-    class Sealed(http.client.HTTPSConnection, Plain):  # its connect() is that of Plain, then the handshake
+    class Plain(http.client.HTTPConnection):
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            self._create_connection = held  # connect() asks the proxy for a tunnel before it returns
+
+    class Sealed(http.client.HTTPSConnection, Plain):
         pass
 
     class HttpHandler(urllib.request.HTTPHandler):
@@ -85,7 +97,10 @@ def _opener(target: WebhookTarget, deadline: Deadline) -> urllib.request.OpenerD
         def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
             return self.do_open(Sealed, req, context=context)
 
-    return urllib.request.build_opener(_NoRedirection, HttpHandler, HttpsHandler)
+    handlers: list[urllib.request.BaseHandler] = [_NoRedirection(), HttpHandler(), HttpsHandler()]
+    if is_loopback(urlsplit(url).hostname or ""):
+        handlers.append(urllib.request.ProxyHandler({}))  # it would get the address in the clear
+    return urllib.request.build_opener(*handlers)
 
 
 def check_address(target: WebhookTarget) -> str:
@@ -103,20 +118,13 @@ def check_address(target: WebhookTarget) -> str:
         host = parts.hostname or ""
     except ValueError:
         host, parts = "", urlsplit("")
-    if not host or not (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))):
+    if not host or not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))):
         raise ConfigurationError(
             "a web hook's address begins with https:// (http:// only to this machine)",
             where=where,
             remedy="Put the whole address into the file, on one line.",
         )
     return url
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _undelivered(target: WebhookTarget, reason: str) -> DeliveryError:

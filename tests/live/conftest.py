@@ -37,6 +37,7 @@ exec unshare --cgroup --mount --pid --fork --kill-child --mount-proc --propagati
     SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1 systemd-nspawn --quiet --directory="$0" --machine=slicewatch-live \\
         --register=no --keep-unit --boot --console=pipe' "$1"
 """
+BOOTED = ("running", "degraded")
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def machine() -> Iterator[Machine]:
     with subprocess.Popen(["sh", "-c", BOOT, "boot", root], stdin=subprocess.DEVNULL) as booting:
         try:
             started = Machine(root, _init_of(booting))
-            started.run("systemctl", "is-system-running", "--wait", check=False)
+            _await_boot(started)
             started.run("make", "-C", "/src", "install-service", timeout_s=900.0)
             yield started
         finally:
@@ -133,6 +134,13 @@ def _init_of(booting: subprocess.Popen[bytes]) -> int:
             if process.name() == "systemd":
                 return process.pid
     raise AssertionError("systemd has not come up: see what systemd-nspawn said")
+
+
+def _await_boot(machine: Machine) -> None:
+    """Until everything is up, or as far as it gets in a container; at first there is nobody to ask."""
+    until = time.monotonic() + 120.0
+    while (state := machine.run("systemctl", "is-system-running", "--wait", check=False)) not in BOOTED:
+        assert time.monotonic() < until, f"the container is {state or 'not there'}"
 
 
 def _shut_down(booting: subprocess.Popen[bytes]) -> None:

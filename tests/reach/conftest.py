@@ -20,6 +20,8 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
+from daemon.config import AlertsSection, AlertWebhook, EmailSection
+
 PASSWORD = "correct horse battery staple"  # noqa: S105 (of the mail server below, which lives for one test)
 
 
@@ -177,6 +179,13 @@ def hook_table(receiver, certificate, tmp_path) -> dict[str, Any]:
     path.write_text(receiver.url)
     path.chmod(0o600)
     return {"name": "lab-chat", "url_file": str(path), "ca_file": str(certificate.file), "timeout_s": 20.0}
+
+
+@pytest.fixture
+def section(email_table, hook_table) -> AlertsSection:
+    """Mail and chat."""
+    hook = AlertWebhook(**hook_table)
+    return AlertsSection(email=EmailSection(**email_table), webhooks=(hook,))
 
 
 @dataclass

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
-import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +16,7 @@ from daemon.alerts.debts import owed_in
 from daemon.alerts.delivery import deliver
 from daemon.alerts.desk import Desk, Rhythm
 from daemon.alerts.policy import Notice
-from daemon.config import AlertsSection, AlertWebhook, Configuration, EmailSection, as_toml_table, parse
+from daemon.config import AlertsSection, Configuration, as_toml_table, parse
 from daemon.items import FinishReason, RunState, ThicknessSource
 from daemon.messages import AlarmMessage, RunMessage, ThicknessMessage
 from daemon.publish import Publisher
@@ -52,13 +49,6 @@ def publisher():
                 )
             )  # fmt: skip
         yield publisher
-
-
-@pytest.fixture
-def section(email_table, hook_table) -> AlertsSection:
-    """Mail and chat."""
-    hook = AlertWebhook(**hook_table)
-    return AlertsSection(email=EmailSection(**email_table), webhooks=(hook,))
 
 
 def desk(publisher: Publisher, section: AlertsSection, tmp_path: Path) -> Desk:
@@ -120,76 +110,6 @@ def test_a_receiver_that_hangs_keeps_nothing_from_the_others(publisher, section,
     with closing(desk(publisher, section.model_copy(update={"webhooks": (hook,)}), tmp_path)):
         publisher.publish(DRIFT)
         assert mailbox.arrived.wait(WAIT_S)
-
-
-@contextmanager
-def dripping(first: bytes, drop: bytes) -> Iterator[int]:
-    """A server that says ``first``, and then a drop twenty times a second for as long as anybody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def serve() -> None:
-            with suppress(OSError):
-                while True:
-                    connection, _ = server.accept()
-                    threading.Thread(target=drip, args=(connection,), daemon=True).start()
-
-        def drip(connection: socket.socket) -> None:
-            with suppress(OSError), connection:
-                connection.sendall(first)
-                while True:
-                    connection.sendall(drop)
-                    threading.Event().wait(0.05)
-
-        listener = threading.Thread(target=serve, daemon=True)
-        listener.start()
-        yield server.getsockname()[1]
-        server.shutdown(socket.SHUT_RDWR)
-    listener.join(WAIT_S)
-
-
-LONG_TLS_RECORD = b"\x16\x03\x03\x40\x00"
-DRIPS = {
-    "header of an answer": ("http", b"HTTP/1.1 200 OK\r\n", b"X"),
-    "body of an answer": ("http", b"HTTP/1.1 200 OK\r\n\r\n", b"X"),
-    "handshake of a web hook": ("https", LONG_TLS_RECORD, b"\x02"),
-    "greeting of a mail server": ("starttls", b"220-", b"x"),
-    "handshake of a mail server": ("tls", LONG_TLS_RECORD, b"\x02"),
-}
-
-
-@pytest.mark.timeout(60)
-@pytest.mark.parametrize("case", DRIPS)
-def test_a_receiver_that_drips_its_answer_is_left_when_its_time_is_up(case, section, monkeypatch):
-    """Every read brings a byte in time; all together they take for ever. No try leaves a thread behind."""
-    how, first, drop = DRIPS[case]
-    with dripping(first, drop) as port:
-        if how.startswith("http"):
-            monkeypatch.setenv("DRIPPING", f"{how}://127.0.0.1:{port}/")
-            hook = AlertWebhook(name="drip", url_env="DRIPPING", timeout_s=0.5)
-            receivers = AlertsSection(webhooks=(hook,))
-        else:
-            email = section.email.model_copy(update={"port": port, "security": how, "timeout_s": 0.5})
-            receivers = AlertsSection(email=email)
-        for _ in range(3):
-            began_s = time.monotonic()
-            assert not deliver(receivers, Notice(new=(DRIFT,)), RunView())
-            assert (
-                time.monotonic() - began_s < 4.5
-            )  # the limit of the thread is 5 s later than that of the try
-            assert not [thread for thread in threading.enumerate() if thread.name.startswith("telling")]
-
-
-@pytest.mark.timeout(60)
-def test_a_receiver_is_tried_once_at_a_time(section, receiver, monkeypatch):
-    """A try that no time limit reaches (an address on a dead share) is not joined by a second one."""
-    tried, let_go = [], threading.Event()
-    monkeypatch.setattr("daemon.alerts.delivery._GRACE_S", 0.0)
-    monkeypatch.setattr("daemon.alerts.delivery.post", lambda *_: tried.append(1) or let_go.wait(WAIT_S))
-    hook = section.webhooks[0].model_copy(update={"timeout_s": 0.1})
-    for _ in range(3):
-        assert not deliver(AlertsSection(webhooks=(hook,)), Notice(new=(DRIFT,)), RunView())
-    let_go.set()
-    assert tried == [1]
 
 
 def test_the_end_of_a_run_is_told_at_closing_time(publisher, section, tmp_path, receiver):

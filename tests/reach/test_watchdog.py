@@ -22,6 +22,7 @@ from daemon.outputs import Outputs
 from daemon.publish import Publisher
 from daemon.records import ended_record, started_record
 from daemon.toml_text import toml_text
+from daemon.vitals import Refusals, Vitals, heartbeat_message
 
 BEGIN = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 RULES = WatchdogSection()
@@ -29,7 +30,6 @@ CASES = {
     "well": (Memory(), Sign(True, True, 3.0), "", None),
     "a slice in hand": (Memory(), Sign(True, True, 60.0), "", None),
     "hung": (Memory(), Sign(True, True, 901.0), "daemon hung", None),
-    "hung in a state that is no number": (Memory(), Sign(True, True, float("nan")), "", None),
     "no heartbeat for a minute": (Memory(), Sign(True, True, 60.0, beat_age_s=60.0), "", None),
     "no heartbeat for three minutes": (
         Memory(),
@@ -105,10 +105,10 @@ def answering(config: Path, run: str, clock: Clock) -> Iterator[Publisher]:
         yield publisher
 
 
-def beat(progress_age_s: float, uptime_s: float = 3600.0) -> HeartbeatMessage:
+def beat(progress_age_s: float) -> HeartbeatMessage:
     """A heartbeat of a daemon at work."""
     return HeartbeatMessage(
-        state=RunState.WORKING, interval_s=2.0, uptime_s=uptime_s, progress_age_s=progress_age_s
+        state=RunState.WORKING, interval_s=2.0, uptime_s=3600.0, progress_age_s=progress_age_s
     )
 
 
@@ -162,8 +162,9 @@ def test_a_daemon_that_hangs_before_its_loop_has_ever_beaten_is_hung(
     config, receiver, tmp_path, clock, uptime_s, code
 ):
     """Its heart beats on a thread of its own; how long it is up tells since when nothing gets on."""
+    vitals, none = Vitals(BEGIN - timedelta(seconds=uptime_s)), Refusals(0, 0, 0, 0)
     with answering(config, begun(config), clock) as publisher:
-        publisher.publish(beat(float("nan"), uptime_s))
+        publisher.publish(heartbeat_message(vitals, interval_s=2.0, now=BEGIN, now_s=0.0, refusals=none))
         assert look(config, tmp_path / "state.json", clock) == code
     assert [("has not got on for 1000 s" in body["text"]) for body in receiver.bodies] == [True] * (code == 5)
 
