@@ -1,7 +1,7 @@
 """What somebody wants to see of the slices, and the pictures that show it, as pure functions.
 
 The newest slice comes as a preview, which is at hand; every earlier one, and every whole image, is read again
-by the daemon when it is looked at.
+by the daemon when it is looked at, as long as there is one.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ ALL, BLINK = "side by side", "blink"
 NOTHING, SEGMENTATION, UNCERTAINTY = "images", "segmentation", "uncertainty"
 LAYERS = {SEGMENTATION: "labels", UNCERTAINTY: "solid"}  # of a final face, by the overlay that shows it
 LONGEST_PX = 1024
+NOBODY = "read again only while slicewatch runs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +59,14 @@ def slice_panes(microscope: Microscope, look: Look) -> list[Pane]:
     preview, index = view.preview, shown_index(view, look)
     if preview is None or index is None or not preview.arrays:
         return []
-    if index == preview.index and (not look.whole or microscope.frame is None):
+    is_away, frame = microscope.feed.away, microscope.frame
+    if index == preview.index and (not look.whole or frame is None or is_away):
         return [_newest(microscope, preview, name, look) for name in names]
-    if microscope.frame is None:
+    if frame is None:
         return []
-    return [_again(microscope, microscope.frame, index, name, look) for name in names]
+    if is_away:
+        return [Pane(name, NOBODY, _scaled(region_px(view, frame), frame), ()) for name in names]
+    return [_again(microscope, frame, index, name, look) for name in names]
 
 
 def region_px(view: RunView, frame: FrameGeometry) -> tuple[int, int, int, int]:
@@ -115,17 +119,18 @@ def _again(microscope: Microscope, frame: FrameGeometry, index: int, name: str, 
 
 
 def _overlay(microscope: Microscope, frame: FrameGeometry, index: int, look: Look, step: int) -> list[Layer]:
-    """Of a final face as it was kept; of the newest as its preview brought it; of those between none yet."""
+    """Of the newest as its preview brought it; of a final face as it was kept; of those between none yet."""
     view = microscope.feed.view
     if look.overlay not in LAYERS:
         return []
+    if view.preview is not None and view.preview.index == index:
+        return _preview_overlay(microscope, view.preview, look)
     if _is_final(view, index):
         x, y, width, height = region_px(view, frame)
         box = _scaled((x, y, width // step * step, height // step * step), frame)
         href = _face(microscope, index, LAYERS[look.overlay]) + f"?step={step}"
         return [Layer("overlay", href, box, f"no {look.overlay} was kept")]
-    is_newest = view.preview is not None and view.preview.index == index
-    return _preview_overlay(microscope, view.preview, look) if view.preview and is_newest else []
+    return []
 
 
 def _caption(view: RunView, index: int, name: str, look: Look) -> str:
@@ -145,7 +150,7 @@ def _sharp(
     shown_nm: float,
 ) -> tuple[Sharp, ...]:
     frame = microscope.frame
-    if frame is None:
+    if frame is None or microscope.feed.away:
         return ()
     x, y, width, height = region_px(microscope.feed.view, frame)
     image = _face(microscope, index, f"image/{name}")

@@ -58,11 +58,15 @@ class SlicePanel:
         self._draw()
 
     def show(self, microscope: Microscope, palette: Palette) -> None:
-        """Draw the slice that is looked at, the newest unless another was chosen."""
+        """Draw the slice that is looked at, the newest unless another was chosen.
+
+        An earlier one stays as it is once there is nobody to ask for it again.
+        """
         names = [ALL, BLINK, *channel_names(microscope.feed.view)]
         if self._layouts.options != names:
             self._layouts.set_options(names, value=ALL)
-        self._draw(is_news=True)
+        if self._look.index is None or not microscope.feed.away:
+            self._draw(is_news=True)
 
     def step(self, by: int) -> None:
         """Go to an earlier (negative) or later slice; past the last one is following again."""
