@@ -26,13 +26,17 @@ NOBODY = "read again only while slicewatch runs"
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """``index`` None follows the newest slice; ``whole``: the whole image, not the region of interest."""
+    """``index`` None follows the newest slice; ``whole``: the whole image, not the region of interest.
+
+    ``longest_px`` is how large a picture beside others need be: five browsers share a laptop with the daemon.
+    """
 
     index: int | None = None
     whole: bool = False
     layout: str = ALL
     overlay: str = SEGMENTATION
     marks: bool = True
+    longest_px: int = LONGEST_PX
 
 
 def shown_index(view: RunView, look: Look) -> int | None:
@@ -78,17 +82,29 @@ def region_px(view: RunView, frame: FrameGeometry) -> tuple[int, int, int, int]:
 def _newest(microscope: Microscope, preview: PreviewMessage, name: str, look: Look) -> Pane:
     """From the preview: at once, whether or not the daemon answers."""
     view = microscope.feed.view
-    box, pixel_nm = _preview_box(view, preview)
-    layers = [Layer("image", preview_picture(microscope, f"image/{name}"), box)]
+    step = _preview_step(view, preview, look)
+    box, pixel_nm = _preview_box(view, preview, step)
+    layers = [Layer("image", preview_picture(microscope, f"image/{name}", step), box)]
     layers += _preview_overlay(microscope, preview, look)
-    sharp = _sharp(microscope, preview.index, name, look, pixel_nm, preview.image_pixel_nm[1])
+    sharp = _sharp(microscope, preview.index, name, look, pixel_nm, step * preview.image_pixel_nm[1])
     return Pane(name, _placement(view, preview.index, name), box, tuple(layers), (), sharp)
 
 
-def _preview_box(view: RunView, preview: PreviewMessage) -> tuple[Box, tuple[float, float]]:
-    """Where the preview's pictures lie, and the size (y, x) of an unreduced pixel, nm."""
-    run = view.run
+def _preview_step(view: RunView, preview: PreviewMessage, look: Look) -> int:
+    """Side by side a picture is as small as it is asked for; alone it has the panel to itself."""
+    is_alone = look.layout != ALL or len(channel_names(view)) < 2
+    return 1 if is_alone else max(1, -(-max(_preview_shape(preview)) // look.longest_px))
+
+
+def _preview_shape(preview: PreviewMessage) -> tuple[int, int]:
     height, width = next(a for name, a in preview.arrays.items() if name.startswith("image/")).shape
+    return height, width
+
+
+def _preview_box(view: RunView, preview: PreviewMessage, reduced: int) -> tuple[Box, tuple[float, float]]:
+    """Where the preview's pictures lie in steps of ``reduced``, and an unreduced pixel's size (y, x), nm."""
+    run = view.run
+    height, width = (px // reduced * reduced for px in _preview_shape(preview))
     py, px = preview.image_pixel_nm
     step = max(1, round(px / run.pixel_size_nm)) if run and run.pixel_size_nm > 0 else 1
     x, y = (run.roi[0], run.roi[1]) if run else (0, 0)
@@ -99,8 +115,9 @@ def _preview_overlay(microscope: Microscope, preview: PreviewMessage, look: Look
     picture = {SEGMENTATION: "overlay", UNCERTAINTY: "uncertainty"}.get(look.overlay)
     if picture is None or LAYERS[look.overlay] not in preview.arrays:
         return []
-    box, _ = _preview_box(microscope.feed.view, preview)
-    return [Layer("overlay", preview_picture(microscope, picture), box)]
+    step = _preview_step(microscope.feed.view, preview, look)
+    box, _ = _preview_box(microscope.feed.view, preview, step)
+    return [Layer("overlay", preview_picture(microscope, picture, step), box)]
 
 
 def _again(microscope: Microscope, frame: FrameGeometry, index: int, name: str, look: Look) -> Pane:

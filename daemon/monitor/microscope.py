@@ -144,8 +144,9 @@ def frame_geometry(block: FaceBlock) -> FrameGeometry:
     return FrameGeometry(block.layer_shape, block.pixel_nm)
 
 
-def preview_picture(microscope: Microscope, name: str) -> str:
-    """The address of a picture of the newest preview; a new preview has new addresses."""
+def preview_picture(microscope: Microscope, name: str, step: int = 1) -> str:
+    """The address of a picture of the newest preview, in steps of px; a new preview has new addresses."""
     view = microscope.feed.view
     epoch = view.envelope.epoch if view.envelope else 0
-    return microscope.address(f"picture/{epoch}-{view.preview_seq}/{quote(name)}")
+    reduced = f"?step={step}" if step > 1 else ""
+    return microscope.address(f"picture/{epoch}-{view.preview_seq}/{quote(name)}{reduced}")

@@ -12,6 +12,7 @@ from daemon.monitor.chart_panel import heading
 from daemon.monitor.look import (
     ALL,
     BLINK,
+    LONGEST_PX,
     NOTHING,
     SEGMENTATION,
     UNCERTAINTY,
@@ -26,6 +27,7 @@ from daemon.monitor.palette import Palette
 from daemon.monitor.panes import Panes
 from daemon.monitor.readouts import slice_readout
 
+SMALL_PX = 384  # thrice the width of a picture on the overview of a laptop
 NONE_YET, ON_ITS_WAY = "No slice yet", "The picture is on its way"
 
 
@@ -36,7 +38,7 @@ class SlicePanel:
 
     def __init__(self, microscope: Microscope, *, large: bool) -> None:
         self._microscope = microscope
-        self._look = Look(whole=large)
+        self._look = Look(whole=large, longest_px=LONGEST_PX if large else SMALL_PX)
         self._learning = False
         self._trouble = ""
         with ui.element("section").classes("panel slice").props('aria-label="Slice"'):
