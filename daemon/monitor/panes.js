@@ -58,6 +58,7 @@ export default {
     this.take(this.panes);
   },
   unmounted() {
+    this.gone = true;
     this.observer.disconnect();
     clearInterval(this.clock);
     clearTimeout(this.later);
@@ -72,13 +73,17 @@ export default {
   },
   methods: {
     async take(next) {
-      if (this.patient && this.current.length) {
-        if (this.waits) return; // the newest is drawn when the wait is over, however quickly others come
-        this.waits = true;
+      if (!this.patient || !this.current.length) return this.load(next);
+      if (this.waits) return; // the newest is loaded when those on their way are there, however quickly others come
+      this.waits = true;
+      do {
         await new Promise((done) => setTimeout(done, NEWS_MS));
-        this.waits = false;
         next = this.panes;
-      }
+        await this.load(next);
+      } while (next !== this.panes && !this.gone);
+      this.waits = false;
+    },
+    async load(next) {
       const turn = ++this.turn;
       const missing = {};
       const fetched = async (pane, layer) => {

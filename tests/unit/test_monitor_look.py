@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -135,3 +136,15 @@ def _href(microscope: Microscope, chosen: CutPoint) -> str:
     pane = cut_pane(microscope, "xy", chosen)
     assert pane is not None
     return pane.layers[0].href
+
+
+def test_beside_others_a_picture_is_no_larger_than_it_is_shown(microscope: Microscope) -> None:
+    """On the overview in whole steps, box and overlay with it; alone in the panel it comes as it was told."""
+    both = (ChannelDescription("1kV", 1.0, True), ChannelDescription("2kV", 2.0, False))
+    _tell(microscope, msgspec.structs.replace(RUN, channels=both))
+    beside, _ = slice_panes(microscope, Look(longest_px=40))
+    assert [layer.href.partition("?")[2] for layer in beside.layers] == ["step=4", "step=4"]
+    assert beside.layers[0].box == pytest.approx((180.0, 160.0, 37 * 4 * 6.0, 25 * 4 * 8.0))
+    assert beside.sharp[0].shown_nm == pytest.approx(4 * 6.0)
+    (alone,) = slice_panes(microscope, Look(layout="1kV", longest_px=40))
+    assert [layer.href.partition("?")[2] for layer in alone.layers] == ["", ""]
