@@ -5,8 +5,8 @@ browsers look at it, on the same machine, whose processors all of them share. La
 last of a slice is published to the moment its number stands on a screen; ``complete_…`` is until the last of
 its charts and pictures does. Both are seen from inside the page, in the frame after. Memory is the server's
 resident set and the pages' JavaScript heap after a forced collection, each against that after 100 slices. The
-first 100 are told one by one, as a microscope tells them, so that pages have drawn each: a browser compiles by
-and by what runs often, and after a few drawings of many slices at once its heap would lack that code.
+first 100 are told one by one, as a microscope tells them, so that pages have drawn each: a browser compiles
+by and by what runs often, and after a few drawings of many slices at once its heap would lack that code.
 """
 
 from __future__ import annotations
