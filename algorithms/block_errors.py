@@ -20,7 +20,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import stdtrit
 
 Floats = NDArray[np.float64]
 Shape = tuple[int, int]
@@ -48,7 +48,7 @@ def standard_error(leave_one_out: Floats, shape: Shape) -> Floats:
 def band_sigmas(shape: Shape) -> float:
     """Half-width of the 95 % band in standard errors; NaN where there are too few blocks for one."""
     degrees = degrees_of_freedom(shape)
-    return float(stats.t.ppf(0.5 + CONFIDENCE / 2.0, degrees)) if degrees >= FEWEST_DEGREES else np.nan
+    return float(stdtrit(degrees, 0.5 + CONFIDENCE / 2.0)) if degrees >= FEWEST_DEGREES else np.nan
 
 
 def is_seen_repeatedly(tpcf: Floats, sides_px: Shape) -> bool:

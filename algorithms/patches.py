@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy.special import stdtrit
 
 from algorithms.anisotropy import e_d, e_l2
 from algorithms.ligaments import changes_per_px, mean_diameters_px
@@ -65,5 +65,5 @@ def _mean(each: NDArray[np.float64]) -> PatchMean:
         value = float(values[0]) if values.size else np.nan
         return PatchMean(value, np.nan, np.nan, np.nan)
     value, sigma = float(values.mean()), float(values.std(ddof=1) / np.sqrt(values.size))
-    half = sigma * float(stats.t.ppf(0.5 + CONFIDENCE / 2.0, values.size - 1))
+    half = sigma * float(stdtrit(values.size - 1, 0.5 + CONFIDENCE / 2.0))
     return PatchMean(value, sigma, max(0.0, value - half), value + half)

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2 as chi2_distribution
+from scipy.special import chdtrc
 
 from algorithms.ruler_marks import MarkFit
 from algorithms.ruler_solution import Solution, design_matrix, determines_depth, solve_marks
@@ -198,7 +198,7 @@ def _has_changed(free: Solution, zeros: Zeros) -> bool:
 
 
 def _plausible(solution: Solution) -> bool:
-    return solution.dof <= 0 or bool(chi2_distribution.sf(solution.chi2, solution.dof) > _DOUBT)
+    return solution.dof <= 0 or bool(chdtrc(solution.dof, solution.chi2) > _DOUBT)
 
 
 def _blame(solution: Solution, positions: Positions, keep: NDArray[np.intp], slope_px: Array) -> int | None:

@@ -44,11 +44,12 @@ from daemon.requests import (
     Snapshot,
     Stop,
 )
-from daemon.wire import Envelope, Event, decode, garbage, read_fields, unpack_arrays
+from daemon.wire import Envelope, Event, decode, garbage, read_fields, understand, unpack_arrays
 
 EVENTS = "tcp://127.0.0.1:5555"
 CONTROL = "tcp://127.0.0.1:5556"
 LINGER_MS = 500
+understand(FaceBlock)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

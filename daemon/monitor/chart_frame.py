@@ -158,6 +158,12 @@ def legend(options: Options, names: Iterable[str]) -> None:
     options["legend"]["data"] = list(names)
 
 
+def remark(options: Options, words: str, palette: Palette) -> None:
+    """Words in the upper left corner of a chart's area."""
+    style = {"color": palette.muted, "fontSize": 11, "fontWeight": "normal"}
+    options["title"] = {"text": words, "left": options["grid"]["left"] + 4, "top": 26, "textStyle": style}
+
+
 def short(value: float) -> float | None:
     """Four decimals are more than a screen shows; an unknown number is a hole."""
     return round(value, 4) if math.isfinite(value) else None
@@ -166,4 +172,4 @@ def short(value: float) -> float | None:
 def rounded_up(value: float) -> float:
     """The next multiple of half a decade's step: a calm end for an axis."""
     step = 10.0 ** math.floor(math.log10(max(value, 1e-9))) / 2.0
-    return math.ceil(value / step) * step
+    return math.ceil(value / step - 1e-9) * step  # what is a multiple but for its last bit stays

@@ -87,6 +87,11 @@ class Feed:
         """The run has ended, so silence is as it should be."""
         return self.view.run is not None and self.view.run.state is RunState.FINISHED
 
+    @property
+    def away(self) -> bool:
+        """Nobody is there to ask: all that can be shown is what has been told."""
+        return self.finished or self.stale
+
     def _take(self, at: float, update: Update | WireError) -> None:
         match update:
             case Answer():

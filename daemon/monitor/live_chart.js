@@ -3,7 +3,7 @@
 // drawn is not queued: the newest is drawn next. A page that nobody sees draws nothing until it is seen again.
 import { echarts } from "nicegui-echart";
 
-const GATHER_MS = 250; // a slice is told in several steps: one drawing for all of them, after its number is seen
+const GATHER_MS = 50; // a slice may be told in several steps: one drawing for all of them
 const AGAIN_MS = 1000; // after a fetch that failed
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 const errorBar = (_params, api) => {

@@ -1,7 +1,7 @@
 """What somebody wants to see of the slices, and the pictures that show it, as pure functions.
 
 The newest slice comes as a preview, which is at hand; every earlier one, and every whole image, is read again
-by the daemon when it is looked at.
+by the daemon when it is looked at, as long as there is one.
 """
 
 from __future__ import annotations
@@ -21,17 +21,22 @@ ALL, BLINK = "side by side", "blink"
 NOTHING, SEGMENTATION, UNCERTAINTY = "images", "segmentation", "uncertainty"
 LAYERS = {SEGMENTATION: "labels", UNCERTAINTY: "solid"}  # of a final face, by the overlay that shows it
 LONGEST_PX = 1024
+NOBODY = "read again only while slicewatch runs"
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """``index`` None follows the newest slice; ``whole``: the whole image, not the region of interest."""
+    """``index`` None follows the newest slice; ``whole``: the whole image, not the region of interest.
+
+    ``longest_px`` is how large a picture beside others need be: five browsers share a laptop with the daemon.
+    """
 
     index: int | None = None
     whole: bool = False
     layout: str = ALL
     overlay: str = SEGMENTATION
     marks: bool = True
+    longest_px: int = LONGEST_PX
 
 
 def shown_index(view: RunView, look: Look) -> int | None:
@@ -58,11 +63,14 @@ def slice_panes(microscope: Microscope, look: Look) -> list[Pane]:
     preview, index = view.preview, shown_index(view, look)
     if preview is None or index is None or not preview.arrays:
         return []
-    if index == preview.index and (not look.whole or microscope.frame is None):
+    is_away, frame = microscope.feed.away, microscope.frame
+    if index == preview.index and (not look.whole or frame is None or is_away):
         return [_newest(microscope, preview, name, look) for name in names]
-    if microscope.frame is None:
+    if frame is None:
         return []
-    return [_again(microscope, microscope.frame, index, name, look) for name in names]
+    if is_away:
+        return [Pane(name, NOBODY, _scaled(region_px(view, frame), frame), ()) for name in names]
+    return [_again(microscope, frame, index, name, look) for name in names]
 
 
 def region_px(view: RunView, frame: FrameGeometry) -> tuple[int, int, int, int]:
@@ -74,17 +82,29 @@ def region_px(view: RunView, frame: FrameGeometry) -> tuple[int, int, int, int]:
 def _newest(microscope: Microscope, preview: PreviewMessage, name: str, look: Look) -> Pane:
     """From the preview: at once, whether or not the daemon answers."""
     view = microscope.feed.view
-    box, pixel_nm = _preview_box(view, preview)
-    layers = [Layer("image", preview_picture(microscope, f"image/{name}"), box)]
+    step = _preview_step(view, preview, look)
+    box, pixel_nm = _preview_box(view, preview, step)
+    layers = [Layer("image", preview_picture(microscope, f"image/{name}", step), box)]
     layers += _preview_overlay(microscope, preview, look)
-    sharp = _sharp(microscope, preview.index, name, look, pixel_nm, preview.image_pixel_nm[1])
+    sharp = _sharp(microscope, preview.index, name, look, pixel_nm, step * preview.image_pixel_nm[1])
     return Pane(name, _placement(view, preview.index, name), box, tuple(layers), (), sharp)
 
 
-def _preview_box(view: RunView, preview: PreviewMessage) -> tuple[Box, tuple[float, float]]:
-    """Where the preview's pictures lie, and the size (y, x) of an unreduced pixel, nm."""
-    run = view.run
+def _preview_step(view: RunView, preview: PreviewMessage, look: Look) -> int:
+    """Side by side a picture is as small as it is asked for; alone it has the panel to itself."""
+    is_alone = look.layout != ALL or len(channel_names(view)) < 2
+    return 1 if is_alone else max(1, -(-max(_preview_shape(preview)) // look.longest_px))
+
+
+def _preview_shape(preview: PreviewMessage) -> tuple[int, int]:
     height, width = next(a for name, a in preview.arrays.items() if name.startswith("image/")).shape
+    return height, width
+
+
+def _preview_box(view: RunView, preview: PreviewMessage, reduced: int) -> tuple[Box, tuple[float, float]]:
+    """Where the preview's pictures lie in steps of ``reduced``, and an unreduced pixel's size (y, x), nm."""
+    run = view.run
+    height, width = (px // reduced * reduced for px in _preview_shape(preview))
     py, px = preview.image_pixel_nm
     step = max(1, round(px / run.pixel_size_nm)) if run and run.pixel_size_nm > 0 else 1
     x, y = (run.roi[0], run.roi[1]) if run else (0, 0)
@@ -95,8 +115,9 @@ def _preview_overlay(microscope: Microscope, preview: PreviewMessage, look: Look
     picture = {SEGMENTATION: "overlay", UNCERTAINTY: "uncertainty"}.get(look.overlay)
     if picture is None or LAYERS[look.overlay] not in preview.arrays:
         return []
-    box, _ = _preview_box(microscope.feed.view, preview)
-    return [Layer("overlay", preview_picture(microscope, picture), box)]
+    step = _preview_step(microscope.feed.view, preview, look)
+    box, _ = _preview_box(microscope.feed.view, preview, step)
+    return [Layer("overlay", preview_picture(microscope, picture, step), box)]
 
 
 def _again(microscope: Microscope, frame: FrameGeometry, index: int, name: str, look: Look) -> Pane:
@@ -115,17 +136,18 @@ def _again(microscope: Microscope, frame: FrameGeometry, index: int, name: str, 
 
 
 def _overlay(microscope: Microscope, frame: FrameGeometry, index: int, look: Look, step: int) -> list[Layer]:
-    """Of a final face as it was kept; of the newest as its preview brought it; of those between none yet."""
+    """Of the newest as its preview brought it; of a final face as it was kept; of those between none yet."""
     view = microscope.feed.view
     if look.overlay not in LAYERS:
         return []
+    if view.preview is not None and view.preview.index == index:
+        return _preview_overlay(microscope, view.preview, look)
     if _is_final(view, index):
         x, y, width, height = region_px(view, frame)
         box = _scaled((x, y, width // step * step, height // step * step), frame)
         href = _face(microscope, index, LAYERS[look.overlay]) + f"?step={step}"
         return [Layer("overlay", href, box, f"no {look.overlay} was kept")]
-    is_newest = view.preview is not None and view.preview.index == index
-    return _preview_overlay(microscope, view.preview, look) if view.preview and is_newest else []
+    return []
 
 
 def _caption(view: RunView, index: int, name: str, look: Look) -> str:
@@ -145,7 +167,7 @@ def _sharp(
     shown_nm: float,
 ) -> tuple[Sharp, ...]:
     frame = microscope.frame
-    if frame is None:
+    if frame is None or microscope.feed.away:
         return ()
     x, y, width, height = region_px(microscope.feed.view, frame)
     image = _face(microscope, index, f"image/{name}")

@@ -11,8 +11,19 @@ from collections.abc import Sequence
 import numpy as np
 
 from daemon.messages import MetricsMessage
-from daemon.monitor.chart_frame import MOST_POINTS, Options, band, frame, legend, line, thinned
+from daemon.monitor.chart_frame import (
+    MOST_POINTS,
+    Options,
+    band,
+    frame,
+    legend,
+    line,
+    remark,
+    rounded_up,
+    thinned,
+)
 from daemon.monitor.palette import Palette
+from daemon.settling_axis import end_of_axis, told_beyond
 from daemon.view import RunView
 
 ANISOTROPIES = (("e_TPCF", "e_tpcf"), ("e_LPF", "e_lpf"), ("e_D", "e_d"))
@@ -33,8 +44,30 @@ def _anisotropies(view: RunView, palette: Palette, told: list[MetricsMessage]) -
     for k, (name, field) in enumerate(ANISOTROPIES):
         options["series"] += _with_bands(view, told, name, field, palette.series[k], DASHES[k])
     legend(options, (name for name, _ in ANISOTROPIES))
-    options["yAxis"]["min"] = 0
+    _end(options, told, palette)
     return options
+
+
+def _end(options: Options, told: list[MetricsMessage], palette: Palette) -> None:
+    """The curves decide how high the axis is; how far a band reaches that is cut off, words say."""
+    values, highs = _heights(told)
+    end = end_of_axis(values, highs)
+    end = rounded_up(end) if end is not None else None
+    options["yAxis"] |= {"min": 0, "max": end}
+    remark(options, told_beyond(end, values, highs), palette)
+
+
+def _heights(told: list[MetricsMessage]) -> tuple[np.ndarray, np.ndarray]:
+    """The anisotropies (3, n), and the upper end of the wider one of their two bands."""
+    shape = (len(ANISOTROPIES), len(told))
+    values = np.array([[getattr(m, field) for m in told] for _, field in ANISOTROPIES], float)
+    sigmas = np.array(
+        [[m.band_sigmas * getattr(m, f"{f}_sigma") for m in told] for _, f in ANISOTROPIES], float
+    )
+    patches = np.array(
+        [[getattr(m, f"patch_{field}_high") for m in told] for _, field in ANISOTROPIES], float
+    )
+    return values.reshape(shape), np.fmax(values + sigmas, patches).reshape(shape)
 
 
 def solid_chart(view: RunView, palette: Palette) -> Options:

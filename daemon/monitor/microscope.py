@@ -29,6 +29,7 @@ from daemon.monitor.surface import Mesh
 T = TypeVar("T")
 _askers = ThreadPoolExecutor(4, "asker")
 _commanders = ThreadPoolExecutor(4, "commander")  # of their own: no picture stands before a command
+NUMBERS_FIRST_S = 0.2  # a page has drawn its numbers by then, on a laptop too
 COARSE = 64  # step with which a layer is asked for when only its geometry matters
 
 
@@ -44,13 +45,15 @@ class FrameGeometry:
 class Microscope:
     """The ``number``-th microscope of this server; ``connect`` opens a connection to its daemon.
 
-    ``changed`` is emitted on the web server's loop when something was told.
+    ``changed`` is emitted on the web server's loop when something was told, for the numbers that are read
+    from across the room; ``drawn_next`` a moment later, for all that takes a page longer to draw.
     """
 
     number: int
     feed: Feed
     connect: Callable[[], Client]
     changed: Event[[]] = field(default_factory=Event[[]])
+    drawn_next: Event[[]] = field(default_factory=Event[[]])
     pictures: PictureStore = field(default_factory=PictureStore)
     frame: FrameGeometry | None = None
     surface: Mesh | None = None
@@ -83,6 +86,7 @@ class Microscope:
         self.feed.catch_up()
         self.pictures.show(self.feed.view.preview, self.feed.view.preview_seq)
         self.changed.emit()
+        asyncio.get_running_loop().call_later(NUMBERS_FIRST_S, self.drawn_next.emit)
 
     def chart_address(self, name: str, palette: Palette) -> str:
         """Where the chart ``name`` lies as it is now; what changes it changes the address."""
@@ -140,8 +144,9 @@ def frame_geometry(block: FaceBlock) -> FrameGeometry:
     return FrameGeometry(block.layer_shape, block.pixel_nm)
 
 
-def preview_picture(microscope: Microscope, name: str) -> str:
-    """The address of a picture of the newest preview; a new preview has new addresses."""
+def preview_picture(microscope: Microscope, name: str, step: int = 1) -> str:
+    """The address of a picture of the newest preview, in steps of px; a new preview has new addresses."""
     view = microscope.feed.view
     epoch = view.envelope.epoch if view.envelope else 0
-    return microscope.address(f"picture/{epoch}-{view.preview_seq}/{quote(name)}")
+    reduced = f"?step={step}" if step > 1 else ""
+    return microscope.address(f"picture/{epoch}-{view.preview_seq}/{quote(name)}{reduced}")

@@ -66,6 +66,7 @@ class Page:
         ui.keyboard(self._key, ignore=["input", "select", "textarea"])
         self.open(view)
         microscope.changed.subscribe(self._tick)
+        microscope.drawn_next.subscribe(self._show_panels)
         ui.timer(AGE_S, self._tick)
 
     def open(self, name: str) -> None:
@@ -83,15 +84,20 @@ class Page:
         self.refresh()
 
     def _tick(self) -> None:
-        """Refresh when something was told, and every second for what grows with time."""
+        """Numbers anew when something was told, and every second for what grows with time."""
         feed = self._microscope.feed
         now = (sum(feed.view.revisions.values()), int(feed.silent_s), feed.trouble)
         if now != self._ticked:
             self._ticked = now
-            self.refresh()
+            self._show_numbers()
 
     def refresh(self) -> None:
         """Show what is new."""
+        self._show_numbers()
+        self._show_panels()
+
+    def _show_numbers(self) -> None:
+        """The bar, what is wrong, and alarms: what must be seen at once."""
         feed = self._microscope.feed
         self._bar.show(feed)
         text = notice(feed)
@@ -100,9 +106,11 @@ class Page:
         is_old = bool(text) and feed.view.run is not None
         self._notice.classes(add="bad" if is_old else "", remove="" if is_old else "bad")
         self._main.classes(replace=f"panels {self._view.name}{' stale' if is_old else ''}")
+        self._tell_alarms()
+
+    def _show_panels(self) -> None:
         for number, panel in enumerate(self._panels):
             self._refresh_panel(number, panel)
-        self._tell_alarms()
 
     def _refresh_panel(self, number: int, panel: Panel) -> None:
         revisions = self._microscope.feed.view.revisions

@@ -2,7 +2,7 @@
 // bar, and fetch a sharper picture of what is visible once the one at hand is too coarse for the screen.
 const NEAR = 0.75; // a picture is too coarse when a screen pixel is smaller than this share of one of its pixels
 const MOST = 40; // times closer than the whole
-const NEWS_MS = 250; // pictures that nobody asked for wait until the numbers beside them have been drawn
+const NEWS_MS = 50; // several pictures that nobody asked for are drawn as one
 const roundBelow = (nm) => {
   const decade = 10 ** Math.floor(Math.log10(nm));
   return [5, 2, 1, 0.5].map((step) => step * decade).find((length) => length <= nm * 1.0000001);
@@ -58,6 +58,7 @@ export default {
     this.take(this.panes);
   },
   unmounted() {
+    this.gone = true;
     this.observer.disconnect();
     clearInterval(this.clock);
     clearTimeout(this.later);
@@ -72,13 +73,17 @@ export default {
   },
   methods: {
     async take(next) {
-      if (this.patient && this.current.length) {
-        if (this.waits) return; // the newest is drawn when the wait is over, however quickly others come
-        this.waits = true;
+      if (!this.patient || !this.current.length) return this.load(next);
+      if (this.waits) return; // the newest is loaded when those on their way are there, however quickly others come
+      this.waits = true;
+      do {
         await new Promise((done) => setTimeout(done, NEWS_MS));
-        this.waits = false;
         next = this.panes;
-      }
+        await this.load(next);
+      } while (next !== this.panes && !this.gone);
+      this.waits = false;
+    },
+    async load(next) {
       const turn = ++this.turn;
       const missing = {};
       const fetched = async (pane, layer) => {

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from daemon.messages import PreviewMessage
 from daemon.monitor.palette import DOUBT, PHASES
 from daemon.monitor.png import grey_png, indexed_png
+from daemon.preview import block_centre, grey_block
 
 FILL_ALPHA, OUTLINE_ALPHA, OPAQUE = 40, 210, 255
 
@@ -22,34 +23,43 @@ class PictureStore:
 
     def __init__(self) -> None:
         self._seq = -1
-        self._now: tuple[PreviewMessage | None, dict[str, bytes]] = (None, {})
+        self._now: tuple[PreviewMessage | None, dict[tuple[str, int], bytes]] = (None, {})
 
     def show(self, preview: PreviewMessage | None, seq: int) -> None:
         """From now on the pictures of ``preview``, which has the number ``seq``."""
         if seq != self._seq:
             self._seq, self._now = seq, (preview, {})
 
-    def png(self, name: str) -> bytes | None:
-        """The picture ``name`` of the preview's arrays, or ``overlay``; None if there is none."""
+    def png(self, name: str, step: int = 1) -> bytes | None:
+        """The picture ``name`` of the preview's arrays, or ``overlay``; None if there is none.
+
+        A ``step`` gives one pixel for so many along each side.
+        """
         preview, made = self._now
-        if name not in made:
-            png = _png(preview.arrays, name) if preview else None
+        key = name, step
+        if key not in made:
+            png = _png(preview.arrays, name, step) if preview else None
             if png is None:
                 return None
-            made[name] = png
-        return made[name]
+            made[key] = png
+        return made[key]
 
 
-def _png(arrays: dict[str, np.ndarray], name: str) -> bytes | None:
-    if name == "overlay" and "labels" in arrays:
-        return outlined(arrays["labels"])
-    if name == "uncertainty" and "solid" in arrays:
-        return doubtful(arrays["solid"])
-    if name not in arrays:
+def _png(arrays: dict[str, np.ndarray], name: str, step: int) -> bytes | None:
+    source = {"overlay": "labels", "uncertainty": "solid"}.get(name, name)
+    if source not in arrays or min(arrays[source].shape) < step:
         return None
-    if name.startswith("cut/"):
-        return coloured(arrays[name])
-    return grey_png(arrays[name]) if name.startswith("image/") else None
+    match name.partition("/")[0]:
+        case "overlay":
+            return outlined(block_centre(arrays[source], step))
+        case "uncertainty":
+            return doubtful(grey_block(arrays[source], step))
+        case "cut":
+            return coloured(block_centre(arrays[source], step))
+        case "image":
+            return grey_png(grey_block(arrays[source], step))
+        case _:
+            return None
 
 
 def coloured(labels: NDArray[np.uint8]) -> bytes:

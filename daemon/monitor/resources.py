@@ -31,6 +31,7 @@ KEPT = {"Cache-Control": "private, max-age=600"}  # what an address names never 
 LARGEST = 2**40  # as in daemon.requests: what is beyond is no request, and the daemon would not answer it
 Number = Annotated[int, PathParameter(ge=0, le=LARGEST)]
 Extent = Annotated[int, Query(ge=0, le=LARGEST)]
+Step = Annotated[int, Query(ge=1, le=256)]
 _encoder = ThreadPoolExecutor(1, "encoder")
 
 
@@ -45,10 +46,10 @@ def serve_resources(microscopes: Sequence[Microscope]) -> None:
         return Response(told, media_type="application/json", headers=FRESH)
 
     @app.get("/m/{number}/picture/{tag}/{name:path}")
-    async def picture(number: Number, tag: str, name: str) -> Response:
+    async def picture(number: Number, tag: str, name: str, step: Step = 1) -> Response:
         if number >= len(microscopes):
             return _missing()
-        png = await _encoding(lambda: microscopes[number].pictures.png(name))
+        png = await _encoding(lambda: microscopes[number].pictures.png(name, step))
         return _missing() if png is None else Response(png, media_type="image/png", headers=KEPT)
 
     @app.get("/m/{number}/face/{index}/{layer:path}")
@@ -60,7 +61,7 @@ def serve_resources(microscopes: Sequence[Microscope]) -> None:
         x: Extent = 0,
         height: Extent = 0,
         width: Extent = 0,
-        step: Annotated[int, Query(ge=1, le=256)] = 1,
+        step: Step = 1,
     ) -> Response:
         def ask(client: Client) -> NDArray[np.uint8]:
             return client.face(index, layer, y=y, x=x, height=height, width=width, step=step).pixels

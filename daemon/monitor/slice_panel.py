@@ -12,6 +12,7 @@ from daemon.monitor.chart_panel import heading
 from daemon.monitor.look import (
     ALL,
     BLINK,
+    LONGEST_PX,
     NOTHING,
     SEGMENTATION,
     UNCERTAINTY,
@@ -26,6 +27,7 @@ from daemon.monitor.palette import Palette
 from daemon.monitor.panes import Panes
 from daemon.monitor.readouts import slice_readout
 
+SMALL_PX = 384  # thrice the width of a picture on the overview of a laptop
 NONE_YET, ON_ITS_WAY = "No slice yet", "The picture is on its way"
 
 
@@ -36,7 +38,7 @@ class SlicePanel:
 
     def __init__(self, microscope: Microscope, *, large: bool) -> None:
         self._microscope = microscope
-        self._look = Look(whole=large)
+        self._look = Look(whole=large, longest_px=LONGEST_PX if large else SMALL_PX)
         self._learning = False
         self._trouble = ""
         with ui.element("section").classes("panel slice").props('aria-label="Slice"'):
@@ -58,11 +60,15 @@ class SlicePanel:
         self._draw()
 
     def show(self, microscope: Microscope, palette: Palette) -> None:
-        """Draw the slice that is looked at, the newest unless another was chosen."""
+        """Draw the slice that is looked at, the newest unless another was chosen.
+
+        An earlier one stays as it is once there is nobody to ask for it again.
+        """
         names = [ALL, BLINK, *channel_names(microscope.feed.view)]
         if self._layouts.options != names:
             self._layouts.set_options(names, value=ALL)
-        self._draw(is_news=True)
+        if self._look.index is None or not microscope.feed.away:
+            self._draw(is_news=True)
 
     def step(self, by: int) -> None:
         """Go to an earlier (negative) or later slice; past the last one is following again."""

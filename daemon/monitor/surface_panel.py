@@ -49,7 +49,8 @@ class SurfacePanel:
 
     async def _refresh(self) -> None:
         planes = self._microscope.feed.view.planes
-        if planes is None or planes.shape[0] == self._drawn or self._busy:
+        is_old = planes is not None and planes.shape[0] != self._drawn
+        if planes is None or not is_old or self._busy or (self._drawn and self._microscope.feed.away):
             return
         self._busy = True
         try:
@@ -57,7 +58,8 @@ class SurfacePanel:
                 planes.shape[0], lambda client: read_mesh(client, planes.shape, planes.grid_nm)
             )
         except SlicewatchError as error:
-            self._readout.text = str(error)
+            if not self._drawn:  # else the surface of a moment ago stays, and its extent with it
+                self._readout.text = str(error)
             return
         finally:
             self._busy = False

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
+from scipy.special import gammaln
 
 from algorithms.statistics import GammaFit, ThicknessStatistics, add_thickness, fit_gamma
 from daemon.items import Status, ThicknessSource
@@ -215,6 +215,8 @@ def _gamma_curve(values: np.ndarray, edges: np.ndarray, palette: Palette) -> lis
     if fit is None:
         return []
     at = np.linspace(max(edges[0], 1e-3), edges[-1], 80)
-    density = stats.gamma.pdf(at, fit.shape, scale=fit.scale_nm) * len(values) * (edges[1] - edges[0])
-    points = [(float(x), float(y)) for x, y in zip(at, density, strict=True)]
+    units = at / fit.scale_nm
+    density = np.exp((fit.shape - 1.0) * np.log(units) - units - gammaln(fit.shape)) / fit.scale_nm
+    heights = density * len(values) * (edges[1] - edges[0])
+    points = [(float(x), float(y)) for x, y in zip(at, heights, strict=True)]
     return [line("gamma fit", points, palette.mean)]

@@ -71,7 +71,7 @@ class VolumePanel:
     def _point(self, pane: str, right_nm: float, down_nm: float) -> None:
         """A click: the other two cuts go there."""
         planes = self._microscope.feed.view.planes
-        if planes is None:
+        if planes is None or self._microscope.feed.away:
             return
         at = self._chosen or middle(planes.shape)
         name = pane.replace(" · ", "")
@@ -89,9 +89,12 @@ class VolumePanel:
 
 
 def cut_pane(microscope: Microscope, name: str, chosen: CutPoint | None) -> Pane | None:
-    """One cut: at the chosen point, or as the newest preview brought it; None while there is no volume."""
+    """One cut: at the chosen point, or as the newest preview brought it; None while there is no volume.
+
+    Once there is nobody to ask for another, it is the preview's.
+    """
     preview = microscope.feed.view.preview
-    if chosen is None:
+    if chosen is None or microscope.feed.away:
         return _previewed(microscope, preview, name) if preview else None
     return _asked_for(microscope, name, chosen)
 

@@ -25,6 +25,7 @@ from daemon.report.style import (
     legend_above,
     mark_gaps,
 )
+from daemon.settling_axis import end_of_axis, told_beyond
 
 _ERRORS: Final = ("e_tpcf", "e_lpf", "e_d")
 _ENOUGH_FOR_A_FIT: Final = 30
@@ -161,7 +162,7 @@ def metrics(contents: Contents) -> Figure | None:
     titles = ("solid fraction", "anisotropy error", "mean ligament diameter (nm)")
     for panel, title in zip((fraction, errors, diameters), titles, strict=True):
         panel.set(title=title, xlabel="depth (nm)")
-    errors.set(ylim=(0, _above_the_start(contents)))
+    _end_of_errors(errors, contents)
     diameters.set(ylim=(0, None))
     for panel in (errors, diameters):
         panel.legend(loc="best")
@@ -181,9 +182,11 @@ def _half_widths(rows: list[Row], name: str) -> Numbers:
     return column(rows, f"{name}_sigma") * column(rows, "band_sigmas")
 
 
-def _above_the_start(contents: Contents) -> float | None:
-    """The axis of the errors shows how they settle; what the first few planes say would flatten it."""
-    settled = contents.metrics[len(contents.metrics) // 4 :]
-    values = np.concatenate([column(settled, name) + _half_widths(settled, name) for name in _ERRORS])
-    known = values[np.isfinite(values)]
-    return 1.2 * float(known.max()) if known.size else None
+def _end_of_errors(panel: Axes, contents: Contents) -> None:
+    """The axis shows how the errors settle; what it cuts off is said beside it."""
+    values = np.stack([column(contents.metrics, name) for name in _ERRORS])
+    highs = values + np.stack([_half_widths(contents.metrics, name) for name in _ERRORS])
+    end = end_of_axis(values, highs)
+    panel.set(ylim=(0, end))
+    place = {"transform": panel.transAxes, "ha": "left", "va": "top", "fontsize": 7, "color": GREY}
+    panel.text(0.02, 0.98, told_beyond(end, values, highs), **place)

@@ -29,7 +29,7 @@ from daemon.control import ControlServer
 from daemon.face_block import FaceBlock
 from daemon.heartbeat import Heartbeat
 from daemon.inbox import Inbox
-from daemon.items import RunState, Status, ThicknessSource
+from daemon.items import FinishReason, RunState, Status, ThicknessSource
 from daemon.messages import (
     AlarmMessage,
     ChannelDescription,
@@ -108,6 +108,12 @@ class FedDaemon:
         self.tell_run()
         self.tell_preview(self.done - 1)
 
+    def tell_end(self) -> None:
+        """The newest face becomes final, and the run is over."""
+        self.publisher.publish(SliceMessage(index=self.done - 1, status=Status.FINAL))
+        self.tell_preview(self.done - 1, Status.FINAL)
+        self.tell_run(state=RunState.FINISHED, finish_reason=FinishReason.COMPLETED)
+
     def tell_alarm(self, identifier: str, **changes: object) -> None:
         """An alarm of a thick slice."""
         facts: dict[str, object] = {
@@ -121,7 +127,7 @@ class FedDaemon:
         }
         self.publisher.publish(AlarmMessage(**(facts | changes)))  # type: ignore[arg-type]
 
-    def tell_preview(self, index: int) -> None:
+    def tell_preview(self, index: int, status: Status = Status.PROVISIONAL) -> None:
         """Pictures of a face and of the volume down to it."""
         depth = min(int(self.depth_nm / 2.5) + 2, 199)
         face = self.volume[depth]
@@ -135,7 +141,7 @@ class FedDaemon:
             2.5,
             final_rows=max(0, depth - 12),
         )
-        pixel = Face(index, Status.PROVISIONAL, images, (2.5 / 0.788, 2.5), labels=face)
+        pixel = Face(index, status, images, (2.5 / 0.788, 2.5), labels=face)
         self.publisher.publish(preview_message(pixel, cuts))
 
     def _image(self, depth: int, reach: float) -> NDArray[np.uint8]:

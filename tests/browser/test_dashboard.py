@@ -184,6 +184,23 @@ def test_a_page_without_a_daemon_says_so_and_recovers_when_one_is_back(
     visit.end()
 
 
+def test_a_run_that_has_ended_stays_on_the_page(browser: Browser, served: Served) -> None:
+    """The daemon takes its leave while a whole slice is looked at: its picture stays, and nobody is asked."""
+    with fed_daemon(next(served.epochs), served.events, served.control) as daemon:
+        daemon.tell_slices(5)
+        visit = Visit(browser, served.address, "slice")
+        overlay = visit.page.locator(".panel.slice image.overlay").first
+        expect(overlay).to_have_attribute("href", re.compile("/picture/.*/overlay"), timeout=SOON_MS)
+        daemon.tell_end()
+    visit.field("State", "completed")
+    visit.verdict("GOOD")
+    expect(visit.panel("slice").locator(".readout")).to_contain_text("segmentation final")
+    visit.pictured("slice", 3)
+    visit.open("Volume")
+    visit.pictured("volume", 3)
+    visit.end()
+
+
 def test_a_browser_that_was_away_catches_up(browser: Browser, daemon: FedDaemon, served: Served) -> None:
     """The lid is shut while slices and an alarm are told: open again, it shows all of them, charts too."""
     server = urlsplit(served.address)

@@ -147,6 +147,16 @@ def test_patches_have_their_own_band_against_the_slice() -> None:
     assert options["xAxis"]["name"] == "slice"
 
 
+def test_wide_bands_do_not_flatten_the_anisotropies() -> None:
+    """A band of few patches is thirty times as high: the curve keeps two thirds, words say what is cut."""
+    told = [MetricsMessage(plane=k, e_d=0.1, patch_e_d_low=0.0, patch_e_d_high=3.0) for k in range(9)]
+    for chart in (anisotropy_chart, metrics_chart):
+        options = chart(view_of(*told), DARK)
+        axes = options["yAxis"] if isinstance(options["yAxis"], list) else [options["yAxis"]]
+        assert axes[0]["max"] == pytest.approx(0.15)
+        assert options["title"]["text"] == "▲ cut off, reaches 3"
+
+
 @given(st.lists(st.one_of(st.floats(-50, 50), st.just(math.nan)), min_size=1, max_size=900))
 def test_a_long_curve_keeps_what_sticks_out(values: list[float]) -> None:
     """However few points are drawn: the highest, the lowest and the newest are among them, in order."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import msgspec
 import numpy as np
 import pytest
 
 from daemon.client import Client
 from daemon.descriptions import ChannelDescription
 from daemon.items import RunState, Status
-from daemon.messages import Message, PreviewMessage, RunMessage, SliceMessage
+from daemon.messages import Message, PlanesMessage, PreviewMessage, RunMessage, SliceMessage
 from daemon.monitor.feed import Feed
-from daemon.monitor.look import NOTHING, SEGMENTATION, UNCERTAINTY, Look, slice_panes
+from daemon.monitor.look import NOBODY, NOTHING, SEGMENTATION, UNCERTAINTY, Look, slice_panes
 from daemon.monitor.microscope import FrameGeometry, Microscope
+from daemon.monitor.volume_panel import CutPoint, cut_pane
 from daemon.wire import SCHEMA, Envelope, Event
 
 FRAME = FrameGeometry((400, 600), (4.0, 3.0))
@@ -38,9 +40,17 @@ TOLD: tuple[Message, ...] = (
 def microscope() -> Microscope:
     """One that was told of three slices, the first of them final."""
     feed = Feed("ipc:///nobody/events", "ipc:///nobody/control")
-    for seq, message in enumerate(TOLD, start=1):
-        feed.view.apply(Event(Envelope(SCHEMA, "r", 4, seq, datetime(2026, 3, 1, tzinfo=UTC)), message))
-    return Microscope(0, feed, Client, frame=FRAME)
+    microscope = Microscope(0, feed, Client, frame=FRAME)
+    _tell(microscope, *TOLD)
+    return microscope
+
+
+def _tell(microscope: Microscope, *messages: Message) -> None:
+    """The next messages of the run."""
+    view = microscope.feed.view
+    before = view.envelope.seq if view.envelope else 0
+    for seq, message in enumerate(messages, start=before + 1):
+        view.apply(Event(Envelope(SCHEMA, "r", 4, seq, datetime(2026, 3, 1, tzinfo=UTC)), message))
 
 
 REGION = (180.0, 160.0, 900.0, 800.0)  # of interest, nm
@@ -83,3 +93,58 @@ def test_the_newest_is_shown_though_no_image_can_be_read_again(microscope: Micro
     (pane,) = slice_panes(microscope, Look(3, whole=True))
     assert pane.layers[0].href == "/m/0/picture/4-5/image/1kV"
     assert slice_panes(microscope, Look(1, whole=True)) == []
+
+
+ENDED = (
+    SliceMessage(index=3, status=Status.FINAL),
+    PreviewMessage(index=3, status=Status.FINAL, image_pixel_nm=(8.0, 6.0), arrays=ARRAYS),
+    RunMessage(state=RunState.FINISHED, channels=RUN.channels, pixel_size_nm=3.0, roi=RUN.roi),
+)
+
+
+@pytest.mark.parametrize("told", [1, 2, 3], ids=["final", "shown as final", "ended"])
+@pytest.mark.parametrize("whole", [True, False])
+def test_the_last_slice_becomes_final_without_being_asked_for(
+    microscope: Microscope, told: int, whole: bool
+) -> None:
+    """Its overlay is the preview's at every step of a run's end: the daemon that kept another is leaving."""
+    _tell(microscope, *ENDED[:told])
+    (pane,) = slice_panes(microscope, Look(whole=whole))
+    assert pane.layers[-1].href.endswith("/overlay")
+
+
+def test_nobody_is_asked_once_the_run_has_ended(microscope: Microscope) -> None:
+    """Of the newest all is at hand; of an earlier slice the caption says why there is nothing."""
+    _tell(microscope, *ENDED)
+    (newest,) = slice_panes(microscope, Look(whole=True))
+    assert {layer.href.split("/")[3] for layer in newest.layers} == {"picture"}
+    assert newest.sharp == ()
+    (earlier,) = slice_panes(microscope, Look(1, whole=True))
+    assert (earlier.caption, earlier.layers, earlier.sharp) == (NOBODY, (), ())
+
+
+def test_cuts_are_those_of_the_preview_once_the_run_has_ended(microscope: Microscope) -> None:
+    """A cut that was chosen is not asked for again when the last planes become final."""
+    chosen = CutPoint(2, 3, 4)
+    _tell(microscope, PlanesMessage(first=0, count=4, shape=(4, 9, 9), grid_nm=2.5))
+    assert _href(microscope, chosen) == "/m/0/cut/xy/0/2?of=4"
+    _tell(microscope, *ENDED)
+    assert "/picture/" in _href(microscope, chosen)
+
+
+def _href(microscope: Microscope, chosen: CutPoint) -> str:
+    pane = cut_pane(microscope, "xy", chosen)
+    assert pane is not None
+    return pane.layers[0].href
+
+
+def test_beside_others_a_picture_is_no_larger_than_it_is_shown(microscope: Microscope) -> None:
+    """On the overview in whole steps, box and overlay with it; alone in the panel it comes as it was told."""
+    both = (ChannelDescription("1kV", 1.0, True), ChannelDescription("2kV", 2.0, False))
+    _tell(microscope, msgspec.structs.replace(RUN, channels=both))
+    beside, _ = slice_panes(microscope, Look(longest_px=40))
+    assert [layer.href.partition("?")[2] for layer in beside.layers] == ["step=4", "step=4"]
+    assert beside.layers[0].box == pytest.approx((180.0, 160.0, 37 * 4 * 6.0, 25 * 4 * 8.0))
+    assert beside.sharp[0].shown_nm == pytest.approx(4 * 6.0)
+    (alone,) = slice_panes(microscope, Look(layout="1kV", longest_px=40))
+    assert [layer.href.partition("?")[2] for layer in alone.layers] == ["", ""]

@@ -22,6 +22,16 @@ def test_an_image_arrives_grey_value_by_grey_value() -> None:
     np.testing.assert_array_equal(imagecodecs.png_decode(store.png("image/1kV")), image)
 
 
+def test_a_smaller_image_is_the_mean_of_what_it_stands_for() -> None:
+    """Noise falls as the eye would average it; what is smaller than a step is no picture."""
+    image = np.arange(40, dtype=np.uint8).reshape(4, 10)
+    store = PictureStore()
+    store.show(PreviewMessage(index=1, arrays={"image/1kV": image}), 1)
+    shown = imagecodecs.png_decode(store.png("image/1kV", 2))
+    np.testing.assert_array_equal(shown, np.rint(image.reshape(2, 2, 5, 2).mean(axis=(1, 3))))
+    assert store.png("image/1kV", 5) is None
+
+
 def test_a_cut_shows_each_phase_in_its_colour() -> None:
     """Phases are colours of the palette, also those beyond the last known one."""
     labels = np.array([[0, 1], [2, 250]], np.uint8)
