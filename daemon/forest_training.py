@@ -59,6 +59,12 @@ def train_own_forest(order: ForestOrder, origin: Origin, report: Callable[[str],
             where="slicewatch train forest --features",
             remedy=f"Use {', '.join(FEATURE_SETS)}.",
         )
+    if not order.labels and (order.images or order.channels or order.judged_slice is not None):
+        raise ConfigurationError(
+            "images, channels or a slice to judge by without labels",
+            where="slicewatch train forest",
+            remedy="Give --labels, too; without all of them a forest learns from rendered electrodes.",
+        )
     material = _annotated(order) if order.labels else _rendered(order, report)
     settings = ForestSettings(features=order.features, trees=30 if order.quick else 100)
     name = "forest" if order.labels else NAME

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from daemon.errors import StoreError
 from daemon.training import require
-from daemon.written_section import write_section
+from daemon.written_section import check_section, write_section
 from models.datasets import PreparedScene, prepare_scenes
+from models.errors import ModelMismatchError
 from models.model_file import read_checked
 from models.scenes import ENSEMBLE_SEEDS, VALIDATION_SEEDS, SceneSize
 from models.session import open_segmenter
@@ -25,6 +26,8 @@ VALIDATION_SCENES: Final = 6
 CALIBRATION_SCENES: Final = 4
 EVERY: Final = 4
 """So many blocks of the calibration scenes are left out for one that is run: neighbours are alike."""
+SECTION: Final = "variants"
+FULL: Final = "fp32"
 REMEDY: Final = "Make the file writable, its sections whole, and start the command again."
 USUAL_KV: Final = (1.0, 2.0, 4.0)
 
@@ -42,13 +45,16 @@ def shrink_network(network: Path, scenes: Path, report: Callable[[str], None]) -
     StoreError
         Scenes or files cannot be written.
     ModelError
-        ``network`` is no network of ours.
+        ``network`` is no network of ours, or a forest, or a variant already.
     """
     require("torch", "onnx")
     from models.judging import blocks_of
     from models.variants import write_variants
 
     spec = open_segmenter(network).spec
+    _check_can_shrink(spec, network)
+    card = network.with_suffix(".md")
+    check_section(card, SECTION, REMEDY)
     voltages_kv = USUAL_KV if set(spec.voltages_kv) <= set(USUAL_KV) else spec.voltages_kv
     prepared = partial(_scenes, scenes, voltages_kv, spec, report)
     validation = blocks_of(prepared(VALIDATION_SEEDS[:VALIDATION_SCENES]), voltages_kv, spec)
@@ -57,9 +63,22 @@ def shrink_network(network: Path, scenes: Path, report: Callable[[str], None]) -
     variants = write_variants(network, calibration, validation, threads=os.cpu_count() or 1)
     for variant in variants[1:]:
         report(f"{variant.precision}: {'kept' if variant.kept else 'labels worse, not kept'}")
-    card = network.with_suffix(".md")
-    write_section(card, "variants", card_section(network, variants, validation.labels.size), REMEDY)
+    write_section(card, SECTION, card_section(network, variants, validation.labels.size), REMEDY)
     report(f"card: {card}")
+
+
+def _check_can_shrink(spec: ModelSpec, network: Path) -> None:
+    if spec.features:
+        what, remedy = (
+            "a forest has no weights to make smaller",
+            "Train it with fewer trees, if it is too slow.",
+        )
+    elif spec.precision != FULL:
+        what = f"this network is a variant already: {spec.precision}"
+        remedy = "Give the network that it was made from."
+    else:
+        return
+    raise ModelMismatchError(what, str(network), remedy)
 
 
 def card_section(network: Path, variants: Sequence[Variant], pixels: int) -> str:

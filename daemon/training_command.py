@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
+
+from daemon.errors import ConfigurationError
 
 
 class Network(StrEnum):
@@ -17,6 +20,22 @@ class Network(StrEnum):
     INTERMEDIATE_FUSION = "intermediate-fusion"
     INPAINTING = "inpainting"
     FOREST = "forest"
+
+
+DEFAULT_FEATURES: Final = "tailored"
+_OWN_SLICES: Final = (
+    "Name your images and labels in [[annotated]] of a file that you give with --config; "
+    "examples/training.toml explains it."
+)
+REMEDIES: Final = {
+    Network.LATE_FUSION: _OWN_SLICES,
+    Network.EARLY_FUSION: _OWN_SLICES,
+    Network.INTERMEDIATE_FUSION: _OWN_SLICES,
+    Network.INPAINTING: "Leave them out: it learns from rendered structures; "
+    "examples/inpainting-training.toml lists what can be set.",
+    Network.FOREST: "Leave it out: a forest has --features, --images, --labels, --channel and --judge.",
+}
+"""Against options that mean nothing for a network."""
 
 
 def train(
@@ -41,7 +60,10 @@ def train(
         int | None,
         typer.Option(metavar="SLICE", help="forest: labelled slice to judge by, not to learn from."),
     ] = None,
-    features: Annotated[str, typer.Option(help="forest: tailored, two-signals or one-signal.")] = "tailored",
+    features: Annotated[
+        str | None,
+        typer.Option(help=f"forest: tailored, two-signals or one-signal; default: {DEFAULT_FEATURES}."),
+    ] = None,
 ) -> None:
     """Train a network on synthetic and annotated data and export it to ONNX; started again, it resumes.
 
@@ -50,6 +72,35 @@ def train(
     from daemon.training import train_forest_network, train_network
 
     if network is Network.FOREST:
-        train_forest_network(out, features, images, labels, tuple(channel or ()), judge, quick=quick)
+        refuse_options(network, {"--config": config})
+        chosen = features or DEFAULT_FEATURES
+        train_forest_network(out, chosen, images, labels, tuple(channel or ()), judge, quick=quick)
         return
+    refuse_options(
+        network,
+        {
+            "--images": images,
+            "--labels": labels,
+            "--channel": channel,
+            "--judge": judge,
+            "--features": features,
+        },
+    )
     train_network(network.value, out, quick=quick, config=config)
+
+
+def refuse_options(network: Network, given: Mapping[str, object]) -> None:
+    """Refuse options that mean nothing for a network, instead of training something else than was asked for.
+
+    Raises
+    ------
+    ConfigurationError
+        One of them was given.
+    """
+    idle = [option for option, value in given.items() if value is not None and value != []]
+    if idle:
+        raise ConfigurationError(
+            f"{' and '.join(idle)} mean nothing here",
+            where=f"slicewatch train {network.value}",
+            remedy=REMEDIES[network],
+        )

@@ -22,8 +22,28 @@ def write_section(path: Path, name: str, body: str, remedy: str) -> None:
         text = path.read_text(encoding="utf-8") if path.exists() else ""
         path.write_text(with_section(text, name, body), encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise StoreError(
-            f"the section {name} cannot be written: {error}",
-            where=str(path),
-            remedy=remedy,
-        ) from error
+        raise _not_written(path, name, remedy, error) from error
+
+
+def check_section(path: Path, name: str, remedy: str) -> None:
+    """Make sure that :func:`write_section` will be able to write, before the work whose result it is to hold.
+
+    Raises
+    ------
+    StoreError
+        As :func:`write_section`.
+    """
+    try:
+        is_new = not path.exists()
+        if not is_new:
+            with_section(path.read_text(encoding="utf-8"), name, "")
+        with path.open("a", encoding="utf-8"):
+            pass
+        if is_new:
+            path.unlink()
+    except (OSError, ValueError) as error:
+        raise _not_written(path, name, remedy, error) from error
+
+
+def _not_written(path: Path, name: str, remedy: str, error: Exception) -> StoreError:
+    return StoreError(f"the section {name} cannot be written: {error}", where=str(path), remedy=remedy)

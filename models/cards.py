@@ -28,6 +28,9 @@ LIMITS = """\
 - Probabilities are calibrated for images as published; at other doses they claim too much or too little."""
 
 
+LATE = "late_fusion"
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """How the networks of one training came about.
@@ -108,8 +111,15 @@ slices {run.thickness_nm} ± {run.thickness_sigma_nm} nm, the ends of the runs i
 |---|---|---|---|---|---|
 {rows}
 
-Scores were divided by a temperature of {account.temperatures[spec.name]:.2f}, found on scenes that were not
-learned from; claimed probability beside frequency: `{account.pictures[1]}`."""
+Scores were divided by a temperature of {account.temperatures[spec.name]:.2f}, found on the ensemble's scenes,
+{_unseen(spec)}; claimed probability beside frequency: `{account.pictures[1]}`."""
+
+
+def _unseen(spec: ModelSpec) -> str:
+    """How far the scenes of the calibration were new to the network."""
+    if spec.name == LATE:
+        return "most of which its ensemble layer has learned from and its branches have not"
+    return "which it has not learned from"
 
 
 def _refined(spec: ModelSpec, account: Account) -> list[str]:
@@ -139,8 +149,9 @@ def _making(spec: ModelSpec, account: Account) -> str:
 {account.origin.told()}
 
 {seconds / 60:.0f} minutes of fitting (epochs: {epochs}), {account.origin.date}; the learning curves are in
-`{account.pictures[0]}`. Started from {start or "random weights"}. sha256 of the training scenes' images and
-labels: `{spec.training_data_sha256}`. Settings:
+`{account.pictures[0]}`. Started from {start or "random weights"}. sha256 of the images and
+labels that were learned from or calibrated on (the ensemble's scenes are, those that chose the epoch are not):
+`{spec.training_data_sha256}`. Settings:
 
 ```json
 {json.dumps(account.settings, indent=1)}

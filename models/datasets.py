@@ -1,23 +1,29 @@
 """Rendered scenes on disk, and the patches a network learns from and is judged by."""
 
 import hashlib
+import json
 import os
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.errors import CheckpointDamagedError
 from models.normalisation import Limits, Normalisation, face_limits, normalise
 from models.scenes import Scene, SceneSize, render_scene
 from models.windows import window_slices
 
 BLEED_PX = 8
 """Blocks of a scene bleed into each other by up to 3 px: so much is left out at their edges."""
+METHOD = 1
+"""Of the way a scene is made: counted up when it changes, so that what was kept is rendered anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +60,25 @@ def prepare_scenes(
 
     Args:
         report: called with the number of scenes done and wanted.
+
+    Raises:
+        CheckpointDamagedError: a scene that was kept cannot be read.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    missing = [seed for seed in seeds if not _path(folder, seed).is_file()]
+    paths = {seed: folder / scene_name(seed, voltages_kv, size) for seed in seeds}
+    missing = {seed: path for seed, path in paths.items() if not path.is_file()}
     if missing:  # processes take seconds to start
-        render = partial(_render_to, folder, tuple(voltages_kv), size)
+        render = partial(_render_to, tuple(voltages_kv), size)
         with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
-            for done, _ in enumerate(pool.map(render, missing, chunksize=4), 1):
+            for done, _ in enumerate(pool.map(render, missing.values(), missing, chunksize=4), 1):
                 report(len(seeds) - len(missing) + done, len(seeds))
-    return [prepared_scene(_load(_path(folder, seed)), normalisation) for seed in seeds]
+    return [prepared_scene(_load(path), normalisation) for path in paths.values()]
+
+
+def scene_name(seed: int, voltages_kv: Sequence[float], size: SceneSize) -> str:
+    """The file of a scene, named after everything that it is made from."""
+    made_from = json.dumps([METHOD, seed, [float(voltage) for voltage in voltages_kv], asdict(size)])
+    return f"scene_{seed}_{hashlib.sha256(made_from.encode()).hexdigest()[:16]}.npz"
 
 
 def scenes_sha256(scenes: Sequence[PreparedScene]) -> str:
@@ -115,12 +131,8 @@ def cut_patch(
     return np.array(inputs, dtype=np.float32), labels
 
 
-def _path(folder: Path, seed: int) -> Path:
-    return folder / f"scene_{seed}.npz"
-
-
-def _render_to(folder: Path, voltages_kv: Sequence[float], size: SceneSize, seed: int) -> None:
-    path, scene = _path(folder, seed), render_scene(seed, voltages_kv, size)
+def _render_to(voltages_kv: Sequence[float], size: SceneSize, path: Path, seed: int) -> None:
+    scene = render_scene(seed, voltages_kv, size)
     unfinished = path.with_suffix(".part.npz")
     np.savez_compressed(
         unfinished,
@@ -133,10 +145,16 @@ def _render_to(folder: Path, voltages_kv: Sequence[float], size: SceneSize, seed
 
 
 def _load(path: Path) -> Scene:
-    with np.load(path) as arrays:
-        return Scene(
-            arrays["images"], arrays["labels"], int(arrays["block_px"]), bool(arrays["square_pixels"])
-        )
+    try:
+        with np.load(path) as arrays:
+            block_px, square_pixels = int(arrays["block_px"]), bool(arrays["square_pixels"])
+            return Scene(arrays["images"], arrays["labels"], block_px, square_pixels)
+    except (OSError, EOFError, KeyError, ValueError, BadZipFile, zlib.error) as problem:
+        raise CheckpointDamagedError(
+            f"a rendered scene that was kept is damaged: {problem}",
+            str(path),
+            "Remove this file: the scene is rendered anew.",
+        ) from problem
 
 
 def prepared_scene(scene: Scene, normalisation: Normalisation) -> PreparedScene:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from math import isnan
 from pathlib import Path
 from pickle import UnpicklingError
 from time import monotonic
@@ -225,7 +226,9 @@ def _drawn_ahead(task: Task, steps: int, rng: np.random.Generator) -> Iterator[B
 
 
 def _best_epoch(history: tuple[Epoch, ...]) -> int:
-    return min(range(len(history)), key=lambda number: history[number].validation_loss)
+    """The earliest of the smallest losses; one that is no number is worse than any."""
+    losses = [epoch.validation_loss for epoch in history]
+    return min(range(len(losses)), key=lambda number: (isnan(losses[number]), losses[number]))
 
 
 def _finished(history: tuple[Epoch, ...], recipe: Recipe) -> bool:

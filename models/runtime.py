@@ -70,8 +70,15 @@ def start(
 
     Raises:
         ModelFileCorruptError: ONNX Runtime cannot load it.
-        ProviderUnavailableError: only the CPU works, and falling back to it was not allowed.
+        ProviderUnavailableError: only the CPU works, and falling back to it was not allowed; or none is
+            asked for.
     """
+    if not requested:
+        raise ProviderUnavailableError(
+            "no hardware is named that may run the network",
+            str(path),
+            f"Name {providers.CPU}, at least, in providers of [segmentation].",
+        )
     tried, refusals = providers.usable(requested)
     session = _session(content, tried or (providers.CPU,), threads, path)
     provider = session.get_providers()[0]

@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import providers, runtime, tiling
-from models.canary import check_network, test_side_px
+from models.canary import check_network, test_side_px, tested
 from models.errors import ModelMetadataInvalidError, ModelMismatchError
 from models.forest_features import FEATURE_SETS, feature_names
 from models.forest_runner import ForestRunner
 from models.model_file import read_checked
 from models.normalisation import FaceImage, Limits, face_limits, normalise
+from models.onnx_metadata import read_metadata
 from models.runtime import Runtime
 from models.spec import REMEDY, ModelSpec, from_metadata
 from models.tile_runner import Batch, BatchRunner, TileRunner, shortest_s
@@ -74,7 +75,7 @@ def open_segmenter(
 
     Args:
         path: of an ``.onnx`` file of ours; ``<path>.sha256`` beside it, if there, must match.
-        requested: execution providers of ONNX Runtime, the preferred one first.
+        requested: execution providers of ONNX Runtime, the preferred one first; at least one.
         allow_cpu_fallback: whether to go on when none but the CPU works although another was asked for;
             :attr:`Segmenter.refusals` then tells why.
         threads: that one inference may use on the CPU.
@@ -87,12 +88,11 @@ def open_segmenter(
         ProviderUnavailableError: only the CPU works, and falling back to it was not allowed.
     """
     content, sha256 = read_checked(path)
-    begin = partial(runtime.start, content, path=path, threads=threads)
+    spec = from_metadata(read_metadata(content, path), sha256, str(path))
+    begin = partial(runtime.start, content, path=path, threads=1 if spec.features else threads)
     started = begin(requested, allow_cpu_fallback=allow_cpu_fallback)
-    spec = from_metadata(started.metadata, sha256, str(path))
     if spec.features:
-        one_thread = runtime.start(content, requested, path, allow_cpu_fallback=True, threads=1)
-        return Segmenter(spec, _forest(spec, one_thread, path, threads), largest_tile_px)
+        return Segmenter(spec, _forest(spec, started, path, threads), largest_tile_px)
     _check_inputs(spec, started, path)
     check_tiles(spec.stride_px, spec.reach_px, largest_tile_px, str(path))
     runner = TileRunner(started, batch_tiles, partial(begin, (providers.CPU,), allow_cpu_fallback=True))
@@ -121,7 +121,8 @@ def segment(segmenter: Segmenter, window: FaceWindow) -> NDArray[np.float32]:
         (class, y, x) float32; the sum over classes is 1.
 
     Raises:
-        ModelMismatchError: the window has another number of channels or slices, or another data type.
+        ModelMismatchError: the window has another number of channels or slices, or another data type, or no
+            pixels.
     """
     _check_window(segmenter.spec, window)
     limits = [[face_limits(image, segmenter.spec.normalisation) for image in channel] for channel in window]
@@ -181,14 +182,21 @@ def _forest(spec: ModelSpec, started: Runtime, path: Path, threads: int) -> Fore
             str(path),
             f"Use a file of models/zoo, or train it anew; known features are {', '.join(FEATURE_SETS)}.",
         )
-    return ForestRunner(started, spec.features, spec.classes, threads)
+    runner = ForestRunner(started, spec.features, spec.classes, threads)
+    tested(runner.run, _canary(spec), spec.classes, str(path), REMEDY)
+    return runner
 
 
 def _check_window(spec: ModelSpec, window: FaceWindow) -> None:
     wanted = (len(spec.channels), spec.adjacent_slices)
-    if window.ndim != 4 or window.shape[:2] != wanted or window.dtype.name not in GREY_TYPES:
+    if (
+        window.ndim != 4
+        or window.shape[:2] != wanted
+        or window.dtype.name not in GREY_TYPES
+        or not window.size
+    ):
         raise ModelMismatchError(
-            f"the network {spec.name} takes {wanted[0]} channels of {wanted[1]} slices, 8 or 16 bits",
+            f"the network {spec.name} takes {wanted[0]} channels of {wanted[1]} slices of 8 or 16 bits",
             f"window of shape {window.shape}, {window.dtype}",
             f"Give it the channels {', '.join(spec.channels)}, or choose a network for those at hand.",
         )

@@ -100,8 +100,9 @@ def check_fits(
             f"the network needs images of {described(spec.voltages_kv, wanted)}, "
             f"but the configured channels are {described(voltages_kv, detectors)}",
             where,
-            "Set [[channels]] in that order, or choose a network for them: models/zoo holds one for "
-            "1, 2 and 4 kV together, one for each of them alone, and one for the detectors SE2 and InLens.",
+            "Set [[channels]] in that order; or leave model of [segmentation] empty, which finds the shipped "
+            "network for 1, 2 and 4 kV together, two or one of them, or for the detectors SE2 and InLens; "
+            "or name a network for these channels.",
         )
 
 

@@ -58,7 +58,8 @@ class Trained:
         networks: evaluated, on the CPU, by name, with the voltages that each needs.
         histories: the epochs of each stage.
         temperatures: that calibrated each network, by its name (:mod:`models.calibration`).
-        training_data_sha256: of the scenes, and the annotated slices, that were learned from.
+        training_data_sha256: of the scenes, the ensemble's among them, and the annotated slices that were
+            learned from or calibrated on.
         started_from: checksums of the exported networks that were started from, by name.
     """
 
@@ -169,7 +170,8 @@ def _finished(
             scores = torch.cat([network.logits(part) for part in inputs.split(EVALUATION_BATCH)])
             temperatures[name] = best_temperature(scores, labels)
         set_temperature(network, temperatures[name])
-    learned = [*material.training, *(chosen.prepared for chosen in material.annotated.learned)]
+    own = [chosen.prepared for chosen in material.annotated.learned]
+    learned = [*material.training, *material.ensemble, *own]
     return Trained(networks, histories, temperatures, scenes_sha256(learned), started)
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from daemon.tabulate.tables import FULL, QUICK, TABLES
 from daemon.training import LibraryMissingError
-from daemon.written_section import write_section
+from daemon.written_section import check_section, write_section
 
 REMEDY: Final = "Choose a Markdown file that this user may write to, its sections whole, with --out."
 
@@ -29,12 +29,18 @@ def write_tables(names: Sequence[str], out: Path, report: Callable[[str], None],
         A shipped network is damaged.
     """
     _require_electrons(names)
+    for name in names:
+        check_section(out, _section(name), REMEDY)
     effort = QUICK if quick else FULL
     for name in names:
         report(f"measuring: {name}")
         body = f"{TABLES[name](effort)}\n\n{_origin(name, out, quick)}"
-        write_section(out, f"table {name}", body, REMEDY)  # at once: a later table may fail
+        write_section(out, _section(name), body, REMEDY)  # at once: a later table may fail
         report(f"written: {name}, {out}")
+
+
+def _section(name: str) -> str:
+    return f"table {name}"
 
 
 def _require_electrons(names: Sequence[str]) -> None:

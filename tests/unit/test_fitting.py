@@ -99,6 +99,20 @@ def test_the_best_epoch_is_kept_and_patience_ends_it(tmp_path):
     assert torch.equal(weights(toy), seen[0])
 
 
+def test_a_loss_that_is_no_number_is_never_the_best(tmp_path):
+    """Neither in the first epoch nor later: the weights of the best number are kept."""
+    toy = task()
+    losses = iter([float("nan"), 2.0, float("nan"), 3.0])
+    seen = []
+
+    def validation():
+        seen.append(weights(toy))
+        return next(losses)
+
+    fit(replace(toy, validation_loss=validation), RECIPE, tmp_path, ignore)
+    assert torch.equal(weights(toy), seen[1])
+
+
 def test_the_rate_falls_on_a_plateau(tmp_path):
     """Without progress for more than its patience the rate is divided by ten."""
     stuck = replace(task(), validation_loss=lambda: 1.0)

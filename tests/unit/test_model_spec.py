@@ -95,6 +95,12 @@ def test_a_network_for_other_voltages_is_refused_with_what_it_needs():
         check_fits(replace(SPEC, voltages_kv=(4.0, 2.0, 1.0)), (1.0, 2.0, 4.0), three, "x.onnx")
 
 
+def test_a_fusion_for_two_of_its_voltages_is_refused_with_the_way_out():
+    """Two of three voltages are joined by slicewatch itself, if no network is named."""
+    with pytest.raises(ModelMismatchError, match=r"are 1 kV \+ 4 kV.*leave model of \[segmentation\] empty"):
+        check_fits(SPEC, (1.0, 4.0), ("", ""), "x.onnx")
+
+
 FOREST = replace(SPEC, channels=("SE2", "InLens"), voltages_kv=(0.0, 0.0), detectors=("SE2", "InLens"))
 CHANNELS_OF_A_FOREST = {
     "its detectors, no voltage": ((0.0, 0.0), ("SE2", "InLens"), True),

@@ -8,7 +8,14 @@ import onnx
 import pytest
 
 from daemon.stages.segmenting import ZOO
-from models.errors import ModelMetadataInvalidError, ModelMismatchError
+from models import runtime
+from models.errors import (
+    ModelError,
+    ModelMetadataInvalidError,
+    ModelMismatchError,
+    ProviderUnavailableError,
+)
+from models.onnx_metadata import read_metadata
 from models.session import open_segmenter, segment
 from models.stated import PREFIX
 from tests.unit.hand_made_network import FARTHEST_PX, SPEC, changed, unchanged, write_network
@@ -80,6 +87,56 @@ def test_tiles_of_which_nothing_would_be_kept_are_refused(tmp_path, case):
     path = write_network(tmp_path / "hand.onnx", lies, unchanged())
     with pytest.raises(ModelMismatchError, match=said):
         open_segmenter(path, largest_tile_px=largest)
+
+
+def test_no_hardware_at_all_is_refused(tmp_path):
+    """An empty list of providers."""
+    path = write_network(tmp_path / "hand.onnx", {}, unchanged())
+    with pytest.raises(ProviderUnavailableError, match="Name CPUExecutionProvider"):
+        open_segmenter(path, ())
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 0, 64), (2, 3, 64, 0), (2, 3, 0, 0)])
+def test_a_face_without_pixels_is_refused(tmp_path, shape):
+    """Its region lies outside of the image, say."""
+    segmenter = open_segmenter(write_network(tmp_path / "hand.onnx", {}, unchanged()))
+    with pytest.raises(ModelMismatchError, match="window of shape"):
+        segment(segmenter, np.zeros(shape, np.uint8))
+
+
+CUT = {"text": lambda _: b"<html>404</html>", "half": lambda content: content[: len(content) // 2]}
+CUT |= {"empty": lambda _: b"", "its end": lambda content: content[:-3]}
+
+
+@pytest.mark.parametrize("case", CUT)
+def test_what_is_no_whole_network_is_refused(tmp_path, case):
+    """Without a checksum that would tell."""
+    path = write_network(tmp_path / "cut.onnx", {}, unchanged())
+    path.write_bytes(CUT[case](path.read_bytes()))
+    with pytest.raises(ModelError, match=r"cut\.onnx"):
+        open_segmenter(path)
+
+
+@pytest.mark.parametrize("name", ["electrode_forest", "unet_1kv", "inpainting"])
+def test_metadata_are_read_without_a_session(name):
+    """The same as ONNX itself reads, of files of two exporters."""
+    path = ZOO / f"{name}.onnx"
+    expected = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
+    assert read_metadata(path.read_bytes(), path) == expected
+
+
+def test_a_forest_is_started_once(monkeypatch):
+    """With the one thread that it needs."""
+    started = []
+    start = runtime.start
+
+    def counted(*arguments, **options):
+        started.append(options["threads"])
+        return start(*arguments, **options)
+
+    monkeypatch.setattr(runtime, "start", counted)
+    open_segmenter(ZOO / "electrode_forest.onnx", threads=2)
+    assert started == [1]
 
 
 def test_the_smallest_tiles_are_enough(tmp_path):

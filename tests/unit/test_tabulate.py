@@ -147,6 +147,31 @@ def test_a_file_that_cannot_be_written_is_told_with_the_remedy(measured, tmp_pat
         command.write_tables(["interpolation"], tmp_path, print, quick=True)
 
 
+UNWRITABLE = {
+    "a folder in its place": lambda folder: folder,
+    "in a folder that is not there": lambda folder: folder / "nowhere" / "results.md",
+    "a section without end": lambda folder: folder / "torn.md",
+}
+
+
+@pytest.mark.parametrize("case", UNWRITABLE)
+def test_a_file_that_cannot_be_written_is_told_before_the_work(monkeypatch, tmp_path, case):
+    """Of the last table as of the first: hours of measuring would be lost."""
+    begin = "<!-- table anisotropy: written by a command -->"
+    (tmp_path / "torn.md").write_text(f"{begin}\n", encoding="utf-8")
+    monkeypatch.setattr(command, "TABLES", dict.fromkeys(("interpolation", "anisotropy"), pytest.fail))
+    with pytest.raises(StoreError, match=r"cannot be written.*--out"):
+        command.write_tables(["interpolation", "anisotropy"], UNWRITABLE[case](tmp_path), print, quick=True)
+
+
+def test_a_new_file_is_not_there_before_its_first_table(monkeypatch, tmp_path):
+    """Trying whether it can be written leaves nothing."""
+    page = tmp_path / "results.md"
+    monkeypatch.setattr(command, "TABLES", {"interpolation": lambda _: str(page.exists())})
+    command.write_tables(["interpolation"], page, print, quick=True)
+    assert "False" in page.read_text(encoding="utf-8")
+
+
 @pytest.mark.long
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", tables.TABLES)
