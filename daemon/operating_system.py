@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import secrets
 import signal
 import socket
 import struct
@@ -96,6 +97,15 @@ def share_one_heap() -> None:
     """
     if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
         mallopt(_M_ARENA_MAX, 1)
+
+
+def seed_the_c_library() -> None:
+    """Let ``rand`` of the C library begin where nobody can guess, for those who seed it by the clock.
+
+    A library that brings a C library of its own, as on Windows, is not reached.
+    """
+    if sys.platform != "win32":
+        ctypes.CDLL(None).srand(secrets.randbits(32))
 
 
 def allow_many_descriptors() -> None:
