@@ -197,16 +197,6 @@ def abort_pending(cause: Alarm, number: str, grace_s: float) -> Alarm:
     )
 
 
-def out_of_reach(by: str) -> Alarm:
-    """Somebody wants to arm a daemon that has no way to the microscope."""
-    return Alarm(
-        "abort out of reach",
-        0,
-        f"{by} asked to arm, but this daemon reprocesses an acquisition that is over: it stops nothing",
-        remedy="Arm the daemon that watches the microscope ('slicewatch run').",
-    )
-
-
 def pause_unconfirmed(order: Order, results: Sequence[ActionResult]) -> Alarm:
     """The microscope goes on milling while the grace period runs."""
     return Alarm(

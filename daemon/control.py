@@ -31,6 +31,7 @@ from daemon.errors import SlicewatchError, WireError
 from daemon.flood_guard import Bounds, FloodGuard
 from daemon.inbox import Inbox
 from daemon.keys import DaemonKeys
+from daemon.operating_system import seed_the_c_library
 from daemon.publish import Publisher
 from daemon.reception import Reception
 from daemon.requests import AnyRequest, Command, accepted, decode_request, refused
@@ -122,11 +123,19 @@ class ControlServer:
         poller.register(self._socket, zmq.POLLIN)
         poller.register(self._bell.fileno(), zmq.POLLIN)
         while not self._stopping.is_set():
-            self._serve_once(poller)
+            self._serve_safely(poller)
         deadline_s = time.monotonic() + ANSWERS_WITHIN_S
         while self._reception.is_busy and time.monotonic() < deadline_s:
-            self._serve_once(poller)
+            self._serve_safely(poller)
         self._socket.close(linger=500)
+
+    def _serve_safely(self, poller: zmq.Poller) -> None:
+        """Whatever is wrong with one request or reply, the thread that takes aborts goes on."""
+        try:
+            self._serve_once(poller)
+        except Exception:
+            _log.exception("control.defect")
+            self._stopping.wait(POLL_MS / 1000)
 
     def _serve_once(self, poller: zmq.Poller) -> None:
         ready = dict(poller.poll(HELD_UP_POLL_MS if self._reception.is_held_up else POLL_MS))
@@ -185,6 +194,7 @@ class ControlServer:
 
 
 def _answering_socket(context: zmq.Context[Any]) -> zmq.Socket[Any]:
+    seed_the_c_library()  # libzmq counts peers from rand(), and ends the process if one bears the next number
     socket = context.socket(zmq.ROUTER)
     socket.setsockopt(zmq.SNDHWM, QUEUED_REPLIES)
     socket.setsockopt(zmq.RCVHWM, NO_LIMIT)

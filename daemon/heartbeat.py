@@ -10,9 +10,12 @@ from collections.abc import Callable
 from threading import Event as Flag
 from threading import Thread
 
+import structlog
+
 from daemon.messages import HeartbeatMessage
 from daemon.publish import Publisher
 
+_log = structlog.get_logger("slicewatch")
 INTERVAL_S = 2.0
 MISSED_BEATS = 3  # after so much silence a client says that the daemon is unreachable
 
@@ -27,7 +30,7 @@ class Heartbeat:
         self._vitals = vitals
         self._interval_s = interval_s
         self._stopping = Flag()
-        self._thread = Thread(target=self._beat, name="heartbeat", daemon=True)
+        self._thread = Thread(target=self._run, name="heartbeat", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -35,7 +38,14 @@ class Heartbeat:
         self._stopping.set()
         self._thread.join()
 
-    def _beat(self) -> None:
-        self._publisher.publish(self._vitals())
+    def _run(self) -> None:
+        self._beat()
         while not self._stopping.wait(self._interval_s):
+            self._beat()
+
+    def _beat(self) -> None:
+        try:
             self._publisher.publish(self._vitals())
+        except Exception:
+            # One beat that cannot be told (no descriptor to look at the memory with) does not end the heart.
+            _log.exception("heartbeat.defect")

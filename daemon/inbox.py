@@ -20,10 +20,11 @@ TOKENS_REMEMBERED = 10_000
 class Inbox:
     """Commands on their way to the runner, at most a hundred; each token of a key's holder only once.
 
-    ``at_once`` takes an abort on the thread of its sender, and must not wait; what it raises refuses it.
+    ``at_once`` is told of every new command on the thread of its sender, and must not wait; what it raises
+    refuses the command.
     """
 
-    def __init__(self, at_once: Callable[[Abort], None] = lambda _command: None) -> None:
+    def __init__(self, at_once: Callable[[AnyCommand], None] = lambda _command: None) -> None:
         self._at_once = at_once
         self._lock = Lock()
         self._commands: deque[AnyCommand] = deque()
@@ -36,14 +37,13 @@ class Inbox:
         Raises
         ------
         WireError
-            Too many are waiting, or the run is over and would never read it.
+            Too many are waiting, the run is over and would never read it, or ``at_once`` refuses it.
         """
         with self._lock:
             if (command.key, command.token) in self._tokens:
                 return
             self._require_room(command)
-            if isinstance(command, Abort):
-                self._at_once(command)
+            self._at_once(command)
             self._commands.append(command)
             self._remember(command)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import secrets
 import signal
 import socket
 import struct
@@ -105,6 +106,15 @@ def give_back_freed_memory() -> None:
     """
     if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
         trim(0)
+
+
+def seed_the_c_library() -> None:
+    """Let ``rand`` of the C library begin where nobody can guess, for those who seed it by the clock.
+
+    A library that brings a C library of its own, as on Windows, is not reached.
+    """
+    if sys.platform != "win32":
+        ctypes.CDLL(None).srand(secrets.randbits(32))
 
 
 def allow_many_descriptors() -> None:

@@ -23,7 +23,7 @@ from daemon.abort.note import Note
 from daemon.abort.orders import ActionResult, Order, Request
 from daemon.config import Configuration
 from daemon.errors import WireError
-from daemon.requests import Abort
+from daemon.requests import Abort, AnyCommand, Arm, Disarm
 from daemon.unrecorded import Unrecorded
 from daemon.vitals import Vitals
 
@@ -34,12 +34,13 @@ NOTE: Final = "abort-asked.json"
 class Bridge:
     """The threads that act, an operator's way to them, the note of it, and what is not on record.
 
-    ``is_open``: whether anything may reach the microscope at all. ``at_once`` takes an operator's abort.
+    ``is_open``: whether anything may reach the microscope at all. ``at_once`` is told of every command before
+    the loop is: it carries out an abort, or refuses what would reach the microscope.
     """
 
     is_open: bool
     actor: Actor
-    at_once: Callable[[Abort], None]
+    at_once: Callable[[AnyCommand], None]
     note: Note
     held: Held
     unrecorded: Unrecorded
@@ -63,11 +64,11 @@ def bridge_of(
         unrecorded.tell(alarms.aborted(order.cause, results))
 
     actor, note = Actor(means_for, unheard), Note(output / NOTE)
-    return Bridge(True, actor, Emergency(run, actor, note, vitals).abort, note, Held(), unrecorded)
+    return Bridge(True, actor, Emergency(run, actor, note, vitals).take, note, Held(), unrecorded)
 
 
 def closed_bridge(output: Path, unrecorded: Unrecorded) -> Bridge:
-    """The bridge of a run that only reprocesses: it has no actions, and an operator's abort is refused.
+    """The bridge of a run that only reprocesses: it has no actions; who arms, disarms or aborts is refused.
 
     The note of an earlier process stays where it is, for a run that watches.
     """
@@ -76,13 +77,25 @@ def closed_bridge(output: Path, unrecorded: Unrecorded) -> Bridge:
         unrecorded.tell(alarms.aborted(order.cause, results))
 
     return Bridge(
-        False, Actor(lambda _order: Means(()), unheard), _refuse, Note(output / NOTE), Held(), unrecorded
+        False,
+        Actor(lambda _order: Means(()), unheard),
+        _refuse_to_act,
+        Note(output / NOTE),
+        Held(),
+        unrecorded,
     )
 
 
-def _refuse(_command: Abort) -> None:
+def _refuse_to_act(command: AnyCommand) -> None:
+    match command:
+        case Abort():
+            remedy = "To stop the microscope, use its own controls; to end the reprocessing, ask for a stop."
+        case Arm() | Disarm():
+            remedy = "Ask the daemon that watches the microscope ('slicewatch run')."
+        case _:
+            return
     raise WireError(
         "this daemon reprocesses an acquisition that is over, and has no way to the microscope",
         where="control",
-        remedy="To stop the microscope, use its own controls; to end the reprocessing, ask for a stop.",
+        remedy=remedy,
     )

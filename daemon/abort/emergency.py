@@ -15,7 +15,7 @@ from daemon.abort.orders import Order, Request
 from daemon.abort.policy import Stage
 from daemon.errors import WireError
 from daemon.messages import EscalationDescription
-from daemon.requests import Abort
+from daemon.requests import Abort, AnyCommand
 from daemon.vitals import Vitals
 
 _log = structlog.get_logger("slicewatch")
@@ -30,14 +30,19 @@ class Emergency:
         self._note = note
         self._vitals = vitals
 
-    def abort(self, command: Abort) -> None:
-        """Begin to stop the microscope; who asks while it is being stopped joins in.
+    def take(self, command: AnyCommand) -> None:
+        """Carry out an abort; other commands wait for the loop.
 
         Raises
         ------
         WireError
             Every action has been tried already.
         """
+        if isinstance(command, Abort):
+            self._abort(command)
+
+    def _abort(self, command: Abort) -> None:
+        """Begin to stop the microscope; who asks while it is being stopped joins in."""
         if self._actor.stop_is_done:
             raise WireError(
                 "every abort action has been tried already",

@@ -58,10 +58,9 @@ class Telling(Protocol):
 class Reach:
     """What an escalation may use: its rules, the threads that act, where it stands, and the clocks.
 
-    ``is_open``: whether it may act at all. ``held`` and ``note`` are what is known beside the journal.
+    ``held`` and ``note`` are what is known beside the journal.
     """
 
-    is_open: bool
     section: AbortSection
     run: str
     actor: Actor
@@ -74,20 +73,26 @@ class Reach:
 
 def reach_of(station: Station) -> Reach:
     """The reach of a run, going on from its journal; a closed bridge's is unarmed, whatever that says."""
-    section, bridge = station.configuration.abort, station.bridge
-    run = str(station.journal.run_id)
-    if not bridge.is_open:
-        memory = Memory(Arming(False, "reprocess", station.now()), Escalation(armed=False))
-        return Reach(
-            False, section, run, bridge.actor, memory, bridge.held, bridge.note, station.clock, station.now
-        )
-    configured = Arming(section.armed, "configuration", station.now())
-    now_s, now = station.clock(), station.now()
-    memory = recall(station.journal, configured, section.grace_s, now_s=now_s, now=now)
-    memory = carried_on(memory, bridge.held, now_s=now_s, now=now)
+    bridge = station.bridge
+    unarmed = Memory(Arming(False, "reprocess", station.now()), Escalation(armed=False))
     return Reach(
-        True, section, run, bridge.actor, memory, bridge.held, bridge.note, station.clock, station.now
+        section=station.configuration.abort,
+        run=str(station.journal.run_id),
+        actor=bridge.actor,
+        memory=_remembered(station) if bridge.is_open else unarmed,
+        held=bridge.held,
+        note=bridge.note,
+        clock=station.clock,
+        now=station.now,
     )
+
+
+def _remembered(station: Station) -> Memory:
+    """What the journal and an attempt before this one know of the escalation."""
+    section, now_s, now = station.configuration.abort, station.clock(), station.now()
+    configured = Arming(section.armed, "configuration", now)
+    memory = recall(station.journal, configured, section.grace_s, now_s=now_s, now=now)
+    return carried_on(memory, station.bridge.held, now_s=now_s, now=now)
 
 
 class Escalator:
@@ -137,11 +142,7 @@ class Escalator:
         self._happened(policy.Acknowledged(cause, by))
 
     def arm(self, by: str) -> None:
-        """From now on drift stops the microscope, unless that is out of reach."""
-        if not self._reach.is_open:
-            self._tell(alarms.out_of_reach(by))
-            self._commit()
-            return
+        """From now on drift stops the microscope."""
         self._set(Arming(True, by, self._reach.now()))
         self._happened(policy.Armed())
 

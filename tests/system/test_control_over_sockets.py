@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 
@@ -12,9 +13,10 @@ import pytest
 import zmq
 
 from daemon import wire
+from daemon.caller import Caller, caller_of
 from daemon.client import Client
 from daemon.control import ControlServer
-from daemon.errors import WireError
+from daemon.errors import UnreachableError, WireError
 from daemon.inbox import Inbox
 from daemon.publish import Publisher
 from daemon.requests import Abort, Acknowledge, Arm, Disarm, Stop
@@ -147,3 +149,21 @@ def test_a_plain_req_socket_is_answered() -> None:
             "messages": 0,
         }
         assert msgspec.msgpack.decode(body) == []
+
+
+def test_a_defect_in_the_listening_thread_does_not_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever breaks there, the next command finds a listener, and closing hangs on nothing."""
+    broken = iter([OSError(24, "Too many open files")])
+
+    def caller(frames: Sequence[zmq.Frame]) -> Caller:
+        for error in broken:
+            raise error
+        return caller_of(frames)
+
+    monkeypatch.setattr("daemon.control.caller_of", caller)
+    with listening() as daemon:
+        with daemon.client(timeout_s=0.3) as unlucky, pytest.raises(UnreachableError):
+            unlucky.snapshot()
+        with daemon.client(timeout_s=10.0) as client:
+            client.abort("Ada")
+        assert [command.by for command in daemon.inbox.drain()] == ["Ada"]

@@ -21,7 +21,7 @@ from daemon.errors import WireError
 from daemon.flood_guard import Bounds
 from daemon.inbox import Inbox
 from daemon.publish import Publisher
-from daemon.requests import Abort
+from daemon.requests import Abort, AnyCommand
 
 from .bare_peers import let_in, ponging, request
 from .sockets import Blocks, Sockets
@@ -67,7 +67,12 @@ class HungBlocks(Blocks):
 def serving(volume: Blocks, bounds: Bounds = BOUNDS) -> Generator[tuple[Sockets, list[tuple[float, Abort]]]]:
     """Sockets over a volume, and the aborts that were carried out, each with its time, s."""
     carried_out = list[tuple[float, Abort]]()
-    inbox = Inbox(lambda abort: carried_out.append((time.monotonic(), abort)))
+
+    def carry_out(command: AnyCommand) -> None:
+        if isinstance(command, Abort):
+            carried_out.append((time.monotonic(), command))
+
+    inbox = Inbox(carry_out)
     publisher = Publisher(run="r", epoch=1, endpoint=ANYWHERE, now=lambda: datetime.now(UTC))
     server = ControlServer(endpoint=ANYWHERE, publisher=publisher, inbox=inbox, volume=volume, bounds=bounds)
     with closing(publisher), closing(server):

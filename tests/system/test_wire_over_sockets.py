@@ -200,3 +200,19 @@ def test_heartbeats_come_at_once_and_go_on() -> None:
         assert last is not None
         assert isinstance(last.message, HeartbeatMessage)
         assert last.message.uptime_s >= 3.0
+
+
+def test_a_beat_that_cannot_be_told_does_not_end_the_heart() -> None:
+    """The system refuses to tell the memory once; for the watchdog the daemon would have been dead since."""
+    with listening() as daemon, daemon.client() as client:
+        beats = itertools.count()
+
+        def vitals() -> HeartbeatMessage:
+            if (number := next(beats)) in (0, 2):
+                raise OSError(24, "Too many open files")
+            return HeartbeatMessage(state=RunState.WAITING, interval_s=0.02, uptime_s=float(number))
+
+        with closing(Heartbeat(daemon.publisher, vitals, interval_s=0.02)):
+            heard = (u.message for u in client.follow(patience_s=5.0) if isinstance(u, Event))
+            told = [m.uptime_s for m in itertools.islice(heard, 2) if isinstance(m, HeartbeatMessage)]
+        assert told == [1.0, 3.0]

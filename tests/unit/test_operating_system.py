@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import ctypes
 import os
 import platform
 import socket
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.operating_system import hang_up, notify, traffic
+from daemon.operating_system import hang_up, notify, seed_the_c_library, traffic
 from daemon.pulse import beat
 from daemon.vitals import Vitals
 
@@ -216,3 +217,19 @@ def test_a_descriptor_that_has_become_a_file_is_no_connection_and_leaves_none_op
         assert all(traffic(file.fileno()) is None for _ in range(20))
         hang_up(file.fileno(), "nobody")
         assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="libraries bring a C library of their own there")
+def test_numbers_of_the_c_library_begin_where_the_system_s_randomness_says(monkeypatch):
+    """Not where the clock does, which everybody knows."""
+    rand = ctypes.CDLL(None).rand
+    seed_the_c_library()
+    first = [rand() for _ in range(4)]
+    seed_the_c_library()
+    assert [rand() for _ in range(4)] != first
+    monkeypatch.setattr("secrets.randbits", lambda bits: 2**bits - 1)
+    told = []
+    for _ in range(2):
+        seed_the_c_library()
+        told.append([rand() for _ in range(4)])
+    assert told[0] == told[1]
