@@ -149,8 +149,9 @@ def _making(spec: ModelSpec, account: Account) -> str:
 {account.origin.told()}
 
 {seconds / 60:.0f} minutes of fitting (epochs: {epochs}), {account.origin.date}; the learning curves are in
-`{account.pictures[0]}`. Started from {start or "random weights"}. sha256 of the images and
-labels that were learned from or calibrated on (the ensemble's scenes are, those that chose the epoch are not):
+`{account.pictures[0]}`. Started from {start or "random weights"}.
+sha256 of the images and labels that were learned from or calibrated on, so the ensemble's scenes are in it
+and those that chose the epoch are not:
 `{spec.training_data_sha256}`. Settings:
 
 ```json

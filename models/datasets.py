@@ -146,7 +146,7 @@ def _render_to(voltages_kv: Sequence[float], size: SceneSize, path: Path, seed: 
 
 def _load(path: Path) -> Scene:
     try:
-        with np.load(path) as arrays:
+        with path.open("rb") as file, np.load(file) as arrays:
             block_px, square_pixels = int(arrays["block_px"]), bool(arrays["square_pixels"])
             return Scene(arrays["images"], arrays["labels"], block_px, square_pixels)
     except (OSError, EOFError, KeyError, ValueError, BadZipFile, zlib.error) as problem:
