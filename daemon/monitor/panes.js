@@ -76,12 +76,15 @@ export default {
       if (!this.patient || !this.current.length) return this.load(next);
       if (this.waits) return; // the newest is loaded when those on their way are there, however quickly others come
       this.waits = true;
-      do {
-        await new Promise((done) => setTimeout(done, NEWS_MS));
-        next = this.panes;
-        await this.load(next);
-      } while (next !== this.panes && !this.gone);
-      this.waits = false;
+      try {
+        do {
+          await new Promise((done) => setTimeout(done, NEWS_MS));
+          next = this.panes;
+          await this.load(next);
+        } while (next !== this.panes && !this.gone);
+      } finally {
+        this.waits = false;
+      }
     },
     async load(next) {
       const turn = ++this.turn;
