@@ -188,5 +188,5 @@ def _end_of_errors(panel: Axes, contents: Contents) -> None:
     highs = values + np.stack([_half_widths(contents.metrics, name) for name in _ERRORS])
     end = end_of_axis(values, highs)
     panel.set(ylim=(0, end))
-    place = {"transform": panel.transAxes, "ha": "left", "va": "top", "fontsize": 7, "color": GREY}
-    panel.text(0.02, 0.98, told_beyond(end, values, highs), **place)
+    words = told_beyond(end, values, highs)
+    panel.text(0.02, 0.98, words, transform=panel.transAxes, ha="left", va="top", fontsize=7, color=GREY)
