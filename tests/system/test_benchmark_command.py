@@ -28,7 +28,8 @@ def measure(quick: bool) -> tuple[str, dict[str, float]]:
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch) -> Path:
-    """A place for more benchmarks, found as the real ones are."""
+    """A place for more benchmarks, found as the real ones are; changed within a second, so not compiled."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.setattr(benchmarks, "__path__", [*benchmarks.__path__, str(tmp_path)])
     monkeypatch.setattr(command, "__file__", str(tmp_path / "__main__.py"))
     yield tmp_path
