@@ -214,6 +214,7 @@ def test_a_daemon_killed_over_a_hung_slice_still_knows_of_it(acquire, tmp_path):
     assert not (acquisition.outputs.folder / "abort-asked.json").exists()
 
 
+@pytest.mark.long
 def test_a_run_that_is_finishing_still_aborts(acquire, monkeypatch, tmp_path):
     """The last faces take minutes on a slow computer, and the microscope may mill on meanwhile."""
     sentinel = tmp_path / "STOP"

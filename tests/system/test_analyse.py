@@ -85,6 +85,7 @@ def test_json_is_the_last_line(tmp_path: Path) -> None:
     assert json.loads(done.stdout.splitlines()[-1]) == written
 
 
+@pytest.mark.long
 def test_blocks_on_disk_give_what_memory_gives(tmp_path: Path) -> None:
     """With memory for a few planes only, scratch in files and blocks with halos: every figure the same."""
     labels = particle()

@@ -46,6 +46,7 @@ def test_headless_demo_prints_the_summary_last(tmp_path):
     assert "report" in done.stderr
 
 
+@pytest.mark.long
 def test_on_a_terminal_the_monitor_stays_until_ctrl_c(tmp_path):
     """On a terminal the page is served until Ctrl-C; then everything ends, with code 0."""
     master, terminal = pty.openpty()

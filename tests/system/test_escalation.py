@@ -166,6 +166,7 @@ def test_a_peer_that_hangs_does_not_stall_the_pipeline(drifting):
     assert "abort NOT CONFIRMED" in kinds(acquisition)
 
 
+@pytest.mark.long
 def test_the_grace_period_runs_out(drifting):
     """Nobody answers: pause, then stop, exit 3, every step with its outcome in the audit log."""
     acquisition = drifting(

@@ -83,6 +83,7 @@ def wait_for_planes(volume: Path, process: subprocess.Popen[str]) -> None:
     raise AssertionError("there never were ten planes")
 
 
+@pytest.mark.long
 def test_a_running_daemons_volume_opens_elsewhere(acquire, tmp_path):
     """Nine slices in, two to come: ome-zarr-models, napari's reader, tensorstore and zarr agree on the
     planes, their scale and what made them; later the volume has grown and its beginning is the same."""

@@ -45,7 +45,7 @@ def share(tmp_path: Path) -> Generator[tuple[Path, Path]]:
     subprocess.run(["umount", "--lazy", str(folders["merged"])], check=True)
 
 
-@pytest.mark.parametrize("observer", ["polling", "native"])
+@pytest.mark.parametrize("observer", ["polling", pytest.param("native", marks=pytest.mark.long)])
 def test_a_run_without_a_single_event(acquire, share, tmp_path, observer):
     """Polling, or with an observer that hears nothing: every image is found and every slice is final."""
     written, seen = share

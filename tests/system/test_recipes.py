@@ -30,6 +30,7 @@ def executed(code: str, names: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
+@pytest.mark.long
 def test_a_notebook_follows_a_run_to_its_end(acquire):
     """Ten lines beside a real daemon know every thickness that the table has, and end when the run does."""
     acquisition = acquire()

@@ -107,7 +107,8 @@ def test_killed_between_the_last_plane_and_the_end_counts_no_plane_twice(acquire
     assert digest(tmp_path / "output") == before
 
 
-@pytest.mark.parametrize("lost", ["emptied", pytest.param("deleted", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("lost", ["emptied", "deleted"])
 def test_a_lost_journal_is_not_begun_anew_over_what_a_run_has_left(acquire, lost):
     """Planes of two runs in one volume: refused, and nothing is touched."""
     acquisition = acquire()
@@ -122,6 +123,7 @@ def test_a_lost_journal_is_not_begun_anew_over_what_a_run_has_left(acquire, lost
     assert digest(acquisition.outputs.folder) == before
 
 
+@pytest.mark.long
 def test_a_journal_that_has_lost_its_state_is_refused(acquire):
     """Files on record without what became of their slices: to begin again would count them twice."""
     acquisition = acquire()

@@ -95,6 +95,7 @@ def test_a_grid_as_coarse_as_the_slices_keeps_the_solid_and_is_told(acquire):
     assert "stand more than 5 nm from their depth" in outputs.report.read_text(encoding="utf-8")
 
 
+@pytest.mark.long
 def test_one_channel_is_enough(acquire):
     """A single voltage picks its own network; the images of the others are left in quarantine, told."""
     acquisition = acquire()
@@ -109,6 +110,7 @@ def test_one_channel_is_enough(acquire):
     assert summary["thickness_rmse_nm"] <= 0.5
 
 
+@pytest.mark.long
 def test_without_marks_it_says_that_thickness_is_assumed(acquire):
     """No fiducial, no ruler: the face registers, the target stands in, and every row says so."""
     acquisition = acquire()
