@@ -73,6 +73,7 @@ def test_the_keys_step_blink_and_silence(browser: Browser, daemon: FedDaemon, se
     expect(visit.page.locator(".panes.blinking")).to_have_count(0)
     visit.page.keyboard.press("m")
     expect(visit.page.get_by_role("button", name="Sound off")).to_be_visible()
+    visit.page.wait_for_function("document.cookie.includes('slicewatch_sound=off')")
     visit.page.reload()
     expect(visit.page.get_by_role("button", name="Sound off")).to_be_visible()
     visit.end()
