@@ -24,7 +24,7 @@ install-service: ## install to /opt/slicewatch with its own user and systemd's u
 	cp -R algorithms daemon models docs systemd config.toml pyproject.toml requirements.lock README.md LICENSE Makefile \
 		$(DESTDIR)/opt/slicewatch/
 	$(MAKE) -C $(DESTDIR)/opt/slicewatch .venv/.runtime
-	cd $(DESTDIR)/opt/slicewatch && .venv/bin/python -m compileall -q -j 0 algorithms daemon models .venv/lib || true
+	-cd $(DESTDIR)/opt/slicewatch && .venv/bin/python -m compileall -q -j 0 algorithms daemon models .venv/lib
 	$(MAKE) install-units
 	systemd-sysusers
 	install -d -o root -g slicewatch -m 0750 /etc/slicewatch

@@ -8,16 +8,16 @@ network's window and are not counted: only a later one makes an earlier face fin
 
 from __future__ import annotations
 
-import json
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Final
@@ -26,11 +26,11 @@ import psutil
 from rich.table import Table
 
 from benchmarks.__main__ import CannotMeasureError
-from daemon.client import Answer, Client, Event
+from benchmarks.daemon_log import Told, told
+from daemon.client import Answer, Client, Event, Silence
 from daemon.emulator import EmulatorSettings, configuration_table, emulate
 from daemon.emulator.settings import RecordingDesign
-from daemon.items import RunState
-from daemon.messages import RunMessage, ThicknessMessage
+from daemon.messages import HeartbeatMessage, SliceMessage, ThicknessMessage
 from daemon.toml_text import toml_text
 
 FULL: Final = EmulatorSettings(slices=6, height=2048, width=3072, recording=RecordingDesign(fib_every=0))
@@ -38,6 +38,8 @@ QUICK: Final = EmulatorSettings(slices=5, height=512, width=768, recording=Recor
 COUNTED_FROM: Final = 5
 """A window of seven faces makes a face final when the third one behind it is there: from slice 4 on."""
 _LIMIT_S: Final = 300.0
+_QUIET_S: Final = 0.5
+"""What is told together comes together; heartbeats come every 2 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,31 +57,58 @@ class Lap:
 
 
 class Listener:
-    """A subscriber that keeps what it has heard."""
+    """A subscriber that tells when it has heard something."""
 
     def __init__(self, client: Client) -> None:
-        self._updates = client.follow(patience_s=0.5)
-        self._heard: list[Any] = []
+        self._updates = client.follow(patience_s=_QUIET_S)
 
-    def wait_for(self, wanted: Callable[[list[Any]], bool]) -> float:
-        """The time (of ``perf_counter``) at which what was heard since the last call was first ``wanted``.
+    def first(self, wanted: Callable[[Any], bool]) -> float:
+        """The time (of ``perf_counter``) at which the next message came that is ``wanted``.
 
         Raises
         ------
         CannotMeasureError
-            It is not heard in time.
+            It does not come in time.
         """
-        self._heard, deadline = [], perf_counter() + _LIMIT_S
+        for message, heard_s in self._messages():
+            if message is not None and wanted(message):
+                return heard_s
+        raise _unheard()
+
+    def last(self, wanted: Callable[[Any], bool]) -> float:
+        """The time of the last message before it is quiet, once one was ``wanted``; heartbeats go on.
+
+        Raises
+        ------
+        CannotMeasureError
+            It does not come in time.
+        """
+        is_there, last_s = False, 0.0
+        for message, heard_s in self._messages():
+            if message is None and is_there:
+                return last_s
+            if message is not None and not isinstance(message, HeartbeatMessage):
+                is_there, last_s = is_there or wanted(message), heard_s
+        raise _unheard()
+
+    def _messages(self) -> Iterator[tuple[Any, float]]:
+        """Messages and their times, None for each silence; no longer than what is waited for may take."""
+        deadline = perf_counter() + _LIMIT_S
         for update in self._updates:
-            if isinstance(update, Answer):
-                self._heard += [event.message for event in update.events]
-            elif isinstance(update, Event):
-                self._heard.append(update.message)
-            if wanted(self._heard):
-                return perf_counter()
-            if perf_counter() > deadline:
-                break
-        raise CannotMeasureError(f"the daemon has not told in {_LIMIT_S:g} s what was waited for")
+            heard_s = perf_counter()
+            if heard_s > deadline:
+                return
+            match update:
+                case Answer():
+                    yield from ((event.message, heard_s) for event in update.events)
+                case Event():
+                    yield update.message, heard_s
+                case Silence():
+                    yield None, heard_s
+
+
+def _unheard() -> CannotMeasureError:
+    return CannotMeasureError(f"the daemon has not told in {_LIMIT_S:g} s what was waited for")
 
 
 def measure(quick: bool) -> tuple[Table, dict[str, float]]:
@@ -128,10 +157,10 @@ def _lap(listener: Listener, images: list[tuple[Path, Path]], index: int) -> tup
     come_s = _bring(*images[0])
     first_s = 0.0
     if index > 1:
-        first_s = listener.wait_for(lambda heard: any(_is_thickness(one, index) for one in heard)) - come_s
+        first_s = listener.first(partial(_is_of, ThicknessMessage, index)) - come_s
     for image in images[1:]:
         come_s = _bring(*image)
-    return first_s, listener.wait_for(lambda heard: _is_done(heard, index)) - come_s
+    return first_s, listener.last(partial(_is_of, SliceMessage, index)) - come_s
 
 
 def _bring(source: Path, target: Path) -> float:
@@ -143,14 +172,9 @@ def _bring(source: Path, target: Path) -> float:
     return perf_counter()
 
 
-def _is_thickness(message: Any, index: int) -> bool:
-    return isinstance(message, ThicknessMessage) and message.index == index
-
-
-def _is_done(heard: list[Any], index: int) -> bool:
-    """The run waits again, with this slice behind it."""
-    last = heard[-1] if heard else None
-    return isinstance(last, RunMessage) and last.state is RunState.WAITING and last.slices_done == index
+def _is_of(kind: type[SliceMessage | ThicknessMessage], index: int, message: Any) -> bool:
+    """Whether a message is of this kind and slice; a slice is told when all of it is durable."""
+    return isinstance(message, kind) and message.index == index
 
 
 def _peak_gib(process: psutil.Process) -> float:
@@ -164,8 +188,8 @@ def _endpoints(log: Path) -> tuple[str, str]:
     """Where the daemon tells and is asked, once it says so."""
     deadline = perf_counter() + _LIMIT_S
     while perf_counter() < deadline:
-        for line in _told(log, "sockets.open"):
-            return line["events"], line["control"]
+        for opened in _told(log, "sockets.open"):
+            return opened["events"], opened["control"]
         time.sleep(0.1)
     raise CannotMeasureError(f"the daemon has not opened its sockets in {_LIMIT_S:g} s")
 
@@ -175,12 +199,9 @@ def _stages(log: Path) -> dict[int, dict[str, float]]:
     return {line["slice"]: line["stages_s"] for line in _told(log, "slice.done")}
 
 
-def _told(log: Path, event: str) -> list[dict[str, Any]]:
+def _told(log: Path, event: str) -> Iterable[Told]:
     """The log's lines of one event; the last line may be under way."""
-    whole = log.read_text(encoding="utf-8").rpartition("\n")[0].splitlines()
-    return [
-        line for line in map(json.loads, (one for one in whole if one[:1] == "{")) if line["event"] == event
-    ]
+    return told(log.read_text(encoding="utf-8").rpartition("\n")[0].splitlines(), event)
 
 
 def _report(settings: EmulatorSettings, laps: list[Lap], peak_gib: float) -> tuple[Table, dict[str, float]]:

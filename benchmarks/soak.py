@@ -10,7 +10,6 @@ error is the jackknife's over the blocks, because neighbouring samples are not i
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import subprocess
@@ -22,13 +21,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from multiprocessing.synchronize import Semaphore
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import psutil
 from numpy.typing import NDArray
 from rich.table import Table
 
+from benchmarks.daemon_log import told
 from benchmarks.soak_audience import Audience
 from daemon.assembly_state import AssemblyState
 from daemon.codec import unpack
@@ -57,8 +57,6 @@ FAULT_EVERY: Final = 12
 AHEAD: Final = 24
 """Slices that the microscope may be ahead: more than an image is late by the fault of that name."""
 SUBSCRIBERS: Final = 32
-OVER: Final = {"slice.done", "slice.gap"}
-"""What the daemon's log says when a slice is behind it."""
 WARM_UP: Final = 0.3
 """Share of the run in which pools, windows and histories may still fill."""
 BLOCKS: Final = 8
@@ -119,13 +117,9 @@ def _soaked(config: Path, settings: EmulatorSettings) -> tuple[list[Sample], dic
     microscope.start()
     command = [sys.executable, "-m", "daemon", "run", str(config)]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as daemon:
-        log, outputs = iter(daemon.stderr or ()), Outputs(load(config).run.output)
-        audience = Audience(_events_endpoint(log), SUBSCRIBERS)
         try:
-            samples = _sampled(log, psutil.Process(daemon.pid), outputs, ahead)
-            heard = audience.leave()
+            samples, heard = _listened(daemon, Outputs(load(config).run.output), ahead)
         finally:
-            audience.end()
             daemon.terminate()  # it has ended, unless looking at it has failed
             microscope.terminate()
     microscope.join()
@@ -134,12 +128,19 @@ def _soaked(config: Path, settings: EmulatorSettings) -> tuple[list[Sample], dic
     return samples, heard
 
 
-def _events_endpoint(log: Iterable[str]) -> str:
-    """Where the daemon tells."""
-    for told in map(_told, log):
-        if told.get("event") == "sockets.open":
-            return str(told["events"])
-    raise RuntimeError("the daemon has ended before it opened its sockets")
+def _listened(
+    daemon: subprocess.Popen[str], outputs: Outputs, ahead: Semaphore
+) -> tuple[list[Sample], dict[str, int]]:
+    """Subscribers from the opening of the sockets to the end of the log."""
+    log = iter(daemon.stderr or ())
+    opened = next(iter(told(log, "sockets.open")), None)
+    if opened is None:
+        raise RuntimeError("the daemon has ended before it opened its sockets")
+    audience = Audience(opened["events"], SUBSCRIBERS)
+    try:
+        return _sampled(log, psutil.Process(daemon.pid), outputs, ahead), audience.leave()
+    finally:
+        audience.end()
 
 
 def _write(settings: EmulatorSettings, folder: Path, ahead: Semaphore) -> None:
@@ -154,20 +155,13 @@ def _write(settings: EmulatorSettings, folder: Path, ahead: Semaphore) -> None:
 def _sampled(log: Iterable[str], process: psutil.Process, outputs: Outputs, ahead: Semaphore) -> list[Sample]:
     """Look at the daemon whenever it says that a slice is done; a slice is over, too, when it is given up."""
     samples: list[Sample] = []
-    for line in log:
-        told = _told(line)
-        if told.get("event") in OVER:
-            ahead.release()
-        if told.get("event") == "slice.done":
+    for over in told(log, "slice.done", "slice.gap"):
+        ahead.release()
+        if over["event"] == "slice.done":
             held = sum(1 for _ in outputs.spool.iterdir()) if outputs.spool.is_dir() else 0
             rss_mib = process.memory_info().rss / 2**20
-            samples.append(Sample(len(samples) + 1, rss_mib, process.num_fds(), held, int(told["waiting"])))
+            samples.append(Sample(len(samples) + 1, rss_mib, process.num_fds(), held, int(over["waiting"])))
     return samples
-
-
-def _told(line: str) -> dict[str, Any]:
-    """A line of the log; warnings of libraries are no objects."""
-    return json.loads(line) if line.startswith("{") else {}
 
 
 def _is_balanced(outputs: Outputs) -> bool:

@@ -7,7 +7,6 @@ those from the fourth slice, when the first face has become final, to the last, 
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import tempfile
@@ -15,11 +14,12 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from rich.table import Table
 
 from benchmarks.__main__ import CannotMeasureError
+from benchmarks.daemon_log import Told, told
 from daemon.emulator import EmulatorSettings, configuration_table, emulate
 from daemon.emulator.settings import RecordingDesign
 from daemon.toml_text import toml_text
@@ -60,11 +60,10 @@ def _processed(root: Path, settings: EmulatorSettings, *, look_ahead: bool) -> R
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise CannotMeasureError(f"the daemon ended with {done.returncode}: {done.stderr[-300:]}")
-    return _rate([json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")])
+    return _rate(list(told(done.stderr.splitlines(), "slice.done")))
 
 
-def _rate(told: list[dict[str, Any]]) -> Rate:
-    slices = [line for line in told if line["event"] == "slice.done"]
+def _rate(slices: list[Told]) -> Rate:
     first, *counted = slices[COUNTED_AFTER - 1 :]
     begun, ended = (datetime.fromisoformat(line["timestamp"]) for line in (first, counted[-1]))
     stages: Counter[str] = Counter()

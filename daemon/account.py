@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 from daemon.operating_system import Traffic
-
-_ABREAST_LOOKS: Final = 5
 
 
 @dataclass(slots=True)
@@ -16,8 +13,7 @@ class Account:
 
     ``received`` came from the peer, ``settled`` of that was taken or forgiven. What is unread is followed by
     milestones: the peer's kernel must have taken everything up to ``milestone`` some time after it was set.
-    ``behind_since_s`` is since when it has not been abreast: for that nothing may be unread at some looks
-    running, as between two sips of who reads slowly there is a moment without.
+    ``behind_since_s`` is since when something has been unread at every look.
     """
 
     peer: str
@@ -27,7 +23,6 @@ class Account:
     milestone: int = 0
     milestone_s: float = 0.0
     behind_since_s: float | None = None
-    empty_looks: int = 0
 
     @property
     def unfinished(self) -> float:
@@ -37,10 +32,9 @@ class Account:
     def see(self, seen: Traffic, now_s: float) -> None:
         """The connection as it is now."""
         self.received, self.acknowledged = seen.received, seen.acknowledged
-        self.empty_looks = self.empty_looks + 1 if seen.unread == 0 else 0
-        if self.empty_looks >= _ABREAST_LOOKS:
+        if seen.unread == 0:
             self.behind_since_s = None
-        elif seen.unread and self.behind_since_s is None:
+        elif self.behind_since_s is None:
             self.behind_since_s = now_s
         if seen.unread == 0 or seen.acknowledged >= self.milestone:
             self.milestone, self.milestone_s = seen.acknowledged + seen.unread, now_s

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Thread
 
+import structlog
+
 from daemon import assemble
 from daemon.admission import pending_at
 from daemon.assembly import FileRejected, FrameAccepted, FrameArrived, SliceComplete, as_slice
@@ -28,6 +30,7 @@ from daemon.stages.glancing import glance
 from daemon.stages.locating import Located, locate
 from daemon.watch import Watcher
 
+_log = structlog.get_logger("slicewatch")
 Reading = tuple[FrameArrived | FileRejected, bytes]
 _Images = tuple[tuple[int, str, str, Path], ...]
 
@@ -137,8 +140,9 @@ class LookAhead:
                     elif isinstance(outcome, SliceComplete):
                         self._look_whole(found, state, as_slice(outcome, assembly.rules, frames))
                         return
-        except Exception:  # the loop comes to it in its turn, and tells
-            return
+        except Exception:
+            # Whatever it is, the loop comes to it in its turn, and decides what it means.
+            _log.debug("look_ahead.failed", exc_info=True)
 
     def _look_first(
         self,

@@ -5,9 +5,8 @@ subscriber misses can be asked for again. Sending never waits: the socket drops 
 is full. Pictures go first. libzmq tells when it has let go of a payload; while the pictures of earlier
 previews are still queued for somebody, further previews are sent without theirs (a client fetches the newest
 with ``latest``), so a subscriber that stops reading holds a few pictures at most, until it is hung up on: by
-``daemon.flood_guard``, or by the kernel if it is gone. The socket
-is used only while holding the lock: that is the full fence that ZeroMQ demands when a socket passes between
-threads.
+``daemon.flood_guard``, or by the kernel if it is gone. The socket is used only while holding the lock: that
+is the full fence that ZeroMQ demands when a socket passes between threads.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ import zmq
 
 from daemon.curve import Doorkeeper
 from daemon.endpoints import HANDSHAKE_WITHIN_MS, bind
-from daemon.flood_guard import Bounds, FloodGuard
+from daemon.flood_guard import UNREAD_WITHIN_S, Bounds, FloodGuard
 from daemon.history import History
 from daemon.keys import DaemonKeys
 from daemon.messages import Message, PreviewMessage
@@ -34,7 +33,6 @@ QUEUED_MESSAGES = 10_000  # per subscriber; some 5 MB for one that has stopped r
 PREVIEWS_IN_FLIGHT = 4
 FRAME_FROM_BYTES = 4096  # below that another copy costs less than a frame
 LINGER_MS = 2_000
-UNREAD_WITHIN_MS = 30_000
 SUBSCRIPTION_BYTES = 1024  # subscribers send topics, and CURVE handshakes of 300 bytes; more ends it
 BOUNDS = Bounds(unfinished_bytes=512 * 1024, unfinished_bytes_each=16 * 1024)
 """What subscribers send is subscriptions; one to everything takes 3 bytes, and a handshake below 1 KiB."""
@@ -235,7 +233,7 @@ def _notice_the_dead(socket: zmq.Socket[Any]) -> None:
         (zmq.TCP_KEEPALIVE_IDLE, 10),
         (zmq.TCP_KEEPALIVE_INTVL, 5),
         (zmq.TCP_KEEPALIVE_CNT, 3),
-        (zmq.TCP_MAXRT, UNREAD_WITHIN_MS),
+        (zmq.TCP_MAXRT, round(1000 * UNREAD_WITHIN_S)),
     ):
         socket.setsockopt(option, value)
 

@@ -196,6 +196,8 @@ def test_a_run_that_has_ended_stays_on_the_page(browser: Browser, served: Served
     visit.field("State", "completed")
     visit.verdict("GOOD")
     expect(visit.panel("slice").locator(".readout")).to_contain_text("segmentation final")
+    for image in visit.panel("slice").locator("image:not(.overlay):not(.sharp)").all():
+        expect(image).to_have_attribute("href", re.compile("/picture/"))  # pictures follow the numbers
     visit.pictured("slice", 3)
     visit.open("Volume")
     visit.pictured("volume", 3)

@@ -38,6 +38,7 @@ class Turn:
     ahead: LookAhead
     assembly: AssemblyState
     state: PipelineState
+    asv_nm: list[float]
 
     @property
     def images(self) -> list[Path]:
@@ -66,7 +67,8 @@ def turn(rendered, tmp_path) -> Turn:
     watcher = Watcher(project, shelf.pattern, observer="off", clock=iter(range(1000)).__next__)
     for _ in range(4):
         watcher.look()
-    ahead = LookAhead(configuration, watcher, shelf, lambda _index: ASV_NM, lambda: 0.0)
+    asv_nm = [ASV_NM]
+    ahead = LookAhead(configuration, watcher, shelf, lambda _index: asv_nm[0], lambda: 0.0)
     assembly, first = initial(rules_of(configuration, 0)), None
     for ready in watcher.take(0.0, 3):
         event, content = read_event(ready, shelf.pattern, shelf.sidecar)
@@ -78,7 +80,7 @@ def turn(rendered, tmp_path) -> Turn:
     begun = begin_pipeline(configuration, slice_)
     placed = locate(configuration, begun, slice_, math.nan)
     state = replace(begun, registration=placed.registration, measuring=placed.measuring)
-    return Turn(configuration, watcher, ahead, assembly, state)
+    return Turn(configuration, watcher, ahead, assembly, state, asv_nm)
 
 
 def second(turn: Turn) -> Slice:
@@ -132,12 +134,20 @@ def test_the_first_image_has_its_verdict_before_its_turn(turn):
 
 
 def test_what_was_found_from_other_states_is_not_taken(turn):
-    """An earlier slice came in between, or the software's thickness was told meanwhile: found anew."""
+    """An earlier slice came in between: found anew."""
     look(turn)
     slice_ = second(turn)
     other = replace(turn.state, measuring=begin_pipeline(turn.configuration, slice_).measuring)
     assert turn.ahead.locate(other, slice_) is not turn.ahead.locate(other, slice_)
     assert turn.ahead.locate(other, slice_).thickness != turn.ahead.locate(turn.state, slice_).thickness
+
+
+def test_what_was_found_with_another_thickness_of_the_software_is_not_taken(turn):
+    """It was told meanwhile; the record says what is known in the slice's turn."""
+    look(turn)
+    slice_ = second(turn)
+    turn.asv_nm[0] = ASV_NM + 1.0
+    assert turn.ahead.locate(turn.state, slice_).thickness.asv_nm == ASV_NM + 1.0
 
 
 def test_a_file_that_cannot_be_read_ahead_is_left_to_its_turn(turn):

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from daemon.client import Answer
 from daemon.items import RunState, Status, ThicknessSource
@@ -188,6 +189,9 @@ def test_the_histogram_counts_every_slice_and_the_fit_has_the_same_area() -> Non
     assert bars[:, 1].sum() == len(values)
     area = np.trapezoid(curve[:, 1], curve[:, 0]) / (bars[1, 0] - bars[0, 0])
     assert area == pytest.approx(len(values), rel=0.05)
+    shape, _, scale = stats.gamma.fit(values, floc=0.0)
+    expected = stats.gamma.pdf(curve[:, 0], shape, scale=scale) * len(values) * (bars[1, 0] - bars[0, 0])
+    np.testing.assert_allclose(curve[:, 1], expected, rtol=1e-3, atol=1e-9)
 
 
 def test_shifts_and_quality_stand_per_voltage() -> None:
