@@ -12,8 +12,8 @@ from models.normalisation import Normalisation
 from models.stated import STRICT, read_stated, stated
 
 FORMAT = 1
-MOST_CLASSES = 255
-"""Labels are bytes, and 255 is no label."""
+MOST_CLASSES = 16
+"""Of every phase there are counts, per slice; 255 is no label."""
 NAMED = Len(1)
 REMEDY = "Use a file of models/zoo, or one written by `slicewatch train`."
 

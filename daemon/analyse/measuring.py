@@ -19,8 +19,8 @@ from daemon.analyse.site import Ground, Site
 from daemon.analyse.transport import measure_transport
 from daemon.analyse.widths import measure_widths
 from daemon.errors import ConfigurationError, FolderError
+from models.spec import MOST_CLASSES
 
-MOST_PHASES: Final = 16
 BASE_VISITS: Final = 20.0
 PHASE_VISITS: Final = 160.0
 """Of every voxel that a bar expects, for what is done once and for each phase; only the time left depends on
@@ -81,11 +81,11 @@ def _copied(source: Labels, site: Site) -> tuple[WritableVolume, int]:
         for slab in slabs(site.scratch.shape, site.effort.planes):
             values = np.asarray(source.array[slab.core])
             largest = max(largest, int(values.max()))
-            if largest >= MOST_PHASES or values.min() < 0:
+            if largest >= MOST_CLASSES or values.min() < 0:
                 raise FolderError(
                     f"labels from {values.min()} to {largest} are not phases",
                     where=source.name,
-                    remedy=f"Give labels 0 to {MOST_PHASES - 1}: 0 pore, 1 solid, 2 … further phases.",
+                    remedy=f"Give labels 0 to {MOST_CLASSES - 1}: 0 pore, 1 solid, 2 … further phases.",
                 )
             labels[slab.core] = values
             told(slab.size)

@@ -38,12 +38,12 @@ from algorithms.volume_metrics import (
     without_planes,
 )
 from daemon.items import Metrics, PlaneKind
+from models.spec import MOST_CLASSES
 
 Labels = NDArray[np.uint8]
 Numbers = NDArray[np.float64]
 
 PATCH_FIGURES: Final = ("solid_fraction", "e_tpcf", "e_lpf", "e_d")
-MOST_PHASES: Final = 16
 DIAMETERS_PX: Final = (
     *(2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 22, 27, 33, 40, 48, 58, 70),
     *(84, 101, 121, 145, 174, 209),
@@ -87,7 +87,7 @@ def start_material(height: int, width: int, lags: int, patch_px: int = 0) -> Mat
         metrics = start_patch_metrics(height, width, lags=lags, patch_px=patch_px)
     else:
         metrics = start_metrics(height, width, lags=lags)
-    return MaterialState(metrics, ConnectivityState(), ligaments, np.zeros(MOST_PHASES, dtype=np.int64))
+    return MaterialState(metrics, ConnectivityState(), ligaments, np.zeros(MOST_CLASSES, dtype=np.int64))
 
 
 def add_to_material(state: MaterialState, labels: Labels, kind: PlaneKind) -> MaterialState:
@@ -102,7 +102,7 @@ def add_to_material(state: MaterialState, labels: Labels, kind: PlaneKind) -> Ma
         metrics=add_plane(state.metrics, labels),
         connectivity=join(state.connectivity, connectivity_of(labels)),
         ligaments=ligaments,
-        phases=state.phases + np.bincount(labels.ravel(), minlength=MOST_PHASES),
+        phases=state.phases + np.bincount(labels.ravel(), minlength=MOST_CLASSES),
     )
 
 

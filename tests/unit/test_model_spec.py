@@ -59,7 +59,7 @@ WRONG = {
     "even slices": ("adjacent_slices", "4", "adjacent_slices is odd"),
     "half a slice": ("adjacent_slices", "7.5", "adjacent_slices: "),
     "one class": ("classes", "1", "classes: Input should be greater than or equal to 2 (it says 1)"),
-    "classes beyond a byte": ("classes", "256", "classes: "),
+    "more classes than are counted": ("classes", "17", "classes: Input should be less than or equal to 16"),
     "text for classes": ("classes", '"2"', "classes: Input should be a valid integer (it says '2')"),
     "stride 0": ("stride_px", "0", "stride_px: Input should be greater than or equal to 1 (it says 0)"),
     "negative reach": ("reach_px", "-8", "reach_px: "),

@@ -6,7 +6,19 @@ from pathlib import Path
 
 import pytest
 
+from daemon.config.acquisition import DEFAULT_FILE_PATTERN
 from daemon.naming import longest_series, mismatch, slice_number
+
+GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "electrode.md"
+
+
+def documented(names: str) -> str:
+    """The pattern that the guide gives for names of this kind."""
+    row = next(
+        line for line in GUIDE.read_text(encoding="utf-8").splitlines() if line.startswith(f"| {names}")
+    )
+    return row.rsplit("`'", 1)[1].partition("'`")[0]
+
 
 SERIES = [f"/p/SEM/frame_{number:04d}.TIF" for number in range(1, 5)]
 
@@ -33,6 +45,25 @@ def test_what_is_said_of_a_series() -> None:
     said = mismatch(SERIES, r"_s(?P<slice>\d+)\.tif")
     assert said == r"none of 4 TIFF files matches '_s(?P<slice>\d+)\.tif', for example frame_0001.TIF"
     assert mismatch(["/p/overview.tif"], r"(?P<slice>\d+)") == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "number"),
+    [
+        pytest.param(
+            "SEM Image/SEM Image - SliceImage - 041.tif", DEFAULT_FILE_PATTERN, 41, id="Auto Slice & View"
+        ),
+        pytest.param("t0065/stack_g0000_t0065_s00314.tif", DEFAULT_FILE_PATTERN, 314, id="counter after _s"),
+        pytest.param(
+            "Export/slice_00123_z=1.2300um.TIF", documented("Atlas"), 123, id="Atlas: a depth after it"
+        ),
+        pytest.param("SE2/Cathode_SE2_0041.tif", documented("number last"), 41, id="number last"),
+        pytest.param("InLens/20260122 cathode 3 (17).tif", documented("number last"), 17, id="in brackets"),
+    ],
+)
+def test_names_of_other_programs(name: str, pattern: str, number: int) -> None:
+    """The guide's patterns find the slice's number, and no other number of the name."""
+    assert slice_number(Path("/project 7") / name, pattern) == number
 
 
 @pytest.mark.parametrize(
