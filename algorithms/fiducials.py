@@ -49,6 +49,7 @@ __all__ = [
     "Registration",
     "RegistrationState",
     "in_registration_order",
+    "place_image",
     "register_image",
     "start_registration",
 ]
@@ -187,21 +188,33 @@ def register_image(
         If the channel is unknown, a fiducial region lies outside the first image, or the image is of another
         size than those before it.
     """
-    _check_channel(state, channel)
-    found: list[FoundMark] = []
-    if not state.faces:
-        _check_regions(state, image)
-        result = _first(state, channel, image)
-    else:
-        _check_size(state, image)
-        found = find_marks(state, channel, image, expected_recession_px)
-        used = _confirmed(state, channel, image, largest_agreement(found))
-        result = _by_marks(found, used) if used else _by_face(state, channel, image, found)
+    result, found = _placed(state, channel, image, expected_recession_px)
     if result.lost:
         return state, result
     state = learn_marks(state, channel, image, result, found, expected_recession_px)
     state = _learn_face(state, channel, image, result)
     return replace(state, last_shift_px=(result.dy_px, result.dx_px)), result
+
+
+def place_image(
+    state: RegistrationState, channel: str, image: NDArray[Any], expected_recession_px: float = 0.0
+) -> Registration:
+    """As :func:`register_image`, but nothing is learned from the image: that is half of the time."""
+    return _placed(state, channel, image, expected_recession_px)[0]
+
+
+def _placed(
+    state: RegistrationState, channel: str, image: NDArray[Any], recession_px: float
+) -> tuple[Registration, list[FoundMark]]:
+    """Where an image lies, and the marks that were looked at."""
+    _check_channel(state, channel)
+    if not state.faces:
+        _check_regions(state, image)
+        return _first(state, channel, image), []
+    _check_size(state, image)
+    found = find_marks(state, channel, image, recession_px)
+    used = _confirmed(state, channel, image, largest_agreement(found))
+    return _by_marks(found, used) if used else _by_face(state, channel, image, found), found
 
 
 def _check_channel(state: RegistrationState, channel: str) -> None:

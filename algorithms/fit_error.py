@@ -7,8 +7,8 @@ have.
 
 import numpy as np
 
-from algorithms.patch_fit import Fit, Patches, Reference, inner_mask, products, without_ramps, without_stripes
-from algorithms.residual_noise import LOCAL_PX, autocovariance_power, local_mean
+from algorithms.patch_fit import Fit, Patches, Reference, inner_mask, without_ramps, without_stripes
+from algorithms.residual_noise import LOCAL_PX, autocovariance_power, local_mean, padded_shape
 from algorithms.spline_sampling import Floats, sampled_spline, spline_coefficients
 
 SIGNIFICANT_GAIN = 5.0
@@ -22,21 +22,21 @@ def raw_residual(reference: Reference, moving: Floats, fit: Fit) -> Floats:
 
 
 def _noise_power(patches: Patches, fit: Fit, raw: Floats) -> Floats:
-    """Power (rfft2 of the doubled shape) of the smoothed standardised noise, from the residual before
+    """Power (rfft2 of the padded shape) of the smoothed standardised noise, from the residual before
     smoothing.
 
     Before, because there its correlation is short, if there is any, and can be measured.
     """
     stripes = fit.linear.residual - without_stripes(fit.linear, fit.weights)
     power = autocovariance_power((raw - stripes) / np.sqrt(fit.weights.variance), fit.weights.trust)
-    shape = [2 * n for n in raw.shape]
+    shape = padded_shape(raw.shape)
     squared = np.add.outer(np.fft.fftfreq(shape[0]) ** 2, np.fft.rfftfreq(shape[1]) ** 2) * (2 * np.pi) ** 2
     return power * np.exp(-squared * patches.smoothing_px**2)
 
 
 def _score_covariance(fit: Fit, power: Floats) -> Floats:
     """(2, 2) covariance of the score by Parseval, for noise of this power."""
-    shape = [2 * n for n in fit.weights.trust.shape]
+    shape = padded_shape(fit.weights.trust.shape)
     spectra = np.fft.rfft2(
         fit.linear.derivatives[:2] * fit.weights.trust / np.sqrt(fit.weights.variance), shape
     )
@@ -48,9 +48,8 @@ def _score_covariance(fit: Fit, power: Floats) -> Floats:
 def shift_covariance(patches: Patches, fit: Fit, raw: Floats) -> Floats:
     """(2, 2) of (dy, dx): the sandwich J⁻¹ S J⁻ᵀ, S with the colour of the residuals; stripes as in J."""
     score = _score_covariance(fit, _noise_power(patches, fit, raw))
-    white = products(fit.linear.derivatives[:2], fit.linear.derivatives[:2], fit.weights)
     unstriped = (fit.linear.derivatives[:2] ** 2 * fit.weights.precision).sum((1, 2))
-    kept = np.sqrt(np.clip(np.diag(white) / np.maximum(unstriped, 1e-30), 1e-6, 1.0))
+    kept = np.sqrt(np.clip(np.diag(fit.information)[:2] / np.maximum(unstriped, 1e-30), 1e-6, 1.0))
     inverse = np.linalg.inv(fit.sensitivity[:2, :2])
     return inverse @ (score * np.outer(kept, kept)) @ inverse.T
 

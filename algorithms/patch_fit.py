@@ -24,13 +24,14 @@ from algorithms.residual_noise import (
     CURTAIN_PX,
     LOCAL_PX,
     SCAN_LINE_PX,
+    StripePredictor,
     beside_damage,
     intensity_variance,
     local_mean,
     local_trust,
     profile_noise,
     stripe_covariance,
-    stripe_gain,
+    stripe_predictor,
     variance_map,
 )
 from algorithms.spline_sampling import Floats, sampled_spline, smoothed, spline_coefficients
@@ -102,20 +103,23 @@ class _Linearised:
     offset: float
 
 
-def _ramps(shape: tuple[int, ...]) -> Floats:
-    """(3, h, w): 1 and two slopes, each of order 1: what charging does to the brightness of a whole patch."""
-    y, x = (np.linspace(-1.0, 1.0, n) for n in shape)
-    return np.stack([np.ones(shape), np.broadcast_to(y[:, None], shape), np.broadcast_to(x, shape)])
-
-
 def without_ramps(stack: Floats, precision: Floats) -> tuple[Floats, Floats]:
-    """`stack` (n, h, w) less its weighted fit of brightness ramps, and the fit's coefficients (n, 3)."""
-    ramps = _ramps(precision.shape)
-    weighted = ramps * precision
-    normal = np.tensordot(weighted, ramps, axes=([1, 2], [1, 2]))
-    mixed = np.tensordot(stack, weighted, axes=([1, 2], [1, 2]))
-    coefficients: Floats = np.linalg.solve(normal + 1e-12 * np.trace(normal) * np.eye(3), mixed.T).T
-    return stack - np.tensordot(coefficients, ramps, axes=(1, 0)), coefficients
+    """`stack` (n, h, w) less its weighted fit of brightness ramps, and the fit's coefficients (n, 3).
+
+    They are of 1 and two slopes, each of order 1: what charging does to the brightness of a whole patch.
+    """
+    y, x = (np.linspace(-1.0, 1.0, n) for n in precision.shape)
+    rows, columns, cross = precision.sum(1), precision.sum(0), y @ precision @ x
+    normal = np.array([
+        [rows.sum(), rows @ y, columns @ x],
+        [rows @ y, rows @ y**2, cross],
+        [columns @ x, cross, columns @ x**2],
+    ])  # fmt: skip
+    sums = (stack * precision) @ np.stack([np.ones_like(x), x], axis=1)
+    mixed = np.stack([sums[..., 0].sum(1), sums[..., 0] @ y, sums[..., 1].sum(1)])
+    coefficients: Floats = np.linalg.solve(normal + 1e-12 * np.trace(normal) * np.eye(3), mixed).T
+    levels = coefficients[:, 0, None] + coefficients[:, 1, None] * y
+    return stack - levels[:, :, None] - coefficients[:, 2, None, None] * x, coefficients
 
 
 def _linearise(patches: Patches, trial: Floats, trust: Floats) -> _Linearised:
@@ -135,26 +139,24 @@ class _Weights:
     """(h, w) 0…1"""
     variance: Floats
     """(h, w) of the noise of image and reference together."""
-    columns: Floats
-    """(w, w) `stripe_gain` of the columns."""
-    rows: Floats
-    """(h, h) `stripe_gain` of the rows."""
+    columns: StripePredictor
+    """Of w columns."""
+    rows: StripePredictor
+    """Of h rows."""
 
     @property
     def precision(self) -> Floats:
         return self.trust / self.variance
 
 
-def _stripes(residual: Floats, precision: Floats, smoothing_px: float, axis: int) -> Floats:
-    """`stripe_gain` (n, n) of the lines whose pixels lie along `axis`."""
+def _stripes(residual: Floats, precision: Floats, smoothing_px: float, axis: int) -> StripePredictor:
+    """Of the lines whose pixels lie along `axis`."""
     total = precision.sum(axis)
     inside = np.flatnonzero(total > 0.2 * total.max())
     profile = (precision * residual).sum(axis)[inside] / total[inside]
     noise = profile_noise(float(np.mean(1.0 / total[inside])), smoothing_px, inside.size)
-    gain = np.zeros((total.size, total.size))
     covariance = stripe_covariance(profile, noise, CURTAIN_PX if axis == 0 else SCAN_LINE_PX)
-    gain[np.ix_(inside, inside)] = stripe_gain(covariance, total[inside], smoothing_px)
-    return gain
+    return stripe_predictor(inside, covariance, total[inside], smoothing_px)
 
 
 def _weigh(linear: _Linearised, trust: Floats, smoothing_px: float) -> _Weights:
@@ -162,30 +164,47 @@ def _weigh(linear: _Linearised, trust: Floats, smoothing_px: float) -> _Weights:
     variance = variance_map(linear.model, trust, max(alpha, 1e-9), beta)
     precision = trust / variance
     columns = _stripes(linear.residual, precision, smoothing_px, 0)
-    without = linear.residual - columns @ (precision * linear.residual).sum(0)
+    without = linear.residual - columns.predicted((precision * linear.residual).sum(0)[None])
     return _Weights(trust, variance, columns, _stripes(without, precision, smoothing_px, 1))
 
 
 def without_stripes(linear: _Linearised, weights: _Weights) -> Floats:
     weighted = weights.precision * linear.residual
-    return linear.residual - weights.columns @ weighted.sum(0) - (weights.rows @ weighted.sum(1))[:, None]
+    columns = weights.columns.predicted(weighted.sum(0)[None])
+    return linear.residual - columns - weights.rows.predicted(weighted.sum(1)[None]).T
 
 
-def products(left: Floats, right: Floats, weights: _Weights) -> Floats:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Projected:
+    """A stack of images without ramps, and what it contributes to products with others."""
+
+    pixels: Floats
+    """(n, h · w)"""
+    weighted: Floats
+    """(n, h · w) times the precision"""
+    columns: Floats
+    """(n, w) sums of `weighted`"""
+    rows: Floats
+    """(n, h) sums of `weighted`"""
+
+
+def _projected(stack: Floats, precision: Floats) -> _Projected:
+    level = without_ramps(stack, precision)[0]
+    weighted = level * precision
+    flat = len(stack), -1
+    return _Projected(level.reshape(flat), weighted.reshape(flat), weighted.sum(1), weighted.sum(2))
+
+
+def _products(left: _Projected, right: _Projected, weights: _Weights) -> Floats:
     """leftᵀ V⁻¹ right (n, m) of two stacks of images: ramps eliminated, stripes integrated out."""
-    precision = weights.precision
-    left, right = (without_ramps(stack, precision)[0] for stack in (left, right))
-    whole = np.tensordot(left * precision, right, axes=([1, 2], [1, 2]))
-    sums = [((stack * precision).sum(1), (stack * precision).sum(2)) for stack in (left, right)]
-    (left_columns, left_rows), (right_columns, right_rows) = sums
-    return whole - left_columns @ weights.columns @ right_columns.T - left_rows @ weights.rows @ right_rows.T
+    columns, rows = weights.columns.predicted(right.columns), weights.rows.predicted(right.rows)
+    return left.weighted @ right.pixels.T - left.columns @ columns.T - left.rows @ rows.T
 
 
-def _sensitivity(patches: Patches, linear: _Linearised, weights: _Weights, gain: float) -> Floats:
+def _sensitivity(patches: Patches, information: Floats, weights: _Weights, gain: float) -> Floats:
     """(3, 3) change of the score with the trial, freed from what the reference's noise adds to it."""
-    found = products(linear.derivatives, linear.derivatives, weights)
     noise = np.array([1.0, 1.0, 0.0]) * patches.noise_slope * gain**2 * weights.precision.sum()
-    return found - np.diag(np.minimum(noise, 0.8 * np.diag(found)))
+    return information - np.diag(np.minimum(noise, 0.8 * np.diag(information)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -194,6 +213,10 @@ class Fit:
     """(dy, dx, gain)"""
     linear: _Linearised
     weights: _Weights
+    derivatives: _Projected
+    """By the trial"""
+    information: Floats
+    """(3, 3) products of the derivatives, with what the reference's noise adds"""
     sensitivity: Floats
     """(3, 3)"""
 
@@ -240,12 +263,16 @@ def _reweighted(patches: Patches, trial: Floats, trust: Floats, uncertainty_px: 
     trust = local_trust(local, tolerance, contrast, patches.valid)
     trust = trust * (1.0 - beside_damage(trust, patches.valid, patches.smoothing_px))
     weights = _weigh(linear, trust, patches.smoothing_px)
-    return Fit(trial, linear, weights, _sensitivity(patches, linear, weights, float(trial[2])))
+    derivatives = _projected(linear.derivatives, weights.precision)
+    information = _products(derivatives, derivatives, weights)
+    sensitivity = _sensitivity(patches, information, weights, float(trial[2]))
+    return Fit(trial, linear, weights, derivatives, information, sensitivity)
 
 
 def _stepped(fit: Fit, free: slice) -> Floats:
     """The trial after one Gauss–Newton step of its `free` components, at most 1 px."""
-    score = products(fit.linear.derivatives[free], fit.linear.residual[None], fit.weights)[:, 0]
+    residual = _projected(fit.linear.residual[None], fit.weights.precision)
+    score = _products(fit.derivatives, residual, fit.weights)[free, 0]
     step = np.zeros(3)
     step[free] = np.linalg.solve(fit.sensitivity[free, free], score)
     trial = fit.trial + np.clip(step, [-1.0, -1.0, -np.inf], [1.0, 1.0, np.inf])

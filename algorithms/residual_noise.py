@@ -4,9 +4,11 @@ These are the ingredients of a calibrated weighted fit of one image patch onto a
 weights are inverse variances, 0 where there is no valid pixel.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy import linalg, ndimage
+from scipy import fft, linalg, ndimage
 
 Floats = NDArray[np.float64]
 
@@ -28,6 +30,8 @@ CURTAIN_PX, SCAN_LINE_PX = 1e6, 16.0
 not (and were both of any width, a mark of horizontal and vertical bars could pass for stripes)."""
 LAG_PX = 8
 """Noise correlations beyond this distance are treated as stripes or not at all."""
+SMOOTHED_LAG_PX = 48
+"""Beyond this distance such noise is not correlated after the widest smoothing of a fit either (4 px)."""
 
 
 def noise_variance(image: NDArray[np.float32]) -> float:
@@ -127,24 +131,56 @@ def stripe_covariance(profile: Floats, noise: Floats, widest_px: float) -> Float
     return STRIPE_CAUTION * linalg.toeplitz(np.fft.irfft(power, 2 * n)[:n])
 
 
-def stripe_gain(covariance: Floats, precision: Floats, smoothing_px: float) -> Floats:
-    """(N + f·K⁻¹)⁻¹ (n, n) for stripe covariance K and summed weights N (n,) of each line.
+@dataclass(frozen=True, slots=True, eq=False)
+class StripePredictor:
+    """Best linear prediction of n stripes from the weighted sums of their lines, as the mixed-model equations
+    make it: (N + f·K⁻¹)⁻¹ times the sums, for stripe covariance K and summed weights N of each line; f is how
+    much noisier a line's mean is than that of independent pixels.
 
-    Maps weighted line sums to the best linear prediction of the stripes, as the mixed-model equations do; f
-    is how much noisier a line's mean is than that of independent pixels. Never exceeds N⁻¹, so that taking
-    stripes out of a weighted fit leaves its information positive.
+    Never exceeds N⁻¹, so that taking stripes out of a weighted fit leaves its information positive.
     """
+
+    lines: NDArray[np.intp]
+    """(k,) that have stripes, of n."""
+    covariance: Floats
+    """(k, k) of their stripes"""
+    root: Floats
+    """(k,) √N"""
+    factor: Floats
+    """(k, k) Cholesky's of √N·K·√N + f, for it is never singular, as K may be."""
+
+    def predicted(self, sums: Floats) -> Floats:
+        """(m, n) stripes from weighted sums (m, n); 0 where there are none."""
+        stripes = np.zeros_like(sums)
+        if self.lines.size:
+            scaled = (sums[:, self.lines] / self.root).T
+            solved = linalg.cho_solve((self.factor, True), scaled, check_finite=False)
+            stripes[:, self.lines] = solved.T * self.root @ self.covariance
+        return stripes
+
+
+def stripe_predictor(
+    lines: NDArray[np.intp], covariance: Floats, precision: Floats, smoothing_px: float
+) -> StripePredictor:
+    """Of these `lines` (k,), whose stripes have this covariance (k, k) and summed weights (k,)."""
     if not covariance.any():
-        return np.zeros_like(covariance)
-    noisier = 2.0 * np.sqrt(np.pi) * smoothing_px
-    # K(NK + f)⁻¹ is the same without the inverse of a covariance that may be singular.
-    scaled = precision[:, None] * covariance + noisier * np.eye(precision.size)
-    return np.linalg.solve(scaled.T, covariance).T
+        nothing = np.zeros((0, 0))
+        return StripePredictor(lines[:0], nothing, np.zeros(0), nothing)
+    root = np.sqrt(precision)
+    scaled = root[:, None] * covariance * root + 2.0 * np.sqrt(np.pi) * smoothing_px * np.eye(root.size)
+    factor = linalg.cholesky(scaled, lower=True, overwrite_a=True, check_finite=False)
+    return StripePredictor(lines, covariance, root, factor)
+
+
+def padded_shape(shape: tuple[int, ...]) -> list[int]:
+    """Even lengths for Fourier transforms in which correlations of noise must not reach around."""
+    needed = ((n + min(n, SMOOTHED_LAG_PX) + 1) // 2 for n in shape)
+    return [2 * int(fft.next_fast_len(half, True) or half) for half in needed]
 
 
 def autocovariance_power(residual: Floats, valid: Floats) -> Floats:
-    """Power spectrum (rfft2 of the doubled shape) of the short-range noise in `residual`; white: flat."""
-    shape = [2 * n for n in residual.shape]
+    """Power spectrum (rfft2 of `padded_shape`) of the short-range noise in `residual`; white: flat."""
+    shape = padded_shape(residual.shape)
     counts = np.fft.irfft2(np.abs(np.fft.rfft2(valid, shape)) ** 2, shape)
     products = np.fft.irfft2(np.abs(np.fft.rfft2(residual * valid, shape)) ** 2, shape)
     lags = np.where(counts > 0.5, products / np.maximum(counts, 0.5), 0.0)

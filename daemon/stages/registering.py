@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from algorithms.fiducials import (
     Registration,
     RegistrationState,
     in_registration_order,
+    place_image,
     register_image,
     start_registration,
 )
@@ -53,22 +55,39 @@ def register_slice(
 
 def glance(state: RegistrationState, channel: str, frame: Frame, recession_px: float) -> ChannelShift:
     """The shift of one image before its slice is complete; nothing is learned from it."""
-    return _registered(state, channel, frame, recession_px)[1]
+    with _correctable(frame):
+        try:
+            result = place_image(state, channel, frame.image, recession_px)
+        except np.linalg.LinAlgError:
+            return _lost(state)
+    return _shift(result, frame.notes, _found(state, result, recession_px))
 
 
 def _registered(
     state: RegistrationState, channel: str, frame: Frame, recession_px: float
 ) -> tuple[RegistrationState, ChannelShift]:
+    with _correctable(frame):
+        try:
+            state, result = register_image(state, channel, frame.image, recession_px)
+        except np.linalg.LinAlgError:
+            return state, _lost(state)
+    return state, _shift(result, frame.notes, _found(state, result, recession_px))
+
+
+def _lost(state: RegistrationState) -> ChannelShift:
+    """An image with hardly any structure (overexposed, covered) determines no shift: the last one stands."""
+    return ChannelShift(*state.last_shift_px, math.inf, 0.0, "lost", ("nothing to register on",))
+
+
+@contextmanager
+def _correctable(frame: Frame) -> Generator[None]:
+    """What registration does not accept is the configuration's fault."""
     try:
-        state, result = register_image(state, channel, frame.image, recession_px)
-    except np.linalg.LinAlgError:
-        # An image with hardly any structure (overexposed, covered) determines no shift: the last one stands.
-        return state, ChannelShift(*state.last_shift_px, math.inf, 0.0, "lost", ("nothing to register on",))
+        yield
     except ValueError as error:
         raise ConfigurationError(
             str(error), where=str(frame.path), remedy="Correct [[fiducials]]; positions are px."
         ) from error
-    return state, _shift(result, frame.notes, _found(state, result, recession_px))
 
 
 def _shift(

@@ -12,6 +12,7 @@ from algorithms.fiducials import (
     Registration,
     RegistrationState,
     in_registration_order,
+    place_image,
     register_image,
     start_registration,
 )
@@ -72,6 +73,15 @@ def test_the_first_reference_image_defines_the_frame() -> None:
     assert other.source == "fiducial"
     assert wrong_px(other, (1.6, -2.3)) < 0.1
     assert all(mark.gain < 0 for mark in other.fiducials)
+
+
+def test_an_image_may_be_placed_without_learning_from_it() -> None:
+    """The same answer, for the channel that defines the frame and for one that it is compared with."""
+    rng = np.random.default_rng(4)
+    state = register_image(started(rng), "4kV", frame(rng))[0]
+    for channel in ("2kV", "4kV"):
+        image = frame(rng, (1.2, 0.7))
+        assert place_image(state, channel, image) == register_image(state, channel, image)[1]
 
 
 def test_errors_do_not_accumulate() -> None:
