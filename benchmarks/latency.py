@@ -37,6 +37,8 @@ FULL: Final = EmulatorSettings(slices=6, height=2048, width=3072, recording=Reco
 QUICK: Final = EmulatorSettings(slices=5, height=512, width=768, recording=RecordingDesign(fib_every=0))
 COUNTED_FROM: Final = 5
 """A window of seven faces makes a face final when the third one behind it is there: from slice 4 on."""
+_BETWEEN_IMAGES_S: Final = 5.0
+"""A microscope takes minutes; what the daemon does with an image meanwhile is no part of a triple's latency."""
 _LIMIT_S: Final = 300.0
 _QUIET_S: Final = 0.5
 """What is told together comes together; heartbeats come every 2 s."""
@@ -159,6 +161,7 @@ def _lap(listener: Listener, images: list[tuple[Path, Path]], index: int) -> tup
     if index > 1:
         first_s = listener.first(partial(_is_of, ThicknessMessage, index)) - come_s
     for image in images[1:]:
+        time.sleep(_BETWEEN_IMAGES_S)
         come_s = _bring(*image)
     return first_s, listener.last(partial(_is_of, SliceMessage, index)) - come_s
 

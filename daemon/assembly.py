@@ -15,7 +15,7 @@ with ``as_slice``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -184,5 +184,11 @@ Outcome = (
 
 def as_slice(complete: SliceComplete, rules: AssemblyRules, frames: Mapping[str, Frame]) -> Slice:
     """The slice of a verdict; ``frames`` by sha256."""
-    named = {rules.channels[record.channel].name: frames[record.sha256] for record in complete.frames}
-    return Slice(complete.index, named)
+    return Slice(complete.index, named_frames(complete.frames, rules, frames))
+
+
+def named_frames(
+    records: Iterable[FrameRecord], rules: AssemblyRules, frames: Mapping[str, Frame]
+) -> dict[str, Frame]:
+    """The images of a slice by their channel's name; ``frames`` by sha256."""
+    return {rules.channels[record.channel].name: frames[record.sha256] for record in records}

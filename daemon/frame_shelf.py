@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from daemon.assembly import FileRejected, FrameArrived, SliceComplete, as_slice
-from daemon.assembly_state import AssemblyRules, AssemblyState, FrameRecord
+from daemon.assembly import FileRejected, FrameArrived, SliceComplete, as_slice, named_frames
+from daemon.assembly_state import AssemblyRules, AssemblyState, FrameRecord, PendingSlice
 from daemon.config import Configuration
 from daemon.errors import FileUnreadableError, JournalError
 from daemon.intake import given_up_event
@@ -60,6 +60,10 @@ class FrameShelf:
         """The slice of a verdict; the network will look at it."""
         self.faces[complete.index] = frozenset(record.sha256 for record in complete.frames)
         return as_slice(complete, rules, self.frames)
+
+    def waiting_of(self, pending: PendingSlice, rules: AssemblyRules) -> dict[str, Frame]:
+        """The images of a slice that has not all of them yet, by channel."""
+        return named_frames(pending.frames, rules, self.frames)
 
     @contextmanager
     def keeping(self, assembly: AssemblyState, window: Collection[int]) -> Generator[None]:

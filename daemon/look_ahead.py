@@ -27,7 +27,8 @@ from daemon.intake import read_event
 from daemon.items import FileReady, Frame, Slice, Thickness
 from daemon.pipeline_state import PipelineState
 from daemon.stages.glancing import glance
-from daemon.stages.locating import Located, locate
+from daemon.stages.locating import Located, locate, register_first
+from daemon.stages.registering import Begun
 from daemon.watch import Watcher
 
 _log = structlog.get_logger("slicewatch")
@@ -73,6 +74,7 @@ class LookAhead:
         self._asv_nm = asv_nm
         self._clock = clock
         self._found = _Found()
+        self._begun: Begun | None = None
         self._thread: Thread | None = None
 
     def begin(self, assembly: AssemblyState, state: PipelineState) -> None:
@@ -103,6 +105,16 @@ class LookAhead:
             return self._found.looks[images]
         return glance(self._configuration, state, index, channel, frame)
 
+    def register_first(self, state: PipelineState, index: int, frames: Mapping[str, Frame]) -> None:
+        """Register what there is of a slice, so that less is left to do when it is complete.
+
+        Raises
+        ------
+        ConfigurationError
+            An image is unlike the first.
+        """
+        self._begun = register_first(self._configuration, state, index, frames, self._begun)
+
     def locate(self, state: PipelineState, slice_: Slice) -> Located:
         """As :func:`daemon.stages.locating.locate` gives it.
 
@@ -116,7 +128,8 @@ class LookAhead:
         found = self._found.located.get(_images(slice_.index, slice_.frames))
         if found is not None and self._found.is_from(state) and repr(found[0]) == repr(asv_nm):  # NaN is NaN
             return found[1]
-        return locate(self._configuration, state, slice_, asv_nm)
+        begun, self._begun = self._begun, None
+        return locate(self._configuration, state, slice_, asv_nm, begun)
 
     def _settle(self) -> None:
         """What is under way is what the loop would have to do now: wait for it."""

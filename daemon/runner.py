@@ -152,14 +152,18 @@ class Runner:
     # The way of one slice
 
     def _first_look(self, accepted: FrameAccepted) -> None:
-        """The first image of a slice gives a verdict at once; the complete slice will refine it."""
+        """The first image of a slice gives a verdict at once, which the complete slice will refine; what can
+        be registered of the slice is, unless more has come already."""
         state, waiting = self._state, pending_at(self._assembly, accepted.index)
-        if state is None or waiting is None or len(waiting.frames) != 1:
+        if state is None or waiting is None:
             return
-        frame = self._parts.shelf.frames[accepted.sha256]
-        look = self._ahead.glance(state, accepted.index, accepted.channel, frame)
-        if look is not None:
-            self._outlet.preliminary(look)
+        index, frames = accepted.index, self._parts.shelf.waiting_of(waiting, self._assembly.rules)
+        if len(frames) == 1:
+            look = self._ahead.glance(state, index, accepted.channel, frames[accepted.channel])
+            if look is not None:
+                self._outlet.preliminary(look)
+        if not self._parts.watcher.peek(1):
+            self._ahead.register_first(state, index, frames)
 
     def _slice(self, slice_: Slice) -> None:
         """Register, measure, judge, align, segment; then finish the faces that waited for this one."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import takewhile
 
 import numpy as np
 
@@ -37,8 +39,51 @@ def has_surface_marks(state: RegistrationState) -> bool:
     return any(region.surface for region in state.regions)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Begun:
+    """The first images of a slice in registration order, registered from ``source``, and what follows."""
+
+    source: RegistrationState
+    recession_px: float
+    frames: Mapping[str, Frame]
+    state: RegistrationState
+    shifts: Mapping[str, ChannelShift]
+
+    def belongs_to(
+        self,
+        source: RegistrationState,
+        recession_px: float,
+        order: Sequence[str],
+        frames: Mapping[str, Frame],
+    ) -> bool:
+        """Whether these images of a slice, to be registered in this order, begin with mine."""
+        return (
+            self.source is source
+            and self.recession_px == recession_px
+            and list(self.frames) == list(order[: len(self.frames)])
+            and all(_is_same(frames[name], mine) for name, mine in self.frames.items())
+        )
+
+
+def register_first(
+    state: RegistrationState, frames: Mapping[str, Frame], recession_px: float, begun: Begun | None
+) -> Begun:
+    """Register those images of a slice that none which is still to come is registered before.
+
+    ``begun`` is what was done of them already, if anything.
+
+    Raises
+    ------
+    ConfigurationError
+        A fiducial lies outside the first image.
+    """
+    order = in_registration_order(state.channel_names, state.reference_channel)
+    at_hand = list(takewhile(frames.__contains__, order))
+    return _continued(state, {name: frames[name] for name in at_hand}, at_hand, recession_px, begun)
+
+
 def register_slice(
-    state: RegistrationState, slice_: Slice, recession_px: float
+    state: RegistrationState, slice_: Slice, recession_px: float, begun: Begun | None = None
 ) -> tuple[RegistrationState, RegisteredSlice]:
     """Register every channel, the reference first; ``recession_px`` since the first slice.
 
@@ -47,10 +92,29 @@ def register_slice(
     ConfigurationError
         A fiducial lies outside the first image.
     """
-    shifts: dict[str, ChannelShift] = {}
-    for name in in_registration_order(tuple(slice_.frames), state.reference_channel):
-        state, shifts[name] = _registered(state, name, slice_.frames[name], recession_px)
-    return state, RegisteredSlice(slice_.index, slice_.frames, _in_order(shifts, state.channel_names))
+    order = in_registration_order(tuple(slice_.frames), state.reference_channel)
+    done = _continued(state, slice_.frames, order, recession_px, begun)
+    shifts = _in_order(done.shifts, state.channel_names)
+    return done.state, RegisteredSlice(slice_.index, slice_.frames, shifts)
+
+
+def _continued(
+    source: RegistrationState,
+    frames: Mapping[str, Frame],
+    order: Sequence[str],
+    recession_px: float,
+    begun: Begun | None,
+) -> Begun:
+    if begun is None or not begun.belongs_to(source, recession_px, order, frames):
+        begun = Begun(source, recession_px, {}, source, {})
+    state, shifts = begun.state, dict(begun.shifts)
+    for name in order[len(shifts) :]:
+        state, shifts[name] = _registered(state, name, frames[name], recession_px)
+    return Begun(source, recession_px, {name: frames[name] for name in order}, state, shifts)
+
+
+def _is_same(one: Frame, other: Frame) -> bool:
+    return (one.sha256, one.path) == (other.sha256, other.path)
 
 
 def glance(state: RegistrationState, channel: str, frame: Frame, recession_px: float) -> ChannelShift:
