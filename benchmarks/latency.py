@@ -38,7 +38,7 @@ QUICK: Final = EmulatorSettings(slices=5, height=512, width=768, recording=Recor
 COUNTED_FROM: Final = 5
 """A window of seven faces makes a face final when the third one behind it is there: from slice 4 on."""
 _BETWEEN_IMAGES_S: Final = 5.0
-"""A microscope takes minutes; what the daemon does with an image meanwhile is no part of a triple's latency."""
+"""A microscope takes minutes; what the daemon does meanwhile is no part of a triple's latency."""
 _LIMIT_S: Final = 300.0
 _QUIET_S: Final = 0.5
 """What is told together comes together; heartbeats come every 2 s."""
