@@ -17,7 +17,6 @@ from __future__ import annotations
 import json
 import sqlite3
 import uuid
-import zlib
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,9 +26,17 @@ from typing import Any, Final
 
 from daemon.configuration_changes import FREE_KEYS, accepted_changes
 from daemon.errors import JournalError
-from daemon.journal_bodies import configuration_of, damaged, decoded, encoded, inflated, unreadable
+from daemon.journal_bodies import (
+    compressed,
+    configuration_of,
+    damaged,
+    decoded,
+    encoded,
+    restored,
+    unreadable,
+)
 
-SCHEMA: Final = 3
+SCHEMA: Final = 4
 _APPLICATION_ID: Final = 0x534C5743  # "SLWC": tells a foreign SQLite file from ours
 FIRST_KEY: Final = -(2**63)  # of an integer in SQLite
 _TABLES: Final = """
@@ -156,13 +163,13 @@ class Journal:
         self._connection.execute(
             "INSERT INTO checkpoint (name, state) VALUES (?, ?) "
             "ON CONFLICT (name) DO UPDATE SET state = excluded.state",
-            (name, zlib.compress(state, 1)),
+            (name, compressed(state)),
         )
 
     def checkpoint(self, name: str) -> bytes | None:
         """A part of the state to go on from, or None in a new journal."""
         row = self._connection.execute("SELECT state FROM checkpoint WHERE name = ?", (name,)).fetchone()
-        return None if row is None else inflated(row[0], self._path)
+        return None if row is None else restored(row[0], self._path)
 
     def records(self, kind: str) -> Iterator[Record]:
         """All records of a kind in the order they were written."""
