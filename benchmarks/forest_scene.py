@@ -14,7 +14,6 @@ from algorithms.sparse_labels import draw_strokes
 from models.forest_features import ADJACENT_SLICES
 
 PIXEL_NM = 10.0
-SEED = 0
 INSIDE_SHARE = 0.5
 """Half the side of the square inside a particle, over its radius: its corners stay 0.29 radii below the
 surface."""
@@ -53,9 +52,9 @@ class ElectrodeScene:
         return np.ascontiguousarray(self.images[self.judged - half : self.judged + half + 1].swapaxes(0, 1))
 
 
-def electrode_scene(size: SceneSize) -> ElectrodeScene:
+def electrode_scene(size: SceneSize, seed: int) -> ElectrodeScene:
     """A stack whose middle slice goes through the middle of its largest particle."""
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(seed)
     structure = electrode_structure(rng)
     judged = size.slices // 2
     grid, first_nm, inside = _view(structure, size, judged)
