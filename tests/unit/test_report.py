@@ -16,6 +16,7 @@ import pytest
 from daemon.items import ThicknessSource
 from daemon.monitor.palette import PHASES as DASHBOARD
 from daemon.report import write_report
+from daemon.report.charts import metrics
 from daemon.report.contents import read_contents
 from daemon.report.facts import cautions, gap_list
 from daemon.report.pdf import wrapped
@@ -129,6 +130,15 @@ def test_more_phases_than_two_are_named(finished):
     assert [text.get_text() for text in cuts(three).legends[0].get_texts()] == ["pore", "phase 1", "phase 2"]
     for phase, colour in enumerate(DASHBOARD[2:], 2):
         assert tuple(round(255 * part) for part in PHASES(phase)[:3]) == colour
+
+
+def test_what_an_axis_cuts_off_is_said_clear_of_the_legend(finished):
+    """Above the axes: inside, the legend goes wherever the curves leave room, and lay on the words."""
+    contents = read_contents(finished)
+    wide = [row | {"e_tpcf_sigma": "4", "band_sigmas": "2"} for row in contents.metrics]
+    panel = metrics(replace(contents, metrics=wide)).axes[1]
+    assert "cut off, reaches 8.2" in panel.get_title(loc="right")
+    assert not panel.texts
 
 
 def test_published_figures_stand_beside_ours(page):
