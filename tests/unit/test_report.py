@@ -141,6 +141,22 @@ def test_what_an_axis_cuts_off_is_said_clear_of_the_legend(finished):
     assert not panel.texts
 
 
+def test_pale_words_can_be_read_on_both_grounds(page):
+    """Names and captions have a contrast of 4.5 : 1 on white and on the dark of a browser."""
+    muted = re.findall(r"--muted: #(\w{6})", page)
+    assert len(muted) == 2
+    for words, ground in zip(muted, ("ffffff", "121212"), strict=True):
+        high, low = sorted((luminance(words), luminance(ground)), reverse=True)
+        assert (high + 0.05) / (low + 0.05) >= 4.5
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance as WCAG 2 defines it."""
+    parts = np.array([int(colour[k : k + 2], 16) / 255 for k in (0, 2, 4)])
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return float(linear @ (0.2126, 0.7152, 0.0722))
+
+
 def test_published_figures_stand_beside_ours(page):
     """With their source, and how to cite software, network and methods."""
     text = seen(page).text
