@@ -57,6 +57,7 @@ class ControlPanel:
         self._pause = _button("Pause slicewatch", "pause", "Ends after this slice; the microscope goes on.")
         self._pause.on_click(lambda: self._confirm(commands, "Pause slicewatch", commands.pause, None))
         self._abort = _button("Abort the run", "dangerous", "Stops the microscope now.").classes("danger")
+        self._abort.props(remove="outline")  # for which Quasar forbids the ground that its white letters need
         self._abort.on_click(lambda: self._confirm(commands, "Abort the run", commands.abort, WORD))
 
     async def _confirm(self, commands: Commands, name: str, act: Act, word: str | None) -> None:

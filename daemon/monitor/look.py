@@ -49,6 +49,14 @@ def slice_indices(view: RunView) -> list[int]:
     return [i for i in sorted(view.slices) if view.slices[i].status is not Status.GAP]
 
 
+def has_images(view: RunView, index: int) -> bool:
+    """Whether anything can be seen of a slice: not of a gap, nor of a number that is none."""
+    told = view.slices.get(index)
+    if told is None:
+        return view.preview is not None and view.preview.index == index
+    return told.status is not Status.GAP
+
+
 def channel_names(view: RunView) -> list[str]:
     """The channels of which there are images, in the order of the configuration."""
     return [channel.name for channel in view.run.channels] if view.run else []
@@ -61,7 +69,7 @@ def slice_panes(microscope: Microscope, look: Look) -> list[Pane]:
     if look.layout in names:
         names = [look.layout]
     preview, index = view.preview, shown_index(view, look)
-    if preview is None or index is None or not preview.arrays:
+    if preview is None or index is None or not preview.arrays or not has_images(view, index):
         return []
     is_away, frame = microscope.feed.away, microscope.frame
     if index == preview.index and (not look.whole or frame is None or is_away):

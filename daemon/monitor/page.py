@@ -179,6 +179,7 @@ class Page:
     def _name_sound(self) -> None:
         name = "Sound on" if self._sound else "Sound off"
         self._sound_button.props(f'aria-label="{name}" title="{name} (M)"')
+        self._sound_button.classes(replace=f"sound {'on' if self._sound else 'off'}")
         self._sound_button.icon = "volume_up" if self._sound else "volume_off"
 
     def _help(self) -> None:

@@ -21,6 +21,7 @@ export default {
 <div class="panes" :class="{blinking: blink}" tabindex="0" role="group" :aria-label="label" @keydown="onKey">
   <figure v-for="(pane, k) in current" :key="pane.name" v-show="!blink || k === lit">
     <svg :ref="'svg' + k" role="img" :aria-label="pane.name + ', scale bar ' + barName(k)" :viewBox="viewBox(pane)"
+      :style="{touchAction: zoom > 1 ? 'none' : 'pan-y'}"
       @wheel.prevent="onWheel($event, k)" @pointerdown="onDown($event, k)" @pointermove="onMove($event, k)"
       @pointerup="onUp($event, k)" @pointercancel="drag = null" @dblclick="home">
       <image v-for="layer in pane.layers" :key="layer.kind" :class="layer.kind" :href="layer.href" :x="layer.box[0]"
@@ -41,7 +42,7 @@ export default {
     </svg>
     <figcaption><b>{{ pane.name }}</b>
       <span class="scale"><i :style="{width: bars[k] ? bars[k].px + 'px' : 0}"></i>{{ barName(k) }}</span>
-      <span class="caption">{{ missing[pane.name] || pane.caption }}</span></figcaption>
+      <span class="caption" :title="missing[pane.name] || pane.caption">{{ missing[pane.name] || pane.caption }}</span></figcaption>
   </figure>
   <div class="zoom" v-if="current.length && zoomable">
     <button @click="zoomBy(1.5)" title="Zoom in (+)" aria-label="Zoom in">+</button>

@@ -6,6 +6,7 @@ import math
 import statistics
 
 from daemon.items import Status
+from daemon.monitor.look import has_images
 from daemon.monitor.registration_charts import registered
 from daemon.monitor.thickness_charts import gamma_fit, measured, usual_thicknesses
 from daemon.monitor.units import UNKNOWN, length, number, with_sigma
@@ -82,6 +83,10 @@ def slice_readout(view: RunView, index: int | None, *, follows: bool) -> str:
     if index is None:
         return ""
     told = view.slices.get(index)
+    if told is not None and told.status is Status.GAP:
+        return f"slice {index}  ·  a gap{f': {told.reason}' if told.reason else ''}"
+    if not has_images(view, index):
+        return f"slice {index}  ·  none of this run"
     status = told.status if told else view.preview.status if view.preview else Status.PROVISIONAL
     settled = "final" if status is Status.FINAL else "provisional"
     return f"{'newest, ' if follows else ''}slice {index}  ·  segmentation {settled}"

@@ -93,7 +93,7 @@ def run_monitor(
         An endpoint is none, or the page cannot be served there, or not without a password.
     """
     require_login(host, password)
-    _require_free(host, port)
+    port = _free(host, port)
     microscopes = [_microscope(number, one, key) for number, one in enumerate(daemons)]
     guard = Guard(password)
     app.add_middleware(Gate, guard=guard)
@@ -185,8 +185,8 @@ def _require_session(guard: Guard, request: Request) -> None:
         raise ConfigurationError("the login has ended", where="the dashboard", remedy="Log in again.")
 
 
-def _require_free(host: str, port: int) -> None:
-    """The web server's own complaint would come late and without a remedy.
+def _free(host: str, port: int) -> int:
+    """The port; for 0 one that is free. The web server's own complaint would come late and without a remedy.
 
     Raises
     ------
@@ -197,6 +197,7 @@ def _require_free(host: str, port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
+            return int(probe.getsockname()[1])
         except OSError as error:
             raise WireError(
                 f"the page cannot be served: {error.strerror or error}",

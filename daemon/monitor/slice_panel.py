@@ -18,6 +18,7 @@ from daemon.monitor.look import (
     UNCERTAINTY,
     Look,
     channel_names,
+    has_images,
     shown_index,
     slice_indices,
     slice_panes,
@@ -26,9 +27,11 @@ from daemon.monitor.microscope import Microscope
 from daemon.monitor.palette import Palette
 from daemon.monitor.panes import Panes
 from daemon.monitor.readouts import slice_readout
+from daemon.view import RunView
 
 SMALL_PX = 384  # thrice the width of a picture on the overview of a laptop
 NONE_YET, ON_ITS_WAY = "No slice yet", "The picture is on its way"
+NOTHING_THERE = "There is no picture of this slice"
 
 
 class SlicePanel:
@@ -129,14 +132,21 @@ class SlicePanel:
         panes = slice_panes(self._microscope, self._look)
         self._panes.show(panes, blink=self._look.layout == BLINK, is_news=is_news)
         self._panes.set_visibility(bool(panes))
-        self._empty.text = NONE_YET if view.preview is None else self._trouble or ON_ITS_WAY
+        self._empty.text = self._why_empty(view, index)
         self._empty.set_visibility(not panes)
         if hasattr(self, "_number") and self._number.value != index:
             self._number.set_value(index)
         names = channel_names(view)
-        if self._microscope.frame is None and names and index is not None and not self._learning:
+        if self._learning or self._microscope.frame is not None or not names or index is None:
+            return
+        if has_images(view, index):
             self._learning = True
             background_tasks.create(self._learn(index, names[0]))
+
+    def _why_empty(self, view: RunView, index: int | None) -> str:
+        if view.preview is None or index is None:
+            return NONE_YET
+        return self._trouble or ON_ITS_WAY if has_images(view, index) else NOTHING_THERE
 
     async def _learn(self, index: int, channel: str) -> None:
         """The first time, how large the images are."""

@@ -45,7 +45,10 @@ def _thickness(view: RunView, palette: Palette, newest: int) -> Options:
     told = measured(view, newest)
     first = told[0].index if told else 0
     mean = f"mean of {MEAN_OVER}"
-    means = running_mean([m.thickness_nm for m in told])
+    means = running_mean(
+        [m.thickness_nm for m in measured(view)]
+    )  # of the first shown too: over those before
+    means = means[len(means) - len(told) :]
     options = frame(palette, "slice", "thickness / nm")
     series = [
         error_bars(_bars(told), palette.measured),

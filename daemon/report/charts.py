@@ -189,4 +189,4 @@ def _end_of_errors(panel: Axes, contents: Contents) -> None:
     end = end_of_axis(values, highs)
     panel.set(ylim=(0, end))
     words = told_beyond(end, values, highs)
-    panel.text(0.02, 0.98, words, transform=panel.transAxes, ha="left", va="top", fontsize=7, color=GREY)
+    panel.set_title(words, loc="right", fontsize=7, fontweight="normal", color=GREY)  # clear of the legend

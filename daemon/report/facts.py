@@ -61,7 +61,8 @@ def cautions(contents: Contents) -> list[str]:
     if drifting:
         found.insert(0, f"The milling drifted: {', '.join(drifting)} (see the alarms).")
     elif contents.alarms:
-        found.append(f"{len(contents.alarms)} alarms were raised (see below).")
+        count = len(contents.alarms)
+        found.append(f"{count} alarm{'s were' if count > 1 else ' was'} raised (see below).")
     return found
 
 

@@ -9,15 +9,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
+from matplotlib.patches import Patch, Rectangle
 from numpy.typing import NDArray
 
 from algorithms.relief import relief
 from daemon.report.contents import Contents
-from daemon.report.style import ORANGE, SERIES, WIDTH_IN
+from daemon.report.style import GREEN, ORANGE, PURPLE, SKY, WIDTH_IN
 
-# Phases of the volume: pore dark, the first solid as pale as gold in backscattered electrons, then others.
-PHASES: Final = ListedColormap(("#111827", "#f2c14e", *SERIES[2:]))
+# Phases of the volume: pore dark, the first solid as pale as gold in backscattered electrons, then others, in
+# the order of their colours on the dashboard.
+PHASES: Final = ListedColormap(("#111827", "#f2c14e", SKY, GREEN, PURPLE))
 _TALLEST_IN: Final = 9.0
 _BAR_SHARE: Final = 0.25
 _PER_VOXEL: Final = 2.0
@@ -72,7 +73,17 @@ def cuts(contents: Contents) -> Figure | None:
         across, down = ("z", "y") if name == "yz" else (name[0], name[1])
         panel.set(xlabel=f"{across} (nm)", ylabel=f"{down} (nm)")
         panel.grid(visible=False)
+    _name_phases(figure, max(int(labels.max()) for labels in contents.cuts.values()))
     return figure
+
+
+def _name_phases(figure: Figure, last: int) -> None:
+    """Of pore and solid the caption speaks; of more phases nobody could guess which colour is which."""
+    if last < 2:
+        return
+    names = ("pore", *(f"phase {phase}" for phase in range(1, last + 1)))
+    patches = [Patch(color=PHASES(min(k, PHASES.N - 1)), label=name) for k, name in enumerate(names)]
+    figure.legend(handles=patches, loc="outside lower center", ncols=len(patches))
 
 
 def earlier(contents: Contents) -> Figure | None:
@@ -133,11 +144,12 @@ def _show(panel: Axes, image: NDArray[np.uint8], pixel_nm: tuple[float, float], 
 
 
 def _outline(panel: Axes, labels: NDArray[np.uint8], pixel_nm: tuple[float, float]) -> None:
-    """The boundary of everything that is not pore."""
-    if labels.min() == labels.max():
-        return
+    """The boundary of everything that is not pore, and of every phase beyond the first in its colour."""
     y, x = ((np.arange(side) + 0.5) * size for side, size in zip(labels.shape, pixel_nm, strict=True))
-    panel.contour(x, y, (labels > 0).astype(float), levels=[0.5], colors=[ORANGE], linewidths=0.6)
+    shown = {ORANGE: labels > 0} | {PHASES(k): labels == k for k in range(2, int(labels.max()) + 1)}
+    for colour, inside in shown.items():
+        if inside.any() and not inside.all():
+            panel.contour(x, y, inside.astype(float), levels=[0.5], colors=[colour], linewidths=0.6)
 
 
 def _scale_bar(panel: Axes, width_nm: float, height_nm: float, color: str = "white") -> None:

@@ -126,7 +126,7 @@ def _alarms(alarms: list[dict[str, Any]]) -> Block:
         return Paragraph("None.")
     rows = [
         (
-            str(alarm["slice_index"]),
+            str(alarm["slice_index"] or "–"),  # 0: of the machine, not of a slice
             alarm["kind"],
             f"{alarm['message']}{' → ' + alarm['remedy'] if alarm['remedy'] else ''}",
             alarm["acknowledged_by"] or "nobody",

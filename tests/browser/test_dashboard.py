@@ -149,6 +149,19 @@ def test_arming_and_aborting_take_a_name_and_an_abort_a_word(
     visit.end()
 
 
+def test_the_button_that_aborts_is_seen_on_every_ground(
+    browser: Browser, daemon: FedDaemon, served: Served
+) -> None:
+    """White letters on a red ground of its own, in the dark and in the light."""
+    visit = Visit(browser, served.address, "alarms")
+    button = visit.page.get_by_role("button", name="Abort the run")
+    for _ in ("dark", "light"):
+        expect(button).to_have_css("background-color", "rgb(176, 58, 0)")
+        expect(button).to_have_css("color", "rgb(255, 255, 255)")
+        visit.page.keyboard.press("t")
+    visit.end()
+
+
 def _name(visit: Visit, name: str) -> None:
     visit.page.get_by_label("Name", exact=True).fill(name)
     visit.page.keyboard.press("Enter")
@@ -248,6 +261,44 @@ def test_a_page_survives_its_monitor(browser: Browser) -> None:
         with monitor_of(pair, port=port):
             visit.field("Slice", "5 of 316")
             visit.page.close()
+
+
+def test_a_page_without_its_server_says_that_it_is_old(
+    browser: Browser, daemon: FedDaemon, served: Served
+) -> None:
+    """Nobody is left to take GOOD off the page: it does so itself, in its title too, and puts it back."""
+    server = urlsplit(served.address)
+    assert server.port
+    with line_to(server.port) as line:
+        visit = Visit(browser, server._replace(netloc=f"127.0.0.1:{line.port}").geturl())
+        visit.field("Slice", "40 of 316, 1 gap")
+        visit.verdict("GOOD")
+        expect(visit.page).to_have_title(re.compile("^● GOOD"))
+        line.cut()
+        expect(visit.page).to_have_title(re.compile("^■ OLD · HNPG"), timeout=SOON_MS)
+        expect(visit.page.get_by_role("alert").last).to_contain_text(re.compile(r"since \d\d:\d\d:\d\d"))
+        assert visit.page.locator(".bar .verdict .word").evaluate(WRITTEN) == ["0px", '"OLD"']
+        visit.keep("cut-off")
+        line.mend()
+        expect(visit.page).to_have_title(re.compile("^● GOOD"), timeout=SOON_MS)
+        assert visit.page.locator(".bar .verdict .word").evaluate(WRITTEN)[1] == "none"
+        visit.page.close()
+
+
+WRITTEN = "e => [getComputedStyle(e).fontSize, getComputedStyle(e, '::after').content]"
+
+
+def test_a_page_that_nobody_has_touched_says_that_it_cannot_be_heard(
+    browser: Browser, daemon: FedDaemon, served: Served
+) -> None:
+    """Browsers let no page make a sound before it was clicked on: the page says so until it was."""
+    visit = Visit(browser, served.address)
+    sound = visit.page.get_by_role("button", name="Sound on")
+    assert "click once for sound" in sound.evaluate(WRITTEN)[1]
+    visit.page.mouse.click(5, 5)
+    expect(visit.page.locator("body.unheard")).to_have_count(0)
+    assert sound.evaluate(WRITTEN)[1] == "none"
+    visit.end()
 
 
 def test_assumptions_and_fallbacks_are_loud(browser: Browser, daemon: FedDaemon, served: Served) -> None:

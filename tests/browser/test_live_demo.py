@@ -203,5 +203,9 @@ def test_a_phone_shows_everything_in_one_column(browser: Browser, address: str) 
     expect(visit.page.locator(".bar .verdict .word")).to_have_text(re.compile("GOOD|LOOK|ACT"))
     visit.pictured("slice", 3)
     assert visit.page.evaluate("document.documentElement.scrollWidth") <= 390
+    for button in visit.page.locator(".tabs .q-btn").all():
+        place = button.bounding_box()
+        assert place is not None
+        assert place["x"] + place["width"] <= 390
     visit.keep("phone")
     visit.end()

@@ -78,7 +78,8 @@ class Visit:
         expect(self.page.locator(".bar .verdict .word")).to_have_text(word, timeout=SOON_MS)
 
     def drawn(self, panel: str) -> None:
-        """Wait until a panel's chart has put something on its canvas."""
+        """Wait until a panel's chart has points to draw, and has put something on its canvas."""
+        self.page.wait_for_function(HAS_POINTS, arg=panel, timeout=SOON_MS, polling=300)
         canvas = f".panel.{panel} canvas"
         self.page.wait_for_function(PAINTED, arg=canvas, timeout=SOON_MS)
 
@@ -105,6 +106,13 @@ class Visit:
         assert self.complaints == []
         self.page.close()
 
+
+HAS_POINTS = """async panel => {
+  const drawn = document.querySelector(`.panel.${panel} .chart`)?.dataset.drawn;
+  if (!drawn) return false;
+  const options = await (await fetch(drawn)).json();
+  return options.series.some(one => one.data.length > 0);
+}"""  # axes alone are painted too
 
 PAINTED = """selector => {
   const canvas = document.querySelector(selector);

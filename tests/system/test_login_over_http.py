@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import http.client
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -92,6 +93,19 @@ def _answers(dashboard: Dashboard) -> bool:
         return dashboard.ask("GET", "/login").status == 200
     except ConnectionError:
         return False
+
+
+def test_any_port_is_a_port_that_is_told() -> None:
+    """With --port 0 a free one is taken, and the address that is printed names it."""
+    process = monitor("--port", "0")
+    try:
+        assert process.stdout is not None
+        said = re.match(r"dashboard: http://127\.0\.0\.1:(\d+)/", process.stdout.readline())
+        assert said is not None
+        assert int(said.group(1)) > 0
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
 
 
 def test_nothing_is_shown_and_nothing_is_told_without_a_login(dashboard: Dashboard) -> None:

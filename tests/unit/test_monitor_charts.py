@@ -39,7 +39,13 @@ from daemon.monitor.metrics_charts import (
 )
 from daemon.monitor.palette import DARK, LIGHT
 from daemon.monitor.registration_charts import quality_chart, shifts_chart
-from daemon.monitor.thickness_charts import drift_chart, histogram_chart, running_mean, thickness_chart
+from daemon.monitor.thickness_charts import (
+    drift_chart,
+    histogram_chart,
+    recent_thickness_chart,
+    running_mean,
+    thickness_chart,
+)
 from daemon.view import RunView
 from daemon.wire import SCHEMA, Envelope, Event
 
@@ -76,6 +82,16 @@ def test_each_thickness_stands_at_its_slice_with_its_error_bar() -> None:
     levels = [line["yAxis"] for s in options["series"] if "markLine" in s for line in s["markLine"]["data"]]
     assert sorted(levels) == [2.0, 10.0, 25.0]
     assert options["yAxis"]["max"] > 31.0
+
+
+def test_the_mean_is_the_same_on_a_part_of_the_run_as_on_the_whole() -> None:
+    """At the left end of the newest hundred slices it is the mean of fifteen too, not of one."""
+    view = view_of(RUN, *(thickness(i, 10.0 + (i % 7)) for i in range(1, 131)))
+    whole, part = (
+        series(chart(view, DARK), "mean of 15") for chart in (thickness_chart, recent_thickness_chart)
+    )
+    assert part[0][0] == 31
+    assert part == whole[-100:]
 
 
 def test_an_assumed_thickness_is_named_so_and_has_no_error_bar() -> None:

@@ -15,6 +15,7 @@ from daemon.messages import Message, PlanesMessage, PreviewMessage, RunMessage, 
 from daemon.monitor.feed import Feed
 from daemon.monitor.look import NOBODY, NOTHING, SEGMENTATION, UNCERTAINTY, Look, slice_panes
 from daemon.monitor.microscope import FrameGeometry, Microscope
+from daemon.monitor.readouts import slice_readout
 from daemon.monitor.volume_panel import CutPoint, cut_pane
 from daemon.wire import SCHEMA, Envelope, Event
 
@@ -77,6 +78,18 @@ def test_a_slice_between_says_that_its_overlay_is_still_to_come(microscope: Micr
     (pane,) = slice_panes(microscope, Look(2, overlay=UNCERTAINTY))
     assert [layer.kind for layer in pane.layers] == ["image"]
     assert pane.caption == "uncertainty follows when it is final"
+
+
+@pytest.mark.parametrize(
+    ("index", "words"), [(2, "a gap: missing"), (9, "none of this run"), (-3, "none of")]
+)
+def test_a_number_without_a_slice_is_said_to_have_none(
+    microscope: Microscope, index: int, words: str
+) -> None:
+    """Neither a gap nor a number that is none is called a slice under way, and nobody asks for its images."""
+    _tell(microscope, SliceMessage(index=2, status=Status.GAP, reason="missing"))
+    assert words in slice_readout(microscope.feed.view, index, follows=False)
+    assert slice_panes(microscope, Look(index=index, whole=True)) == []
 
 
 def test_who_wants_images_alone_gets_no_overlay(microscope: Microscope) -> None:

@@ -6,6 +6,7 @@ import base64
 import contextlib
 import re
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,11 +14,14 @@ import numpy as np
 import pytest
 
 from daemon.items import ThicknessSource
+from daemon.monitor.palette import PHASES as DASHBOARD
 from daemon.report import write_report
+from daemon.report.charts import metrics
 from daemon.report.contents import read_contents
-from daemon.report.facts import gap_list
+from daemon.report.facts import cautions, gap_list
 from daemon.report.pdf import wrapped
-from daemon.report.story import CAPTIONS
+from daemon.report.pictures import PHASES, cuts
+from daemon.report.story import CAPTIONS, tell
 
 from .report_run import FIGURES, GAPS, GRID_NM, SLICES, seen, write_run
 
@@ -106,6 +110,51 @@ def test_outliers_gaps_and_registration_are_listed(finished, page):
     ]
     assert text.count("missing: no image came") == len(GAPS)
     assert "0.970" in text.partition("Registration")[2]
+
+
+def test_an_alarm_of_the_machine_is_of_no_slice(finished):
+    """What has no slice is not told of slice 0, and one alarm is not "1 alarms"."""
+    contents = read_contents(finished)
+    full = dict(contents.alarms[1], slice_index=0, kind="output disk full", message="the run pauses")
+    alone = replace(contents, alarms=[full])
+    assert "1 alarm was raised (see below)." in cautions(alone)
+    section = next(one for one in tell(alone, ()).sections if one.title == "Alarms")
+    assert section.blocks[0].rows[0][:2] == ("–", "output disk full")
+
+
+def test_more_phases_than_two_are_named(finished):
+    """Their colours are explained below the cuts, and are those of the dashboard."""
+    contents = read_contents(finished)
+    three = replace(contents, cuts={name: labels * 2 for name, labels in contents.cuts.items()})
+    assert cuts(contents).legends == []
+    assert [text.get_text() for text in cuts(three).legends[0].get_texts()] == ["pore", "phase 1", "phase 2"]
+    for phase, colour in enumerate(DASHBOARD[2:], 2):
+        assert tuple(round(255 * part) for part in PHASES(phase)[:3]) == colour
+
+
+def test_what_an_axis_cuts_off_is_said_clear_of_the_legend(finished):
+    """Above the axes: inside, the legend goes wherever the curves leave room, and lay on the words."""
+    contents = read_contents(finished)
+    wide = [row | {"e_tpcf_sigma": "4", "band_sigmas": "2"} for row in contents.metrics]
+    panel = metrics(replace(contents, metrics=wide)).axes[1]
+    assert "cut off, reaches 8.2" in panel.get_title(loc="right")
+    assert not panel.texts
+
+
+def test_pale_words_can_be_read_on_both_grounds(page):
+    """Names and captions have a contrast of 4.5 : 1 on white and on the dark of a browser."""
+    muted = re.findall(r"--muted: #(\w{6})", page)
+    assert len(muted) == 2
+    for words, ground in zip(muted, ("ffffff", "121212"), strict=True):
+        high, low = sorted((luminance(words), luminance(ground)), reverse=True)
+        assert (high + 0.05) / (low + 0.05) >= 4.5
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance as WCAG 2 defines it."""
+    parts = np.array([int(colour[k : k + 2], 16) / 255 for k in (0, 2, 4)])
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return float(linear @ (0.2126, 0.7152, 0.0722))
 
 
 def test_published_figures_stand_beside_ours(page):
