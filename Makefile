@@ -37,8 +37,9 @@ install-units:
 	install -m 0644 systemd/slicewatch.sysusers $(DESTDIR)/etc/sysusers.d/slicewatch.conf
 
 # One BLAS thread, as the command line sets for itself: those of two workers would wait for each other.
-test: $(VENV)/.tests ## install everything, then run the tests that every change must pass
-	OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m "not long" $(PYTEST)
+test: $(VENV)/.tests ## install everything, run the tests that every change must pass; screenshots in build/
+	OPENBLAS_NUM_THREADS=1 SLICEWATCH_SCREENSHOTS=$(CURDIR)/build/screenshots \
+		$(BIN)/pytest -n 2 --dist worksteal -m "not long" $(PYTEST)
 
 test-long: $(VENV)/.tests ## the others: trainings, more kinds of restart, repetitions over seeds
 	OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m long $(PYTEST)

@@ -128,7 +128,8 @@ def read_log(path: Path, kind: str) -> list[tuple[str, dict[str, Any]]]:
 
 def damaged(path: Path, error: sqlite3.Error) -> JournalError | DiskFullError:
     """What to say when SQLite cannot use the file."""
-    if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+    is_foreign = str(error).startswith(("no such table", "no such column"))
+    if is_foreign or not isinstance(error, sqlite3.OperationalError):
         return unreadable(path, str(error))
     kind = DiskFullError if means_no_space(error) else JournalError
     return kind(

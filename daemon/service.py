@@ -134,10 +134,10 @@ def _run(
             reason = run_attempts(station, _lost_hardware(journal, segmenter))
         except (SlicewatchError, ModelError):
             notify(ENDING)
-            _write_report_of_a_failure(outputs)
+            _write_report_if_possible(outputs)
             raise
         notify(ENDING)
-    _write_report(outputs)
+    _write_report_if_possible(outputs)
     return reason
 
 
@@ -244,12 +244,12 @@ def _write_report(outputs: Outputs) -> None:
     _log.info("report.written", path=str(write_report(outputs.folder)))
 
 
-def _write_report_of_a_failure(outputs: Outputs) -> None:
-    """As far as the disk allows; what went wrong first is what is told."""
+def _write_report_if_possible(outputs: Outputs) -> None:
+    """How the run ended is told by the exit code, which a service obeys, whatever becomes of its report."""
     try:
         _write_report(outputs)
-    except SlicewatchError as error:
-        _log.warning("report.not_written", why=str(error))
+    except Exception as error:
+        _log.exception("report.not_written", why=str(error), remedy=f"slicewatch report {outputs.folder}")
 
 
 def _finished_before(
@@ -257,7 +257,7 @@ def _finished_before(
 ) -> int:
     """A run that is over is not begun again: its tables and report are written anew from the journal."""
     RunTables(outputs, configuration.channel_names, configuration.drift.outlier_z).finish(journal)
-    _write_report(outputs)
+    _write_report_if_possible(outputs)
     _log.info("run.was_finished", reason=str(reason), output=str(outputs.folder))
     return EXIT_CODES[reason]
 

@@ -52,6 +52,8 @@ class AlarmPanel:
                 self._entry(alarm)
             if not alarms:
                 ui.label("No alarm so far").classes("empty")
+            if len(alarms) > SHOWN:
+                ui.label(f"{len(alarms) - SHOWN} earlier ones stand in the report").classes("empty")
 
     def _entry(self, alarm: AlarmMessage) -> None:
         kind = "seen" if alarm.acknowledged_by else "grave" if is_grave(alarm) else "waiting"

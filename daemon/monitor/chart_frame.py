@@ -159,9 +159,10 @@ def legend(options: Options, names: Iterable[str]) -> None:
 
 
 def remark(options: Options, words: str, palette: Palette) -> None:
-    """Words in the upper left corner of a chart's area."""
+    """Words in the upper left corner of a chart's area, on a ground of their own: curves pass below."""
     style = {"color": palette.muted, "fontSize": 11, "fontWeight": "normal"}
-    options["title"] = {"text": words, "left": options["grid"]["left"] + 4, "top": 26, "textStyle": style}
+    place = {"left": options["grid"]["left"] + 4, "top": 26, "padding": [1, 4]}
+    options["title"] = {"text": words, "textStyle": style, "backgroundColor": palette.panel, **place}
 
 
 def short(value: float) -> float | None:

@@ -9,7 +9,7 @@ from daemon.items import Status
 from daemon.monitor.look import has_images
 from daemon.monitor.registration_charts import registered
 from daemon.monitor.thickness_charts import gamma_fit, measured, usual_thicknesses
-from daemon.monitor.units import UNKNOWN, length, number, with_sigma
+from daemon.monitor.units import UNKNOWN, length, lengths, number, with_sigma
 from daemon.view import RunView
 
 
@@ -97,6 +97,7 @@ def volume_readout(view: RunView) -> str:
     if view.planes is None:
         return ""
     voxel_nm = view.planes.grid_nm
-    z, y, x = (length(count * voxel_nm) for count in view.planes.shape)
+    z, y, x = (count * voxel_nm for count in view.planes.shape)
     enough = view.metrics[max(view.metrics)].representative.partition(":")[0] if view.metrics else ""
-    return f"{x} × {y} × {z}  ·  representative: {enough or UNKNOWN}  ·  voxel {length(voxel_nm)}"
+    extent = lengths(x, y, z)
+    return f"{extent}  ·  representative: {enough or UNKNOWN}  ·  voxel {length(voxel_nm)}"

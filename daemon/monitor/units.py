@@ -17,6 +17,13 @@ def length(nm: float) -> str:
     return f"{nm / 1e6:.4g} mm"
 
 
+def lengths(*nm: float) -> str:
+    """Known lengths times each other, ``2.58 × 2.23 × 0.348 µm``: in the unit of the longest."""
+    longest = max(nm)
+    divisor, unit = (1.0, "nm") if longest < 1e3 else (1e3, "µm") if longest < 1e6 else (1e6, "mm")
+    return " × ".join(f"{one / divisor:.3g}" for one in nm) + f" {unit}"
+
+
 def with_sigma(value: float, sigma: float, unit: str, digits: int = 2) -> str:
     """``10.20 ± 0.31 nm``; without ± when no error is known."""
     if not math.isfinite(value):

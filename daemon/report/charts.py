@@ -12,6 +12,7 @@ from scipy import stats
 
 from daemon.items import ThicknessSource
 from daemon.report.contents import Contents, Numbers, Row, column
+from daemon.report.phases import is_like_published
 from daemon.report.published import LATE_FUSION
 from daemon.report.style import (
     BLUE,
@@ -155,7 +156,8 @@ def metrics(contents: Contents) -> Figure | None:
     _with_band(fraction, contents, "solid_fraction", BLUE, "")
     for name, colour in zip(_ERRORS, SERIES, strict=False):
         _with_band(errors, contents, name, colour, f"e {name.removeprefix('e_').upper()}")
-        errors.axhline(getattr(LATE_FUSION, name), color=colour, lw=0.9, ls=":")
+        if is_like_published(contents):
+            errors.axhline(getattr(LATE_FUSION, name), color=colour, lw=0.9, ls=":")
     for plane, colour in zip(("xy", "xz", "yz"), SERIES, strict=False):
         diameter = column(contents.metrics, f"d_{plane}_nm")
         diameters.plot(depth, diameter, color=colour, label=plane)
@@ -174,7 +176,8 @@ def _with_band(panel: Axes, contents: Contents, name: str, colour: str, label: s
     value, half = column(contents.metrics, name), _half_widths(contents.metrics, name)
     panel.plot(depth, value, color=colour, label=label)
     known = np.isfinite(half) & np.isfinite(value)
-    panel.fill_between(depth, value - half, value + half, where=known, color=colour, alpha=0.15, lw=0)
+    low = np.maximum(value - half, 0.0)
+    panel.fill_between(depth, low, value + half, where=known, color=colour, alpha=0.15, lw=0)
 
 
 def _half_widths(rows: list[Row], name: str) -> Numbers:

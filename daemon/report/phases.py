@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from daemon.report.contents import Row
+from daemon.report.contents import Contents, Row
+
+
+def is_like_published(contents: Contents) -> bool:
+    """Whether figures of nanoporous gold say anything beside this material: of two phases, not of more."""
+    return bool(contents.metrics) and not phase_shares(contents.metrics[-1])
 
 
 def phase_shares(last: Row) -> dict[str, str]:

@@ -14,7 +14,7 @@ pytest.importorskip("playwright.sync_api")
 from playwright.sync_api import Browser, Locator, expect
 
 from daemon.items import ThicknessSource
-from daemon.requests import Abort, Acknowledge, AnyCommand, Arm, Disarm
+from daemon.requests import Abort, Acknowledge, AnyCommand, Arm, Disarm, Stop
 
 from .conftest import FedDaemon, Served, fed_daemon, free_port, monitor_of
 from .line import line_to
@@ -121,10 +121,10 @@ def test_an_alarm_reaches_whoever_looks_elsewhere_and_is_acknowledged_by_name(
     visit.end()
 
 
-def test_arming_and_aborting_take_a_name_and_an_abort_a_word(
+def test_commands_take_a_name_and_an_abort_a_word(
     browser: Browser, daemon: FedDaemon, served: Served
 ) -> None:
-    """Arm and disarm at a click; the microscope is stopped only when ABORT has been typed."""
+    """Arm and disarm at a click, pause when confirmed; an abort only when ABORT has been typed."""
     visit = Visit(browser, served.address, "alarms")
     page = visit.page
     page.get_by_role("button", name="Arm", exact=True).click()
@@ -135,6 +135,10 @@ def test_arming_and_aborting_take_a_name_and_an_abort_a_word(
     visit.field("Abort", "ARMED")
     page.get_by_role("button", name="Disarm").click()
     assert isinstance(_command(daemon, visit), Disarm)
+    page.get_by_role("button", name="Pause slicewatch").click()
+    page.get_by_role("dialog", name="Pause slicewatch").get_by_role("button", name="Pause slicewatch").click()
+    assert isinstance(command := _command(daemon, visit), Stop)
+    assert command.by == "Grace"
     page.get_by_role("button", name="Abort the run").click()
     dialog = page.get_by_role("dialog", name="Abort the run")
     go = dialog.get_by_role("button", name="Abort the run")

@@ -97,7 +97,7 @@ class Visit:
         folder = os.environ.get("SLICEWATCH_SCREENSHOTS")
         if folder:
             self.page.wait_for_timeout(700)
-            self.page.screenshot(path=Path(folder) / f"{name}.png")
+            self.page.screenshot(path=Path(folder) / f"{name}.png")  # which makes the folder
 
     def end(self) -> None:
         """Close the page: it must have asked no other machine and complained of nothing."""

@@ -167,4 +167,9 @@ def test_armed_drift_stops_the_microscope(acquire):
     _, alarms = read_records(acquisition.outputs.journal, "alarm")
     assert "abort confirmed" in {alarm["kind"] for alarm in alarms}
     assert json.loads(acquisition.outputs.summary.read_text())["finish_reason"] == "DRIFT_ABORT"
+    report = acquisition.outputs.folder / "report.html"
+    assert "abort confirmed" in report.read_text(encoding="utf-8")
+    assert report.with_suffix(".pdf").is_file()
+    report.unlink()
+    report.mkdir()  # a report that cannot be written changes nothing of how the run has ended
     assert run_daemon(acquisition.config, follow=True) == 3

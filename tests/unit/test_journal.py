@@ -11,6 +11,7 @@ import pytest
 from daemon.configuration_changes import ACCEPTABLE_KEYS, FREE_KEYS
 from daemon.errors import JournalError
 from daemon.journal import FileVersion, Record, open_journal
+from daemon.journal_bodies import read_run
 
 CONFIGURATION = {"run": {"folder": "a"}, "volume": {"grid_nm": 2.5}, "publish": {"events": "x"}}
 
@@ -153,6 +154,9 @@ def test_another_programs_database_is_refused(tmp_path):
     connection.close()
     with pytest.raises(JournalError, match="not a slicewatch journal"):
         opened(tmp_path)
+    with pytest.raises(JournalError, match="damaged: no such table") as refused:
+        read_run(tmp_path / "journal.sqlite")
+    assert "choose another run.output" in refused.value.remedy
 
 
 HARM = {

@@ -9,7 +9,7 @@ import pytest
 from daemon.messages import PreviewMessage
 from daemon.monitor.palette import PHASES
 from daemon.monitor.pictures import PictureStore
-from daemon.monitor.units import duration, length, number, with_sigma
+from daemon.monitor.units import duration, length, lengths, number, with_sigma
 
 RNG = np.random.default_rng(0)
 
@@ -84,6 +84,19 @@ DURATIONS = {0.4: "0 s", 59.0: "59 s", 72.0: "1 min 12 s", 3600.0: "1 h 00 min",
 def test_lengths_have_a_unit(nm: float, text: str) -> None:
     """nm, µm or mm, whichever reads well; a dash for the unknown."""
     assert length(nm) == text
+
+
+@pytest.mark.parametrize(
+    ("nm", "text"),
+    [
+        ((2580.0, 2228.0, 347.5), "2.58 × 2.23 × 0.347 µm"),
+        ((999.0, 30.0, 2.5), "999 × 30 × 2.5 nm"),
+        ((1.5e6, 3e5, 2e3), "1.5 × 0.3 × 0.002 mm"),
+    ],
+)
+def test_an_extent_has_one_unit(nm: tuple[float, ...], text: str) -> None:
+    """That of its longest side: three of them fit beside each other on a laptop."""
+    assert lengths(*nm) == text
 
 
 @pytest.mark.parametrize(("seconds", "text"), DURATIONS.items())

@@ -167,6 +167,19 @@ def test_published_figures_stand_beside_ours(page):
     assert "10.1016/j.ultramic.2023.113878" in cited
 
 
+def test_figures_of_gold_do_not_stand_beside_a_material_of_three_phases(finished):
+    """Neither their dotted lines nor their rows."""
+    gold = read_contents(finished)
+    *before, last = gold.metrics
+    electrode = replace(gold, metrics=[*before, {**last, "phase_fractions": "0.5 0.4 0.1"}])
+    for contents, lines in ((gold, 3), (electrode, 0)):
+        drawn = metrics(contents)
+        assert drawn is not None
+        dotted = [line for axes in drawn.axes for line in axes.lines if line.get_linestyle() == ":"]
+        assert len(dotted) == lines
+        assert ("published: " in repr(tell(contents, {}))) is bool(lines)
+
+
 def pdf_text(content: bytes) -> str:
     """All text that the pages show, letters only as they stand."""
     streams = re.findall(rb"stream\r?\n(.*?)endstream", content, re.DOTALL)
