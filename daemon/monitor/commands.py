@@ -45,7 +45,9 @@ class Commands:
         await self._give("abort sent", lambda client, by: client.abort(by, "asked for on the dashboard"))
 
     async def _give(self, done: str, command: Callable[[Client, str], None]) -> None:
-        if not self.who and not await self._named():
+        if not self.who:
+            await self.ask_name()
+        if not self.who:
             return
         try:
             self.require_right()
@@ -55,8 +57,8 @@ class Commands:
         else:
             ui.notify(f"{done}, by {self.who}", type="positive")
 
-    async def _named(self) -> bool:
-        """Ask for the person's name, once per page."""
+    async def ask_name(self) -> None:
+        """Ask for the person's name: once per page, unless somebody else sits down before it."""
         with ui.dialog(value=True) as dialog, ui.card().props('role="dialog" aria-label="Your name"'):
             ui.label("Who are you? The name goes on record with every command.")
             name = ui.input("Name").props("autofocus maxlength=80")
@@ -68,6 +70,5 @@ class Commands:
             with ui.row():
                 ui.button("Continue", color=None, on_click=confirm).props("no-caps")
                 ui.button("Cancel", color=None, on_click=dialog.close).props("flat no-caps")
-        self.who = str(await dialog or "")
+        self.who = str(await dialog or "") or self.who
         dialog.delete()
-        return bool(self.who)

@@ -60,6 +60,11 @@ class ControlPanel:
         self._abort.props(remove="outline")  # for which Quasar forbids the ground that its white letters need
         self._abort.on_click(lambda: self._confirm(commands, "Abort the run", commands.abort, WORD))
 
+        with ui.row().classes("giver"):
+            ui.label().bind_text_from(commands, "who", backward=_of_whom)
+            another = ui.button("Another name", color=None, on_click=commands.ask_name)
+            another.props("flat dense no-caps").bind_visibility_from(commands, "who", backward=bool)
+
     async def _confirm(self, commands: Commands, name: str, act: Act, word: str | None) -> None:
         """Ask once more, for a typed word where what follows cannot be taken back."""
         with ui.dialog(value=True) as dialog, ui.card().props(f'role="dialog" aria-label="{name}"'):
@@ -83,6 +88,10 @@ class ControlPanel:
         dialog.delete()
         if confirmed:
             await act()
+
+
+def _of_whom(who: str) -> str:
+    return f"Commands of this page are {who}'s." if who else "Every command goes on record with a name."
 
 
 def _button(name: str, icon: str, hint: str) -> ui.button:

@@ -139,6 +139,8 @@ def test_commands_take_a_name_and_an_abort_a_word(
     page.get_by_role("dialog", name="Pause slicewatch").get_by_role("button", name="Pause slicewatch").click()
     assert isinstance(command := _command(daemon, visit), Stop)
     assert command.by == "Grace"
+    page.get_by_role("button", name="Another name").click()
+    _name(visit, "Ada")
     page.get_by_role("button", name="Abort the run").click()
     dialog = page.get_by_role("dialog", name="Abort the run")
     go = dialog.get_by_role("button", name="Abort the run")
@@ -149,7 +151,7 @@ def test_commands_take_a_name_and_an_abort_a_word(
     visit.keep("abort")
     go.click()
     assert isinstance(command := _command(daemon, visit), Abort)
-    assert command.by == "Grace"
+    assert command.by == "Ada"
     visit.end()
 
 
