@@ -32,7 +32,7 @@ def main(config: Path, cores: int) -> None:
 
 
 def _end_with_the_attendant() -> None:
-    """Reads the descriptor itself: ``sys.stdin`` would be locked, and Python not be able to end before it is."""
+    """Reads the descriptor itself: Python cannot end while a thread that reads ``sys.stdin`` has its lock."""
     while os.read(0, 1024):
         pass
     os._exit(ORPHANED)
