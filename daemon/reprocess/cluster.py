@@ -35,7 +35,7 @@ def process_on_cluster(address: str, jobs: Sequence[Job], cores: int, tell: Tell
             client.submit(attend_on_worker, job, cores, topic, key=f"{topic}-{number}", pure=False): job
             for number, job in enumerate(sorted(jobs, key=lambda job: -job.expected_slices))
         }
-        for ended in distributed.as_completed(list(tasks)):
+        for ended in distributed.as_completed(list(tasks), loop=client.loop):
             yield _outcome(ended, tasks[ended])
 
 

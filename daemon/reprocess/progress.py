@@ -35,7 +35,8 @@ class Forecast:
 
     def end(self, name: str) -> None:
         """A run is over: nothing more is to come of it."""
-        self.expected[name] = self.done.get(name, 0)
+        self.before.setdefault(name, 0)
+        self.expected[name] = self.done.setdefault(name, 0)
 
     def left_s(self, now_s: float) -> float | None:
         """Seconds to the end; None before the first slice and while a run's length is not known."""
