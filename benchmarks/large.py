@@ -1,19 +1,21 @@
 """Slices of 6144×4096 px at 16 bit, three channels: the daemon's memory, its stages, and the bytes it leaves.
 
 Images are those of a small emulated acquisition, laid side by side, so that fiducial and ruler are where they
-were. The network is one that costs next to nothing, for its memory and time depend on tiles and not on the size
-of an image (``inference`` measures them): what is measured is all the rest. A dozen slices are enough to fill
-every window; what grows with the length of a run is measured by ``soak``.
+were. The network is one that costs next to nothing, for real ones' memory depends on tiles, not on the size of
+an image (``inference`` measures them): what is measured is all the rest. A dozen slices are enough to fill every
+window; what grows with the length of a run is measured by ``soak``.
 """
 
 from __future__ import annotations
 
 import resource
+import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -145,16 +147,21 @@ def _processed(config: Path, slices: int) -> dict[str, float]:
 
 
 def _bytes_left(output: Outputs) -> dict[str, int]:
-    """What the run leaves on disk, by kind."""
+    """What the run leaves on disk, by kind: arrays and tables by their files, of the journal what grows."""
     kinds: dict[str, Iterable[Path]] = {
         "volume": output.volume.rglob("*"),
         "faces": output.faces.rglob("*"),
         "certainty": output.certainty.rglob("*"),
-        "journal_and_tables": (output.journal, output.slices, output.metrics, output.slices_parquet),
+        "tables": (output.slices, output.metrics, output.slices_parquet),
     }
-    return {
-        kind: sum(path.stat().st_size for path in paths if path.is_file()) for kind, paths in kinds.items()
-    }
+    sizes = {kind: _bytes_of(paths) for kind, paths in kinds.items()}
+    with closing(sqlite3.connect(output.journal)) as journal:
+        (sizes["journal"],) = journal.execute("SELECT sum(length(body)) FROM records").fetchone()
+    return sizes
+
+
+def _bytes_of(paths: Iterable[Path]) -> int:
+    return sum(path.stat().st_size for path in paths if path.is_file())
 
 
 def _table(effort: Effort, figures: dict[str, float]) -> Table:

@@ -2,8 +2,8 @@
 
 A worker computes on one core and does not look ahead on another, so that two have twice as much as one.
 Efficiency is the time that one worker takes for one run over the time that two take for two, starts of
-processes and reports included. Then a process and a Dask worker are killed with SIGKILL in the middle of a run:
-a change is an output that is not what it was without the kill.
+processes and reports included. Then a process and a Dask worker are killed with SIGKILL in the middle of a
+run: a change is an output that is not what it was without the kill.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Cluster:
 
 
 def measure(quick: bool) -> tuple[Table, dict[str, float]]:
-    """Runs of 16 slices of 512×384 px; of 4 of 320×256 px when quick, one whole and one killed on a cluster."""
+    """Runs of 16 slices of 512×384 px; of 4 of 320×256 px when quick, one whole, one killed on a cluster."""
     effort = QUICK if quick else FULL
     with tempfile.TemporaryDirectory(prefix="slicewatch-scaling-") as folder:
         root = Path(folder)
