@@ -1,9 +1,9 @@
 """Slices of 6144×4096 px at 16 bit, three channels: the daemon's memory, its stages, and the bytes it leaves.
 
 Images are those of a small emulated acquisition, laid side by side, so that fiducial and ruler are where they
-were. The network is one that costs next to nothing, for real ones' memory depends on tiles, not on the size of
-an image (``inference`` measures them): what is measured is all the rest. A dozen slices are enough to fill every
-window; what grows with the length of a run is measured by ``soak``.
+were. The network is one that costs next to nothing, for real ones' memory depends on tiles, not on the size
+of an image (``inference`` measures them): what is measured is all the rest. A dozen slices are enough to fill
+every window; what grows with the length of a run is measured by ``soak``.
 """
 
 from __future__ import annotations

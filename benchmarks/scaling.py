@@ -77,7 +77,7 @@ def measure(quick: bool) -> tuple[Table, dict[str, float]]:
         root = Path(folder)
         emulate(effort.settings, root / "project", sleep=lambda _s: None)
         archive = Archive(root, effort)
-        alone_s = archive.seconds("one", 1, partial(_here, 1))
+        alone_s = archive.seconds("one", 1, partial(_here, 1, CORES))
         together_s = {} if quick else _together(archive)
         kills = (archive.kill_worker,) if quick else (archive.kill_worker, archive.kill_process)
         changes = sum(archive.changes("one", kill) for kill in kills)
@@ -85,10 +85,13 @@ def measure(quick: bool) -> tuple[Table, dict[str, float]]:
 
 
 def _together(archive: Archive) -> dict[str, float]:
-    """Seconds for as many runs as workers, here and on a cluster that is there already."""
-    here_s = archive.seconds("two", WORKERS, partial(_here, WORKERS))
+    """Seconds for as many runs as workers: side by side, on a cluster that is there already, and one after the
+    other by one worker that has all cores."""
+    here_s = archive.seconds("two", WORKERS, partial(_here, WORKERS, CORES))
     with cluster() as dask:
-        return {"two_workers": here_s, "dask": archive.seconds("dask", WORKERS, partial(_on, dask.address))}
+        dask_s = archive.seconds("dask", WORKERS, partial(_on, dask.address))
+    within_s = WORKERS * archive.seconds("within", 1, partial(_here, 1, WORKERS * CORES))
+    return {"two_workers": here_s, "dask": dask_s, "cores_within_a_run": within_s}
 
 
 class Archive:
@@ -178,8 +181,8 @@ def _dask(*arguments: str) -> Generator[subprocess.Popen[str]]:
             process.kill()
 
 
-def _here(workers: int, jobs: Sequence[Job], tell: Tell) -> Iterator[Outcome]:
-    return process_here(jobs, workers, CORES, tell)
+def _here(workers: int, cores: int, jobs: Sequence[Job], tell: Tell) -> Iterator[Outcome]:
+    return process_here(jobs, workers, cores, tell)
 
 
 def _on(address: str, jobs: Sequence[Job], tell: Tell) -> Iterator[Outcome]:
