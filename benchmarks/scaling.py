@@ -85,8 +85,8 @@ def measure(quick: bool) -> tuple[Table, dict[str, float]]:
 
 
 def _together(archive: Archive) -> dict[str, float]:
-    """Seconds for as many runs as workers: side by side, on a cluster that is there already, and one after the
-    other by one worker that has all cores."""
+    """Seconds for as many runs as workers: side by side, on a cluster that is there already, and one after
+    the other by one worker that has all cores."""
     here_s = archive.seconds("two", WORKERS, partial(_here, WORKERS, CORES))
     with cluster() as dask:
         dask_s = archive.seconds("dask", WORKERS, partial(_on, dask.address))
