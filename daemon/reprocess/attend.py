@@ -14,10 +14,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from io import FileIO
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
 from daemon.errors import SlicewatchError
 from daemon.items import FinishReason
@@ -60,7 +61,8 @@ class Processes:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             env={**os.environ, **_ANYWHERE},
             start_new_session=sys.platform != "win32",  # the terminal's Ctrl-C is for the attendant
         ) as process:
@@ -115,15 +117,16 @@ def _live(job: Job, cores: int, tell: Tell, processes: Processes) -> _Life:
     heard = Heard()
     with _log_of(job) as log, processes.started(job, cores) as process:
         for line in process.stderr or ():
-            log.write(line)
+            with suppress(OSError):  # a run waits for room on a full disk, and goes on without what it said
+                log.write(line.encode())
             before, heard = heard, hear(heard, line, job.expected_slices, job.images_per_slice)
             if (heard.done, heard.expected) != (before.done, before.expected):
                 tell(News(job.name, heard.done, heard.expected))
         return _Life(heard, process.wait())
 
 
-def _log_of(job: Job) -> TextIO:
-    return (job.output / LOG_NAME).open("a", encoding="utf-8", buffering=1)
+def _log_of(job: Job) -> FileIO:
+    return (job.output / LOG_NAME).open("ab", buffering=0)
 
 
 def _see(job: Job) -> str:

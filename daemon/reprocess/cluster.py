@@ -10,12 +10,14 @@ import socket
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from daemon.errors import ConfigurationError, WireError
 from daemon.operating_system import usable_cores
 from daemon.reprocess.attend import FAILED, Processes, Tell, attend
 from daemon.reprocess.jobs import Job, News, Outcome
+
+_CONNECT_S: Final = 10.0
 
 
 def process_on_cluster(address: str, jobs: Sequence[Job], cores: int, tell: Tell) -> Iterator[Outcome]:
@@ -57,6 +59,8 @@ def _pass_on(tell: Callable[[News], object], event: tuple[float, Any]) -> None:
 
 def _outcome(ended: Any, job: Job) -> Outcome:
     """What a task has given; its worker, or those that it was given to in turn, may have died of it."""
+    if ended.cancelled():
+        return Outcome(job.name, 1, FAILED, where=socket.gethostname(), why="the scheduler is gone")
     error = ended.exception()
     if error is None:
         return ended.result()
@@ -65,7 +69,9 @@ def _outcome(ended: Any, job: Job) -> Outcome:
 
 def _connected(distributed: Any, address: str) -> Any:
     try:
-        return distributed.Client(address, name="slicewatch-reprocess", set_as_default=False)
+        return distributed.Client(
+            address, name="slicewatch-reprocess", set_as_default=False, timeout=_CONNECT_S
+        )
     except (OSError, ValueError) as error:
         raise WireError(
             f"no Dask scheduler answers: {error}",

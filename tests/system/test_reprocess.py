@@ -80,6 +80,8 @@ def test_a_killed_process_and_a_hopeless_run_change_nothing_for_the_others(acqui
     assert (second.reason, second.exit_code) == ("failed", 2)
     assert "the acquisition folder does not exist" in second.why
     assert batch.returncode == 1
+    done = [json.loads(line) for line in log.read_text().splitlines() if '"slice.done"' in line]
+    assert "segment" not in done[0]["stages_s"]  # nobody waits to see the first face
     assert evidence(again) == evidence(acquisition.config)
 
 

@@ -6,18 +6,22 @@ import json
 import os
 from contextlib import ExitStack
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
+from threading import Timer
 
 import pytest
+from rich.console import Console
+from structlog.testing import capture_logs
 
 from daemon.errors import ConfigurationError, JournalError
 from daemon.lock import exclusive
 from daemon.operating_system import usable_cores
 from daemon.reprocess.command import exit_code
 from daemon.reprocess.here import workers_for
-from daemon.reprocess.jobs import News, Outcome, read_jobs
+from daemon.reprocess.jobs import Job, News, Outcome, read_jobs
 from daemon.reprocess.log_lines import Heard, hear
-from daemon.reprocess.progress import Forecast, in_words
+from daemon.reprocess.progress import Display, Forecast, in_words
 
 
 def write_config(path: Path, output: str, **run: object) -> Path:
@@ -122,6 +126,21 @@ def test_time_in_words(seconds):
     assert in_words(seconds) == WORDS[seconds]
 
 
+def test_off_a_terminal_a_line_a_minute_tells_how_far_it_is():
+    """Two slices of ten in the first minute: four minutes are left; the end of a run is told at once."""
+    now_s = iter([0.0, 0.0, 10.0, 30.0, 60.0, 61.0, 62.0])
+    job = Job(Path("a.toml"), Path("images"), Path("out"), 10, 3)
+    with capture_logs() as said, Display([job], Console(file=StringIO()), lambda: next(now_s)) as display:
+        for done in (0, 1, 2, 2):
+            display.hear(News("a.toml", done, 10))
+        display.end(Outcome("a.toml", 1, "failed", why="the disk is gone"))
+    lines = [(line["event"], line.get("slices"), line.get("left"), line.get("why")) for line in said]
+    assert lines == [
+        ("reprocess.progress", 2, "4 min 00 s", None),
+        ("reprocess.ended", None, None, "the disk is gone"),
+    ]
+
+
 EXITS = {
     "all completed": ([0, 0], 0),
     "one aborted": ([0, 3], 3),
@@ -146,8 +165,6 @@ def test_as_many_runs_at_once_as_have_a_core():
 
 def test_a_lock_is_waited_for_while_its_holder_ends(tmp_path):
     """Without patience it is an error at once; with it, whoever comes next gets it."""
-    from threading import Timer
-
     held = ExitStack()
     held.enter_context(exclusive(tmp_path))
     with pytest.raises(JournalError, match="another slicewatch"), exclusive(tmp_path):
