@@ -48,7 +48,7 @@ class Effort:
 
 NO_ION_BEAM: Final = RecordingDesign(fib_every=0)
 FULL: Final = Effort(
-    EmulatorSettings(slices=16, height=384, width=512, seed=5, recording=NO_ION_BEAM), kill_after=8
+    EmulatorSettings(slices=10, height=384, width=512, seed=5, recording=NO_ION_BEAM), kill_after=5
 )
 QUICK: Final = Effort(
     EmulatorSettings(slices=4, height=256, width=320, seed=5, recording=NO_ION_BEAM), kill_after=2
@@ -71,7 +71,7 @@ class Cluster:
 
 
 def measure(quick: bool) -> tuple[Table, dict[str, float]]:
-    """Runs of 16 slices of 512×384 px; of 4 of 320×256 px when quick, one whole, one killed on a cluster."""
+    """Runs of 10 slices of 512×384 px; of 4 of 320×256 px when quick, one whole, one killed on a cluster."""
     effort = QUICK if quick else FULL
     with tempfile.TemporaryDirectory(prefix="slicewatch-scaling-") as folder:
         root = Path(folder)
