@@ -15,7 +15,7 @@ import pkgutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import ModuleType
@@ -30,6 +30,8 @@ from benchmarks.record import keep, known, readable
 Result = tuple[Table | str, dict[str, float]]
 MEASURED: Final = 0
 COULD_NOT_MEASURE: Final = 1
+RATIOS: Final = ("ratio", "speedup", "_over_", "_to_", "efficiency")
+"""Words in the names of figures that compare with a peer or a bound."""
 
 
 class CannotMeasureError(Exception):
@@ -109,9 +111,26 @@ def _run_all(console: Console, *, quick: bool, kept: bool = False) -> dict[str, 
             continue
         console.print("\n".join(shown), markup=False)
         figures |= {f"{name}.{key}": known(value) for key, value in json.loads(last).items()}
+    console.print(overview(figures, quick=quick))
     if failures:
         raise CannotMeasureError("; ".join(failures))
     return figures
+
+
+def overview(figures: Mapping[str, float], *, quick: bool) -> Table:
+    """Every ratio to a peer or a bound, and everything that has a bar, in one table; no verdicts if quick."""
+    barred = [(name, bar) for name, bars in sorted(BARS.items()) for bar in bars]
+    table = Table("benchmark", "figure", "measured", "bar", "", title="All benchmarks", title_justify="left")
+    for name, bar in barred:
+        value = figures.get(f"{name}.{bar.key}", math.nan)
+        verdict = "" if quick else bar.verdict(value)
+        table.add_row(name, bar.about, readable(value), f"{bar.relation} {bar.limit:g}", verdict)
+    shown = {f"{name}.{bar.key}" for name, bar in barred}
+    for key in sorted(figures.keys() - shown):
+        name, _, figure = key.partition(".")
+        if any(word in figure for word in RATIOS):
+            table.add_row(name, figure, readable(figures[key]), "", "")
+    return table
 
 
 def _measured(module: ModuleType, *, quick: bool) -> Result:

@@ -98,6 +98,11 @@ BARS: Final[dict[str, tuple[Bar, ...]]] = {
         Bar("ratio_to_best_peer", "<=", 1.05, "over the best library, worst case of all"),
     ),
     "restart": (Bar("identical", ">=", 200.0, "runs bit-identical after a kill -9 at a random moment"),),
+    "scaling": (
+        Bar("efficiency_two_workers", ">=", 0.85, "of two workers on two cores against one on one"),
+        Bar("efficiency_dask", ">=", 0.85, "of a Dask cluster of two processes against one worker"),
+        Bar("killed_worker_changes", "==", 0.0, "outputs that a killed worker changes"),
+    ),
     "segmentation": (
         Bar("late_mp_over_best_single", "<=", 1.0, "late fusion's MP over the best voltage's"),
         Bar("late_mp_over_kmeans", "<=", 0.1, "late fusion's MP over k-means' at 1 kV"),

@@ -56,7 +56,7 @@ def _processed(root: Path, settings: EmulatorSettings, *, look_ahead: bool) -> R
     table["publish"] = dict.fromkeys(("events", "control"), "tcp://127.0.0.1:0")
     config = root / f"{name}.toml"
     config.write_text(toml_text(table), encoding="utf-8")
-    command = [sys.executable, "-m", "daemon", "reprocess", str(config)]
+    command = [sys.executable, "-m", "daemon", "run", str(config)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise CannotMeasureError(f"the daemon ended with {done.returncode}: {done.stderr[-300:]}")

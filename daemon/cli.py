@@ -13,6 +13,7 @@ import typer
 
 from daemon import __version__
 from daemon.analyse.options import analyse
+from daemon.archive_commands import compare, reprocess
 from daemon.command_options import ConfigPath, Connect, Json, Keys, leave
 from daemon.keys_command import keys_app
 from daemon.logs import configure_logs
@@ -83,12 +84,8 @@ def run(
     leave(run_daemon(config, follow=True, accept_changes=accept_changes))
 
 
-@app.command()
-def reprocess(config: ConfigPath) -> None:
-    """Process a finished run at full speed: same stages, same outputs, no waiting for more files."""
-    from daemon.service import run_daemon
-
-    leave(run_daemon(config, follow=False))
+app.command()(reprocess)
+app.command()(compare)
 
 
 @app.command()

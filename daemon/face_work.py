@@ -40,19 +40,27 @@ class FaceWork:
 
     def open(self, state: PipelineState, registered: RegisteredSlice, thickness: Thickness) -> PipelineState:
         """Segment the new face with what lies before it, and show it; later faces will make it final."""
-        names, roi = self._configuration.channel_names, self._configuration.geometry.roi
-        face = segmenting.prepared(segmenting.align(registered, names, roi), self._configuration)
-        self._faces[face.index] = face
+        state = self.admit(state, registered, thickness)
+        face = self._faces[registered.index]
         probabilities = self._classified(face.index)
         segmented = segmenting.segmented(face.index, probabilities, Status.PROVISIONAL)
-        self._outlet.face(registered)
-        opened = OpenFace(face.index, thickness.depth_nm, dict(registered.shifts))
-        state = replace(state, window=(*state.window, face.index), open_faces=(*state.open_faces, opened))
         strips = foreseeing.strips(state.growth, face.index, thickness.depth_nm, probabilities)
         self._strips[face.index] = strips
         self._outlet.preview(state.geometry, face, segmented, self._ahead(state))
         self._stopwatch.lap("show")
         return state
+
+    def admit(self, state: PipelineState, registered: RegisteredSlice, thickness: Thickness) -> PipelineState:
+        """Let the new face wait until later ones make it final, as nobody is there who would see it before.
+
+        A provisional face is only shown: without it the network has half the work, and outputs are the same.
+        """
+        names, roi = self._configuration.channel_names, self._configuration.geometry.roi
+        face = segmenting.prepared(segmenting.align(registered, names, roi), self._configuration)
+        self._faces[face.index] = face
+        self._outlet.face(registered)
+        opened = OpenFace(face.index, thickness.depth_nm, dict(registered.shifts))
+        return replace(state, window=(*state.window, face.index), open_faces=(*state.open_faces, opened))
 
     def settle(self, state: PipelineState, newest: int) -> PipelineState:
         """Finish every face whose neighbours behind it have come, then forget what nobody looks at."""
@@ -84,7 +92,7 @@ class FaceWork:
         growth = self._grown(growth, planes)
         open_faces, done = state.open_faces[1:], state.faces_done + 1
         state = replace(state, growth=growth, open_faces=open_faces, faces_done=done)
-        if not open_faces:
+        if not open_faces or not self._strips:  # nothing newer is shown
             self._outlet.preview(state.geometry, self._faces[face.index], segmented, self._ahead(state))
         self._stopwatch.lap("grow")
         return state

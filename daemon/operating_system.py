@@ -78,6 +78,13 @@ def take_lock(descriptor: int) -> bool:
     return True
 
 
+def usable_cores() -> int:
+    """How many processor cores this process may run on: a batch system often allows fewer than there are."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def peak_rss_mib() -> float:
     """The largest resident memory of this process so far, MiB."""
     if sys.platform == "win32":

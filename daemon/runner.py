@@ -64,6 +64,7 @@ class Runner:
         self._arrivals = Arrivals(parts.watcher, parts.shelf, self._ahead.read)
         self._stopwatch = Stopwatch(parts.clock)
         self._face_work = FaceWork(parts, progress.faces, self._alarm, self._stopwatch)
+        self._take_in = self._face_work.open if parts.follow else self._face_work.admit
         self._reason: FinishReason | None = None
 
     def run(self, before: Sequence[Alarm] = ()) -> FinishReason:
@@ -166,7 +167,7 @@ class Runner:
             self._ahead.register_first(state, index, frames)
 
     def _slice(self, slice_: Slice) -> None:
-        """Register, measure, judge, align, segment; then finish the faces that waited for this one."""
+        """Register, measure, judge, align, show if somebody may look; then finish the faces that waited."""
         self._outlet.enter(RunState.WORKING, self._counts)
         self._stopwatch.start()
         state = self._state or begin_pipeline(self._configuration, slice_)
@@ -174,7 +175,7 @@ class Runner:
         self._stopwatch.lap("measure")
         state = self._judge(state, registered, thickness)
         self._stopwatch.lap("judge")
-        state = self._face_work.open(state, registered, thickness)
+        state = self._take_in(state, registered, thickness)
         self._counts = replace(self._counts, slices=self._counts.slices + 1)
         self._state = self._face_work.settle(state, slice_.index)
         give_back_freed_memory()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 import structlog
 
@@ -16,6 +14,7 @@ from daemon import alarms
 from daemon.abort.bridge import bridge_of, closed_bridge
 from daemon.alerts.desk import Desk
 from daemon.attempts import run_attempts
+from daemon.command_options import EXIT_CODES
 from daemon.config import Configuration, as_toml_table, load
 from daemon.configuration_changes import ACCEPTABLE_KEYS, FREE_KEYS
 from daemon.control import ControlServer
@@ -30,7 +29,7 @@ from daemon.journal import Journal, open_journal
 from daemon.keys import DaemonKeys, open_keys
 from daemon.lock import exclusive
 from daemon.messages import HeartbeatMessage
-from daemon.operating_system import notify
+from daemon.operating_system import notify, usable_cores
 from daemon.outputs import Outputs, prepare, refuse_without_journal
 from daemon.project import read_project
 from daemon.publish import Publisher
@@ -50,19 +49,16 @@ from models.session import Segmenter
 # would be started again. systemd then waits so many µs for the end.
 ENDING = "STOPPING=1\nEXTEND_TIMEOUT_USEC=900000000\nSTATUS=writing the report"
 _log = structlog.get_logger("slicewatch")
-EXIT_CODES: Final = {
-    FinishReason.COMPLETED: 0,
-    FinishReason.STOPPED: 0,
-    FinishReason.DRIFT_ABORT: 3,
-    FinishReason.ERRORED: 1,
-}
 
 
-def run_daemon(path: Path, *, follow: bool, accept_changes: bool = False) -> int:
+def run_daemon(
+    path: Path, *, follow: bool, accept_changes: bool = False, cores: int = 0, lock_patience_s: float = 0.0
+) -> int:
     """Run the configured daemon until it ends; the process exit code (DESIGN §4).
 
     ``accept_changes``: go on although the configuration differs from the last start's in a way that leaves
-    earlier results right.
+    earlier results right. ``cores``: for the networks, unless the configuration says; 0: all that there are.
+    ``lock_patience_s``: how long another process may hold the output folder before that is an error.
 
     Raises
     ------
@@ -71,14 +67,14 @@ def run_daemon(path: Path, *, follow: bool, accept_changes: bool = False) -> int
     """
     configuration = load(path)
     outputs = _outputs(configuration)
-    segmenter = open_model(configuration, os.cpu_count() or 1)
-    filling = open_filling(configuration, os.cpu_count() or 1)
+    cores = cores or usable_cores()
+    segmenter, filling = open_model(configuration, cores), open_filling(configuration, cores)
     if segmenter.refusals:
         _log.warning("model.fallback", provider=segmenter.provider, refused=dict(segmenter.refusals))
     _log.info("model.ready", name=segmenter.spec.name, provider=segmenter.provider)
     acceptable = FREE_KEYS | ACCEPTABLE_KEYS if accept_changes else FREE_KEYS
     with (
-        exclusive(outputs.folder),
+        exclusive(outputs.folder, lock_patience_s),
         closing(open_journal(outputs.journal, as_toml_table(configuration), _now, acceptable)) as journal,
     ):
         networks = {"segmentation": segmenter.spec.sha256, "inpainting": filling.sha256}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 
 from daemon.checks.finding import Finding, ok, warn
 from daemon.checks.images import FirstImages
 from daemon.config import Configuration
+from daemon.operating_system import usable_cores
 from daemon.stages.filling import open_filling
 from daemon.stages.segmenting import cropped, model_paths, open_model
 from models import providers
@@ -27,7 +27,7 @@ def open_network(configuration: Configuration) -> Segmenter:
     ModelError
         The file is missing, damaged, for other channels, or nothing may run it.
     """
-    return open_model(configuration, os.cpu_count() or 1)
+    return open_model(configuration, usable_cores())
 
 
 def check_model(configuration: Configuration, segmenter: Segmenter) -> Finding:
@@ -61,7 +61,7 @@ def check_filling(configuration: Configuration) -> Finding:
     ModelError
         It cannot.
     """
-    open_filling(configuration, os.cpu_count() or 1)
+    open_filling(configuration, usable_cores())
     return ok("filling", f"planes between slices: {configuration.volume.interpolation}")
 
 

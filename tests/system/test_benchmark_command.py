@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from rich.table import Table
 
 import benchmarks
 from benchmarks import __main__ as command
@@ -121,6 +122,21 @@ def test_a_full_measurement_is_kept_and_a_quick_one_is_not(folder, tmp_path, mon
     assert "| 5 | >= 4 | reached |" in kept.with_suffix(".md").read_text()
     with pytest.raises(SystemExit):
         command.main(["made_tiny", "--record", "--quick"])
+
+
+def test_one_table_has_every_bar_and_every_ratio():
+    """With verdicts of a full run only; what has neither bar nor ratio stays in its own table."""
+    figures = {"drift.mean_run_length": 4000.0, "volume.ratio_to_copy": 1.5, "volume.planes": 7.0}
+    full, quick = (rows_of(command.overview(figures, quick=quick)) for quick in (False, True))
+    assert ("drift", "slices between false alarms", "4000", ">= 5000", "missed") in full
+    assert ("drift", "slices between false alarms", "4000", ">= 5000", "") in quick
+    assert ("volume", "ratio_to_copy", "1.5", "", "") in full
+    assert not [row for row in full if row[1] == "planes"]
+    assert len(full) == sum(map(len, bars.BARS.values())) + 1
+
+
+def rows_of(table: Table) -> list[tuple[object, ...]]:
+    return list(zip(*(column.cells for column in table.columns), strict=True))
 
 
 VERDICTS = [
