@@ -59,6 +59,7 @@ def killing_at_slice(wanted: int, kill: Callable[[], object]) -> Callable[[News]
     return hear
 
 
+@pytest.mark.long
 def test_a_killed_process_and_a_hopeless_run_change_nothing_for_the_others(acquire, tmp_path):
     """One process is killed with -9 in the middle of its run, another one's acquisition is not there: one
     failure, and the bytes of the run that watched, which had twice as much work for the network."""
