@@ -167,6 +167,19 @@ def test_published_figures_stand_beside_ours(page):
     assert "10.1016/j.ultramic.2023.113878" in cited
 
 
+def test_gold_is_no_measure_for_a_material_of_three_phases(finished):
+    """An electrode's figures are those of phase 1, and nothing of another material stands beside them."""
+    contents = read_contents(finished)
+    rows = [{**row, "phase_fractions": "0.5 0.3 0.2"} for row in contents.metrics]
+    told = str(tell(replace(contents, metrics=rows), FIGURES))
+    assert "0.1206" not in told
+    assert "Dotted" not in told
+    assert "those of phase 1" in told
+    figure = metrics(replace(contents, metrics=rows))
+    assert figure is not None
+    assert not [line for line in figure.axes[1].lines if line.get_linestyle() == ":"]
+
+
 def pdf_text(content: bytes) -> str:
     """All text that the pages show, letters only as they stand."""
     streams = re.findall(rb"stream\r?\n(.*?)endstream", content, re.DOTALL)
