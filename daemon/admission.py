@@ -107,7 +107,13 @@ def _channel(rules: AssemblyRules, frame: Frame) -> int | Refused:
         wanted = " or ".join(rule.detector for _, rule in near)
         channel = near[0][0] if len(near) == 1 else -1
         return Refused(Refusal.WRONG_DETECTOR, f"detector {detector or 'unknown'}, not {wanted}", channel)
-    return min(fitting, key=lambda item: abs((item[1].voltage_kv or voltage or 0.0) - (voltage or 0.0)))[0]
+    return min(fitting, key=lambda item: _strangeness(item[1], voltage))[0]
+
+
+def _strangeness(rule: ChannelRule, voltage_kv: float | None) -> tuple[float, bool]:
+    """How far an image that fits is from what the rule says; one that names the detector is the closer."""
+    said = voltage_kv or 0.0
+    return abs((rule.voltage_kv or said) - said), not rule.detector
 
 
 def _has_voltage(rule: ChannelRule, voltage_kv: float | None, rules: AssemblyRules) -> bool:

@@ -91,6 +91,7 @@ def _annotated(order: ForestOrder) -> ForestMaterial:
             where="slicewatch train forest",
             remedy="Give --images and a --channel for every signal, beside --labels.",
         )
+    _check_channels(order)
     stacks = [channel_stack(order.images, name) for name in order.channels]
     labels = _labels(order.labels, stacks[0].numbers)
     said = {number: _checked(labels, number) for number in labels.numbers}
@@ -101,10 +102,16 @@ def _annotated(order: ForestOrder) -> ForestMaterial:
         raise ConfigurationError(
             "no labels are left to learn from",
             where=labels.where,
-            remedy=f"Label slices more than {EXCLUDED_SLICES} away from the judged one.",
+            remedy="Paint strokes on some slices"
+            + (
+                f" more than {EXCLUDED_SLICES} away from the judged one."
+                if order.judged_slice is not None
+                else "."
+            ),
         )
-    windows = [_window(number, stacks, said[number]) for number in learned]
     judged = order.judged_slice
+    _check_phases([said[number] for number in learned], None if judged is None else said[judged], labels)
+    windows = [_window(number, stacks, said[number]) for number in learned]
     return ForestMaterial(
         order.channels,
         windows,
@@ -130,7 +137,7 @@ def _labels(path: Path, numbers: Sequence[int]) -> ImageStack:
 
 def _checked(labels: ImageStack, number: int) -> NDArray[np.uint8]:
     plane = labels.read(number)
-    wrong = plane[(plane > HIGHEST_LABEL) & (plane != NOBODY_SAID)]
+    wrong = plane[~np.isin(plane, (*range(HIGHEST_LABEL + 1), NOBODY_SAID))]
     if wrong.size:
         raise ConfigurationError(
             f"slice {number} is labelled {wrong.flat[0]:g}",
@@ -138,6 +145,35 @@ def _checked(labels: ImageStack, number: int) -> NDArray[np.uint8]:
             remedy="Labels are 0 (pore), 1, 2, … and 255 (nobody said).",
         )
     return plane.astype(np.uint8)
+
+
+def _check_channels(order: ForestOrder) -> None:
+    wanted = FEATURE_SETS[order.features].channels
+    if len(order.channels) < wanted or len(set(order.channels)) < len(order.channels):
+        raise ConfigurationError(
+            f"features {order.features!r} of the channels {', '.join(order.channels)}",
+            where="slicewatch train forest --channel",
+            remedy=f"Give {wanted} different channels or more, or --features one-signal for a single one.",
+        )
+
+
+def _check_phases(
+    learned: Sequence[NDArray[np.uint8]], judged: NDArray[np.uint8] | None, labels: ImageStack
+) -> None:
+    """Refuse phases that nothing teaches, before anything is computed."""
+    taught = _phases(learned)
+    needed = {0, 1, *range(max(taught, default=0)), *(_phases([judged]) if judged is not None else ())}
+    if missing := sorted(needed - taught):
+        raise ConfigurationError(
+            f"phase {', '.join(map(str, missing))} is labelled on no slice that is learned from",
+            where=labels.where,
+            remedy="Label pixels of every phase: 0 (pore), 1, 2, … without a gap"
+            + (f", more than {EXCLUDED_SLICES} slices from the judged one." if judged is not None else "."),
+        )
+
+
+def _phases(planes: Sequence[NDArray[np.uint8]]) -> set[int]:
+    return {int(phase) for plane in planes for phase in np.unique(plane) if phase != NOBODY_SAID}
 
 
 def _check_judged(judged: int | None, painted: Sequence[int], labels: ImageStack) -> None:
@@ -153,8 +189,16 @@ def _window(number: int, stacks: Sequence[ImageStack], said: NDArray[np.uint8]) 
     """The images around a slice, each channel's, with its labels."""
     from models.forest import AnnotatedWindow
 
+    stacks[0].read(number)  # labels of a slice that has no image are none of its neighbour
     chosen = window_slices(number, stacks[0].numbers, ADJACENT_SLICES)
-    images = np.stack([np.stack([stack.read(index) for index in chosen]) for stack in stacks])
+    channels = [np.stack([stack.read(index) for index in chosen]) for stack in stacks]
+    if len({one.shape for one in channels}) > 1:
+        raise ConfigurationError(
+            f"around slice {number} channels differ: {', '.join(str(one.shape[1:]) for one in channels)}",
+            where=" and ".join(stack.where for stack in stacks),
+            remedy="Give registered images of one size.",
+        )
+    images = np.stack(channels)
     if images.shape[-2:] != said.shape or images.dtype.name not in ("uint8", "uint16"):
         raise ConfigurationError(
             f"slice {number} is {images.shape[-2:]} {images.dtype}, its labels are {said.shape}",

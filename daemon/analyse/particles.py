@@ -11,6 +11,7 @@ from algorithms.slabs import Volume
 from daemon.analyse.results import Particles, Plan
 from daemon.analyse.site import Ground, Site
 from daemon.analyse.widths import Widths
+from daemon.errors import ConfigurationError
 
 
 def measure_particles(ground: Ground, plan: Plan, widths: Widths, site: Site) -> Particles | None:
@@ -35,10 +36,23 @@ def measure_particles(ground: Ground, plan: Plan, widths: Widths, site: Site) ->
 
 
 def _cores(ground: Ground, phase: int, neck: float, site: Site) -> Volume:
-    """The phase less a rim as thick as the radius of the necks that are cut."""
+    """The phase less a rim as thick as the radius of the necks that are cut.
+
+    Raises
+    ------
+    ConfigurationError
+        The necks are wider than any ball that is looked for.
+    """
     inside = phase_of(ground.labels, phase)
     if neck <= 0.0:
         return inside
     fits = site.scratch.volume(np.uint8)
-    fitting_levels(inside, fits, (neck,), site.effort.size)
+    try:
+        fitting_levels(inside, fits, (neck,), site.effort.size)
+    except ValueError as error:
+        raise ConfigurationError(
+            str(error),
+            where=f"--neck {neck * ground.voxel_nm:g}",
+            remedy="Give narrower necks, or a coarser --level.",
+        ) from error
     return phase_of(fits, 1)

@@ -50,7 +50,7 @@ def paths_from_boundary(ground: Ground, plan: Plan, site: Site) -> tuple[Paths, 
 def _depths(plan: Plan, deepest: float, voxel_nm: float) -> list[int]:
     """In whole voxels, each once; what nothing is as deep as is left out."""
     asked = [depth / voxel_nm for depth in plan.depths_nm] or [deepest / 4, deepest / 2, 3 * deepest / 4]
-    return sorted({round(depth) for depth in asked if 1 <= round(depth) <= deepest})
+    return sorted({round(depth) for depth in asked if 0.5 < depth < deepest + 1 and round(depth) <= deepest})
 
 
 def _paths_to_depth(depth: int, squares: Volume, ground: Ground, site: Site) -> Paths:

@@ -14,6 +14,8 @@ from daemon.metadata.text import decoded, moment, number, switch
 
 _QUANTITY: Final = re.compile(r"^\s*([-+]?[\d.]+(?:[eE][-+]?\d+)?)\s*(\S*)")
 _PREFIXES: Final = {"p": 1e-12, "n": 1e-9, "µ": 1e-6, "μ": 1e-6, "u": 1e-6, "m": 1e-3, "k": 1e3}
+_ION: Final = re.compile(r"fib|\bion|canion")
+"""In the name of a column or device; an electron's is made by field emission, which ends alike."""
 _KEY: Final = re.compile(r"^(?:AP|DP|SV)_[A-Z0-9_]+$")
 
 
@@ -55,7 +57,7 @@ def metadata(raw: bytes) -> FrameMetadata:
 def _beam(said: dict[str, str]) -> str:
     """SmartSEM names the imaging column on dual-beam instruments only; a pure SEM has no other beam."""
     device = f"{said.get('DP_COLUMN_TYPE', '')} {said.get('DP_IMAGING_DEVICE', '')}".casefold()
-    return "ion" if "fib" in device or "ion" in device else "electron"
+    return "ion" if _ION.search(device) else "electron"
 
 
 def _plain(text: str | None) -> float | None:

@@ -12,7 +12,7 @@ from scipy import stats
 
 from daemon.items import ThicknessSource
 from daemon.report.contents import Contents, Numbers, Row, column
-from daemon.report.phases import is_like_published
+from daemon.report.phases import is_comparable
 from daemon.report.published import LATE_FUSION
 from daemon.report.style import (
     BLUE,
@@ -156,7 +156,7 @@ def metrics(contents: Contents) -> Figure | None:
     _with_band(fraction, contents, "solid_fraction", BLUE, "")
     for name, colour in zip(_ERRORS, SERIES, strict=False):
         _with_band(errors, contents, name, colour, f"e {name.removeprefix('e_').upper()}")
-        if is_like_published(contents):
+        if is_comparable(contents):
             errors.axhline(getattr(LATE_FUSION, name), color=colour, lw=0.9, ls=":")
     for plane, colour in zip(("xy", "xz", "yz"), SERIES, strict=False):
         diameter = column(contents.metrics, f"d_{plane}_nm")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from daemon.report.contents import Contents, Row
 
 
-def is_like_published(contents: Contents) -> bool:
-    """Whether figures of nanoporous gold say anything beside this material: of two phases, not of more."""
-    return bool(contents.metrics) and not phase_shares(contents.metrics[-1])
+def is_comparable(contents: Contents) -> bool:
+    """Whether figures of nanoporous gold may stand beside those of this volume: it has two phases as well."""
+    return not (contents.metrics and contents.metrics[-1].get("phase_fractions"))
 
 
 def phase_shares(last: Row) -> dict[str, str]:

@@ -23,7 +23,7 @@ from daemon.report.blocks import (
     facts_table,
 )
 from daemon.report.contents import Contents
-from daemon.report.phases import is_like_published
+from daemon.report.phases import is_comparable
 from daemon.report.published import CITATIONS, REAL_SAMPLE, SOLID_FRACTION
 
 CAPTIONS: Final = {
@@ -37,14 +37,13 @@ CAPTIONS: Final = {
     "surface": "The solid from outside, beginning with the first face on top; depth points down.",
     "ligaments": "Share of the solid by local thickness: the largest disc inside it, on measured faces.",
     "metrics": "Solid fraction, anisotropy errors and mean ligament diameters in three planes as the volume "
-    "grows; bands hold the material's value with 95 %. Dotted, beside two phases: published for real "
-    "hierarchical nanoporous gold (late fusion, 2024).",
+    "grows; bands hold the material's value with 95 %.",
 }
+_DOTTED: Final = " Dotted: published for real hierarchical nanoporous gold (late fusion, 2024)."
 _AUDITED: Final = (
     "alarm", "cause", "reason", "token", "order", "kind", "target", "attempt", "outcome", "detail",
 )  # fmt: skip
 """What is shown of an entry of the audit log, in this order."""
-_OF_THE_PUBLISHED: Final = f" The published sample has a solid fraction of {SOLID_FRACTION}."
 _MOST_ROWS: Final = 60
 """A table that nobody reads to its end hides the one after it; the CSV file has every row."""
 
@@ -158,12 +157,18 @@ def _structure(contents: Contents, figures: Collection[str]) -> list[Block]:
     if not contents.metrics:
         return [Paragraph("No plane of the volume is final yet.")]
     ligaments = _drawn(figures, "ligaments") if "ligaments" in figures else ()
+    caption = CAPTIONS["metrics"]
+    beside = "All figures but the shares of the volume are those of phase 1."
+    if is_comparable(contents):
+        caption += _DOTTED
+        beside = f"The published sample has a solid fraction of {SOLID_FRACTION}."
+    drawn = Picture("metrics", caption) if "metrics" in figures else Paragraph("No data yet.")
     return [
-        *_drawn(figures, "metrics"),
+        drawn,
         _anisotropy(contents),
         Paragraph(
             "Anisotropy errors are 0 for an isotropic structure without end, and above 0 for every finite "
-            "one." + (_OF_THE_PUBLISHED if is_like_published(contents) else "")
+            f"one. {beside}"
         ),
         *ligaments,
         facts_table(facts.structure_facts(contents)),
@@ -171,11 +176,11 @@ def _structure(contents: Contents, figures: Collection[str]) -> list[Block]:
 
 
 def _anisotropy(contents: Contents) -> Table:
-    """This volume, the emulator's truth where there is one, then what was published of such a material."""
+    """This volume, the emulator's truth where there is one, then what was published of a like material."""
     ours = facts.anisotropy_rows(contents)
     published = tuple(
         (f"published: {told.way} ({told.source})", "", f"{told.e_tpcf:g}", f"{told.e_lpf:g}", f"{told.e_d:g}")
-        for told in (REAL_SAMPLE if is_like_published(contents) else ())
+        for told in (REAL_SAMPLE if is_comparable(contents) else ())
     )
     return Table((*ours, *published), ("", "solid fraction", "e TPCF", "e LPF", "e D"))
 

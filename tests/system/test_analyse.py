@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -137,6 +138,19 @@ def test_phases_that_are_not_there_are_refused(tmp_path: Path) -> None:
     asked = Plan((7,), 1, 30.0, 10.0, (), 0.0, conductivity=False, memory_bytes=2**30)
     with pytest.raises(ConfigurationError, match=r"no phase 7.*0 to 2"):
         analysed(particle(), tmp_path, asked)
+
+
+def test_necks_wider_than_any_ball_are_refused(tmp_path: Path) -> None:
+    """With the option that said so."""
+    with pytest.raises(ConfigurationError) as refused:
+        analysed(particle(), tmp_path, replace(plan(), neck_nm=1e6))
+    assert refused.value.where == "--neck 1e+06"
+
+
+def test_depths_below_all_are_left_out(tmp_path: Path) -> None:
+    """However deep they are."""
+    found = analysed(particle(), tmp_path, replace(plan(), depths_nm=(20.0, 1e9, float("inf"))))
+    assert [paths.name for paths in found.transports[0].paths[3:]] == ["20 nm below the boundary"]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,9 @@ import time
 import urllib.request
 from pathlib import Path
 
+import numpy as np
 import pytest
+import zarr
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -44,6 +46,25 @@ def test_headless_demo_prints_the_summary_last(tmp_path):
     assert summary["slices"] == 3
     assert Path(summary["output"], "report.html").exists()
     assert "report" in done.stderr
+
+
+def test_an_electrode_is_watched_with_two_detectors(tmp_path):
+    """Three phases through emulator, daemon and report; scores of each, and a volume that has them all."""
+    done = subprocess.run(
+        [*DEMO, str(tmp_path), "--sample", "electrode", "--headless", "--json"],
+        capture_output=True,
+        text=True,
+        env=ENVIRONMENT,
+        cwd=ROOT,
+    )
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout.splitlines()[-1])
+    assert summary["finish_reason"] == "COMPLETED"
+    assert summary["slices"] == 3
+    assert summary["awe_percent"] < 25
+    labels = zarr.open_array(Path(summary["output"], "volume.ome.zarr", "0"), mode="r")
+    assert np.unique(labels[:]).tolist() == [0, 1, 2]
+    assert "phase 2" in Path(summary["output"], "report-cuts.svg").read_text(encoding="utf-8")
 
 
 @pytest.mark.long

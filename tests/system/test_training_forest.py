@@ -81,6 +81,8 @@ REFUSED = {
     "no images": ({"images": None}, "--images"),
     "no such channel": ({"channels": ("SE2", "ESB")}, "ESB"),
     "a judged slice without labels": ({"judged_slice": 41}, "slice 41 has no labels"),
+    "one channel of two": ({"channels": ("SE2",)}, "of the channels SE2"),
+    "a channel twice": ({"channels": ("SE2", "SE2")}, "of the channels SE2, SE2"),
 }
 
 
@@ -100,6 +102,43 @@ def test_a_label_that_is_no_phase_is_refused(sample, tmp_path):
         train_own_forest(
             order_of(sample, tmp_path, labels=tmp_path / "labels", judged_slice=None), ORIGIN, print
         )
+
+
+PAINTED = {
+    "a phase that only the judged slice has": ({2: (0, 1), JUDGED: (0, 1, 2)}, "phase 2 is labelled on no"),
+    "pores alone": ({2: (0,), JUDGED: (0,)}, "phase 1 is labelled on no"),
+    "a gap": ({2: (0, 2), JUDGED: (0, 2)}, "phase 1 is labelled on no"),
+    "nothing": ({2: (255,), JUDGED: (0, 1)}, "no labels are left"),
+    "halves of phases": ({2: (0.0, 0.5), JUDGED: (0.0, 1.0)}, "slice 2 is labelled 0.5"),
+    "less than nothing": ({2: (0, -1), JUDGED: (0, 1)}, "slice 2 is labelled -1"),
+    "a slice that has no image": ({2: (0, 1), JUDGED: (0, 1), 200: (0, 1)}, "there is no slice 200"),
+}
+
+
+@pytest.mark.parametrize("case", PAINTED)
+def test_labels_that_cannot_teach_are_refused(sample, tmp_path, case):
+    """Before an hour of features, with what is missing; nobody's strokes are taught by another slice's
+    image."""
+    painted, words = PAINTED[case]
+    (tmp_path / "labels").mkdir()
+    for number, values in painted.items():
+        kind = np.float32 if isinstance(values[0], float) else np.int16
+        plane = np.resize(np.asarray(values, dtype=kind), SHAPE)
+        tifffile.imwrite(tmp_path / "labels" / f"{number:03d}.tif", plane)
+    with pytest.raises(ConfigurationError, match=words):
+        train_own_forest(order_of(sample, tmp_path, labels=tmp_path / "labels"), ORIGIN, print)
+
+
+def test_channels_of_different_sizes_are_refused(sample, tmp_path):
+    """Images that were not registered onto one another."""
+    for name in CHANNELS:
+        (tmp_path / name).symlink_to(sample / name)
+    (tmp_path / "ESB").mkdir()
+    for number in range(1, SLICES + 1):
+        tifffile.imwrite(tmp_path / "ESB" / f"{number:03d}.tif", np.zeros((8, 8), np.uint8))
+    order = order_of(sample, tmp_path, images=tmp_path, channels=("SE2", "ESB"))
+    with pytest.raises(ConfigurationError, match="channels differ"):
+        train_own_forest(order, ORIGIN, print)
 
 
 def test_the_command_line_offers_it():

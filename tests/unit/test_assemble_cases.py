@@ -34,6 +34,7 @@ HELD = ("SEM 1.0/001.tif held", "SEM 2.0/001.tif held", "SEM 1.0/002.tif held")
 """Until three images show that the microscope counts from one again."""
 DETECTORS = replace(RULES, channels=(ChannelRule("tld", 2.0, "TLD"), ChannelRule("icd", 2.0, "ICD")))
 SIGNALS = replace(RULES, channels=(ChannelRule("se2", 0.0, "SE2"), ChannelRule("lens", 0.0, "InLens")))
+ONE_NAMED = replace(RULES, channels=(ChannelRule("rest", 2.0), ChannelRule("lens", 2.0, "InLens")))
 
 CASES = {
     "in order": Case([*pair(1), *pair(2)], ["slice 1", "slice 2"]),
@@ -178,6 +179,11 @@ CASES = {
     ),
     "detector of no channel": Case(
         [image(1, 2.0, detector="ETD")], ["SEM 2.0/001.tif: wrong detector"], DETECTORS
+    ),
+    "the channel that names the detector has its images, the other one the rest": Case(
+        [image(1, 2.0, detector="InLens", folder="a"), image(1, 2.0, detector="SE2", folder="b")],
+        ["slice 1"],
+        ONE_NAMED,
     ),
     "beyond the expected end": Case(
         [*pair(1), *pair(2), image(3, 1.0)],

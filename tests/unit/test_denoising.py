@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from algorithms.denoising import noise_sigma, non_local_means
+from daemon.config import load
+from daemon.stages.segmenting import FaceStack, prepared
 
 RNG = np.random.default_rng(0)
 STRIPES = np.where(np.arange(160) // 20 % 2, 60.0, 160.0) + np.zeros((96, 1))
@@ -32,3 +34,21 @@ def test_an_even_image_stays_as_it_is():
     """Without noise there is nothing to take out."""
     image = np.full((32, 32), 7, np.uint8)
     np.testing.assert_array_equal(non_local_means(image), image)
+
+
+@pytest.mark.parametrize("choice", ["none", "non-local-means"])
+def test_the_daemon_takes_it_out_where_it_is_asked_to(choice, tmp_path):
+    """Of each channel by itself, before the segmentation sees them."""
+    path = tmp_path / "run.toml"
+    path.write_text(
+        f'[run]\nfolder = "in"\noutput = "out"\n[segmentation]\ndenoise = "{choice}"\n'
+        '[[channels]]\nname = "SE2"\ndetector = "SE2"\nreference = true\n'
+        '[[channels]]\nname = "InLens"\ndetector = "InLens"\n',
+        encoding="utf-8",
+    )
+    noisy = [np.clip(STRIPES + RNG.normal(0, sigma, STRIPES.shape), 0, 255) for sigma in (5, 10)]
+    images = np.stack(noisy).astype(np.uint8)
+    wanted = images if choice == "none" else np.stack([non_local_means(image) for image in images])
+    seen = prepared(FaceStack(3, images), load(path))
+    assert seen.index == 3
+    np.testing.assert_array_equal(seen.images, wanted)

@@ -105,6 +105,16 @@ def test_zeiss() -> None:
     assert said.acquired_at == datetime(2026, 1, 22, 21, 48, 36)
 
 
+@pytest.mark.parametrize(
+    ("device", "beam"), [("Electron Beam", "electron"), ("Field Emission", "electron"), ("FIB", "ion"),
+                         ("Ion Beam", "ion")],
+)  # fmt: skip
+def test_zeiss_names_its_beam(device: str, beam: str) -> None:
+    """Electrons come from field emission, which is no ion."""
+    text = f"DP_COLUMN_TYPE\r\nColumn Type = {device}\r\n"
+    assert zeiss.metadata(text.encode()).beam == beam
+
+
 def test_zeiss_blank() -> None:
     """A text that says nothing gives None everywhere."""
     said = zeiss.metadata(b"\r\n0\r\nAP_ACTUALKV\r\nEHT = ?\r\n")
