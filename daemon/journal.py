@@ -29,7 +29,7 @@ from daemon.configuration_changes import FREE_KEYS, accepted_changes
 from daemon.errors import JournalError
 from daemon.journal_bodies import configuration_of, damaged, decoded, encoded, inflated, unreadable
 
-SCHEMA: Final = 3
+SCHEMA: Final = 4
 _APPLICATION_ID: Final = 0x534C5743  # "SLWC": tells a foreign SQLite file from ours
 FIRST_KEY: Final = -(2**63)  # of an integer in SQLite
 _TABLES: Final = """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime
@@ -30,14 +29,13 @@ from daemon.journal import Journal, open_journal
 from daemon.keys import DaemonKeys, open_keys
 from daemon.lock import exclusive
 from daemon.messages import HeartbeatMessage
+from daemon.networks import Networks, open_networks
 from daemon.operating_system import notify
 from daemon.outputs import Outputs, prepare, refuse_without_journal
 from daemon.project import read_project
 from daemon.publish import Publisher
 from daemon.records import KEPT, messages, started_record
 from daemon.run_tables import RunTables
-from daemon.stages.filling import Filling, open_filling
-from daemon.stages.segmenting import open_model
 from daemon.station import Station
 from daemon.unrecorded import Unrecorded
 from daemon.vitals import Refusals, Vitals, heartbeat_message
@@ -71,24 +69,19 @@ def run_daemon(path: Path, *, follow: bool, accept_changes: bool = False) -> int
     """
     configuration = load(path)
     outputs = _outputs(configuration)
-    segmenter = open_model(configuration, os.cpu_count() or 1)
-    filling = open_filling(configuration, os.cpu_count() or 1)
-    if segmenter.refusals:
-        _log.warning("model.fallback", provider=segmenter.provider, refused=dict(segmenter.refusals))
-    _log.info("model.ready", name=segmenter.spec.name, provider=segmenter.provider)
+    networks = open_networks(configuration)
     acceptable = FREE_KEYS | ACCEPTABLE_KEYS if accept_changes else FREE_KEYS
     with (
         exclusive(outputs.folder),
         closing(open_journal(outputs.journal, as_toml_table(configuration), _now, acceptable)) as journal,
     ):
-        networks = {"segmentation": segmenter.spec.sha256, "inpainting": filling.sha256}
-        journal.take_networks(networks, accept_changes=accept_changes)
+        journal.take_networks(networks.sha256, accept_changes=accept_changes)
         if journal.changes:
             _log.warning("configuration.changed", since_last_start=list(journal.changes))
         finished = journal.latest("finished").get(0)
         if finished is not None:
             return _finished_before(FinishReason(finished["reason"]), outputs, journal, configuration)
-        reason = _run(configuration, outputs, journal, segmenter, filling, follow=follow)
+        reason = _run(configuration, outputs, journal, networks, follow=follow)
     _log.info("run.finished", reason=str(reason), output=str(outputs.folder))
     return EXIT_CODES[reason]
 
@@ -111,8 +104,7 @@ def _run(
     configuration: Configuration,
     outputs: Outputs,
     journal: Journal,
-    segmenter: Segmenter,
-    filling: Filling,
+    networks: Networks,
     *,
     follow: bool,
 ) -> FinishReason:
@@ -120,7 +112,7 @@ def _run(
     keys = open_keys(configuration.publish.curve_keys)
     with ExitStack() as stack:
         publisher = stack.enter_context(closing(_publisher(configuration, outputs, journal, keys)))
-        station = _station(configuration, outputs, journal, segmenter, filling, publisher, follow=follow)
+        station = _station(configuration, outputs, journal, networks, publisher, follow=follow)
         stack.enter_context(closing(station.bridge))
         control = stack.enter_context(closing(_control(station, keys)))
         stack.enter_context(closing(_heartbeat(station, control)))
@@ -131,7 +123,7 @@ def _run(
         if configuration.alerts.has_receivers:
             stack.enter_context(closing(_desk(station)))
         try:
-            reason = run_attempts(station, _lost_hardware(journal, segmenter))
+            reason = run_attempts(station, _lost_hardware(journal, networks.segmenter))
         except (SlicewatchError, ModelError):
             notify(ENDING)
             _write_report_of_a_failure(outputs)
@@ -145,8 +137,7 @@ def _station(
     configuration: Configuration,
     outputs: Outputs,
     journal: Journal,
-    segmenter: Segmenter,
-    filling: Filling,
+    networks: Networks,
     publisher: Publisher,
     *,
     follow: bool,
@@ -163,8 +154,9 @@ def _station(
         configuration,
         outputs,
         journal,
-        segmenter,
-        filling,
+        networks.segmenter,
+        networks.known,
+        networks.filling,
         publisher,
         inbox=Inbox(bridge.at_once),
         volume=StoredVolume(),
