@@ -68,14 +68,18 @@ def recognise(
         for name, image in zip(channels, face.images, strict=True)
         if name in known
     }
-    outside = {
-        name: state.outside.get(name, 0) + 1 if one.distance > one.limit else 0
-        for name, one in standings.items()
-    }
+    outside = {name: _in_a_row(state.outside.get(name, 0), one) for name, one in standings.items()}
     begins = not state.alarm and any(count >= IN_A_ROW for count in outside.values())
-    held = state.alarm and any(one.distance > RELEASE * one.limit for one in standings.values())
+    held = state.alarm and not all(one.distance <= RELEASE * one.limit for one in standings.values())
     alarms = (_alarm(face.index, standings),) if begins else ()
     return replace(state, outside=outside, alarm=begins or held), standings, alarms
+
+
+def _in_a_row(before: int, standing: DomainStanding) -> int:
+    """Slices outside in a row; an image that says nothing (NaN) changes nothing."""
+    if math.isnan(standing.distance):
+        return before
+    return before + 1 if standing.distance > standing.limit else 0
 
 
 def _standing(known: ChannelDomain, image: Image) -> DomainStanding:

@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.domain import CHANNELS, judged, shipped_domains, slices_until_noticed
 from benchmarks.domain_shifts import SHIFTS, VOLTAGES_KV
+from daemon.codec import pack, unpack
 from daemon.config import parse
 from daemon.stages.recognising import IN_A_ROW, KIND, RecognisingState, known_domains, recognise
 from daemon.stages.segmenting import FaceStack
@@ -67,6 +68,26 @@ def test_a_single_odd_image_is_no_alarm_and_a_second_excursion_is_another(known,
     odd = [np.invert(images) for images in calm[:IN_A_ROW]]
     told = follow(known, [calm[0], *odd[:2], calm[1], *odd, calm[2], *odd])
     assert [index for index, (_, alarms) in enumerate(told) if alarms] == [6, 10]
+
+
+def test_an_image_that_says_nothing_changes_nothing(known, calm) -> None:
+    """Empty ones in between: neither the count nor a told alarm is forgotten, and none is made of them."""
+    odd, empty = [np.invert(images) for images in calm[:4]], np.full_like(calm[0], 7)
+    told = follow(known, [odd[0], odd[1], empty, odd[2], empty, odd[3]])
+    assert [index for index, (_, alarms) in enumerate(told) if alarms] == [3]
+    assert all(np.isnan(one.distance) for one in told[2][0].values())
+    assert not any(alarms for _, alarms in follow(known, [empty] * 4))
+
+
+def test_a_state_that_was_stored_goes_on_the_same(known, calm) -> None:
+    """Packed for the journal and read back between all slices, as a kill would have it."""
+    faces = [calm[0], *(np.invert(images) for images in calm[:4])]
+    state, alarms = RecognisingState(), []
+    for index, images in enumerate(faces):
+        stored = unpack(RecognisingState, pack(state))
+        state, _, raised = recognise(stored, known, FaceStack(index, images), CHANNELS)
+        alarms.append(raised)
+    assert alarms == [raised for _, raised in follow(known, faces)]
 
 
 def test_the_figures_are_those_of_the_image_and_nothing_else(known, calm) -> None:
