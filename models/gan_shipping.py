@@ -28,7 +28,7 @@ from models.origin import Origin
 from models.style_distance import earth_movers_distance
 from models.translation_networks import REACH_PX, ImageGenerator
 
-CARD_IMAGES = 2
+CARD_IMAGES = 1
 Report = Callable[[str], None]
 
 
@@ -159,8 +159,8 @@ would give. Trained without pairs, as a CycleGAN (`models/translation_networks.p
 
 ## Figures
 
-{CARD_IMAGES} faces of {settings.face.side_px}×{settings.face.side_px} px of structures that nothing was
-trained on, beside Monte Carlo images of the same structures with {spec.electrons} electrons per pixel,
+{CARD_IMAGES} face of {settings.face.side_px}×{settings.face.side_px} px of a structure that nothing was
+trained on, beside the Monte Carlo image of the same structure with {spec.electrons} electrons per pixel,
 {origin.date}. The noise of the electrons limits the correlation; both histograms have it.
 
 | | correlation | distance of histograms (earth mover's, share) |

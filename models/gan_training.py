@@ -59,7 +59,7 @@ class GanSettings:
     face: FaceDesign = field(default_factory=FaceDesign)
     fast_images: Annotated[int, Ge(1), Le(len(FAST_SEEDS))] = 24
     monte_carlo_images: Annotated[int, Ge(1), Le(len(MONTE_CARLO_SEEDS))] = 10
-    validation_images: Annotated[int, Ge(1), Le(len(VALIDATION_SEEDS))] = 2
+    validation_images: Annotated[int, Ge(1), Le(len(VALIDATION_SEEDS))] = 1
     patch_px: Annotated[int, Ge(16), MultipleOf(STRIDE_PX)] = 128
     filters: Annotated[int, Ge(1)] = 8
     discriminator_filters: Annotated[int, Ge(1)] = 16
