@@ -44,6 +44,10 @@ class Bar:
 
 
 BARS: Final[dict[str, tuple[Bar, ...]]] = {
+    "domain": (
+        Bar("false_alarm_share", "<=", 0.01, "of runs that the network knows, with an alarm"),
+        Bar("worst_delay", "<=", 5.0, "slices until any of five changes is noticed"),
+    ),
     "drift": (
         Bar("mean_run_length", ">=", 5000.0, "slices between false alarms"),
         Bar("ratio_to_optimal", "<=", 1.1, "delay at 1 σ over the optimal CUSUM's"),

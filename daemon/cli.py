@@ -15,6 +15,7 @@ from daemon import __version__
 from daemon.analyse.options import analyse
 from daemon.archive_commands import compare, reprocess
 from daemon.command_options import ConfigPath, Connect, Json, Keys, leave
+from daemon.domain_command import domain
 from daemon.keys_command import keys_app
 from daemon.logs import configure_logs
 from daemon.network_commands import evaluate_app, shrink
@@ -209,7 +210,7 @@ def status(connect: Connect = "tcp://127.0.0.1:5556", keys: Keys = None, as_json
     print_status(connect, keys, as_json=as_json)
 
 
-for _command in (watchdog, abort, shrink, analyse):
+for _command in (watchdog, abort, shrink, domain, analyse):
     app.command()(_command)
 
 

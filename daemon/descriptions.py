@@ -33,7 +33,8 @@ class EscalationDescription(msgspec.Struct, frozen=True):
 
 
 class ChannelPlacement(msgspec.Struct, frozen=True):
-    """How one image of a slice was registered; quality 0…1, ``source`` fiducial or face."""
+    """How one image of a slice was registered; quality 0…1, ``source`` fiducial or face. And how far it is
+    from those that the network knows, with the limit of that; NaN where that is not compared."""
 
     dy_px: float
     dx_px: float
@@ -42,3 +43,5 @@ class ChannelPlacement(msgspec.Struct, frozen=True):
     source: str
     notes: tuple[str, ...] = ()
     fiducials: tuple[FoundFiducial, ...] = ()
+    domain_distance: float = float("nan")
+    domain_limit: float = float("nan")

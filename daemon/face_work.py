@@ -11,10 +11,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from daemon.items import Alarm, Planes, RegisteredSlice, Status, Thickness
+from daemon.items import Alarm, DomainStanding, Planes, RegisteredSlice, Status, Thickness
 from daemon.parts import Parts
 from daemon.pipeline_state import OpenFace, PipelineState
 from daemon.stages import foreseeing, growing, segmenting
+from daemon.stages.recognising import recognise
 from daemon.stages.segmenting import FaceStack
 from daemon.stopwatch import Stopwatch
 
@@ -31,6 +32,7 @@ class FaceWork:
     ) -> None:
         self._configuration = parts.configuration
         self._segmenter = parts.segmenter
+        self._known = parts.known
         self._filling = parts.filling
         self._outlet = parts.outlet
         self._alarm = alarm
@@ -56,10 +58,12 @@ class FaceWork:
         A provisional face is only shown: without it the network has half the work, and outputs are the same.
         """
         names, roi = self._configuration.channel_names, self._configuration.geometry.roi
-        face = segmenting.prepared(segmenting.align(registered, names, roi), self._configuration)
+        aligned = segmenting.align(registered, names, roi)
+        state, domain = self._recognised(state, aligned)
+        face = segmenting.prepared(aligned, self._configuration)
         self._faces[face.index] = face
-        self._outlet.face(registered)
-        opened = OpenFace(face.index, thickness.depth_nm, dict(registered.shifts))
+        self._outlet.face(registered, domain)
+        opened = OpenFace(face.index, thickness.depth_nm, dict(registered.shifts), domain)
         return replace(state, window=(*state.window, face.index), open_faces=(*state.open_faces, opened))
 
     def settle(self, state: PipelineState, newest: int) -> PipelineState:
@@ -87,7 +91,7 @@ class FaceWork:
         growth, placed, planes = growing.grow(growth, filling, face.index, face.depth_nm, probabilities)
         for alarm in growing.judge_place(growth, placed):
             self._alarm(alarm)
-        self._outlet.final_face(state.faces_done, segmented, placed, face.shifts)
+        self._outlet.final_face(state.faces_done, segmented, placed, face)
         self._outlet.face_images(state.faces_done, state.geometry, self._faces[face.index], segmented)
         growth = self._grown(growth, planes)
         open_faces, done = state.open_faces[1:], state.faces_done + 1
@@ -104,6 +108,16 @@ class FaceWork:
             growth, metrics = growing.measure_planes(growth, planes)
             self._outlet.metrics(metrics, growing.curves(growth))
         return growth
+
+    def _recognised(
+        self, state: PipelineState, aligned: FaceStack
+    ) -> tuple[PipelineState, dict[str, DomainStanding]]:
+        """Whether the face looks like what the network knows; its noise, which may be taken out, included."""
+        names = self._configuration.channel_names
+        recognising, domain, raised = recognise(state.recognising, self._known, aligned, names)
+        for alarm in raised:
+            self._alarm(alarm)
+        return replace(state, recognising=recognising), domain
 
     def _classified(self, index: int) -> NDArray[np.float32]:
         """Phase probabilities of a face from the faces at hand; what went before was to show it."""

@@ -204,6 +204,15 @@ class ChannelShift:
     fiducials: tuple[FoundFiducial, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class DomainStanding:
+    """How far an image is from those that the network knows, and within what it counts as known (in standard
+    deviations of known images); NaN where it cannot be told."""
+
+    distance: float
+    limit: float
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class RegisteredSlice:
     """A slice and the shift of each of its channels."""

@@ -36,7 +36,7 @@ from daemon.journal_bodies import (
     unreadable,
 )
 
-SCHEMA: Final = 4
+SCHEMA: Final = 5
 _APPLICATION_ID: Final = 0x534C5743  # "SLWC": tells a foreign SQLite file from ours
 FIRST_KEY: Final = -(2**63)  # of an integer in SQLite
 _TABLES: Final = """

@@ -186,6 +186,9 @@ class HeartbeatMessage(Message, frozen=True, kw_only=True):
     peers_refused: int = 0
 
 
+UNKNOWN = items.DomainStanding(NAN, NAN)
+"""Of a channel that is not compared with known images."""
+
 TYPES: Mapping[str, type[Message]] = {
     kind.topic: kind
     for kind in (
@@ -226,17 +229,29 @@ def slice_message(
     index: int,
     status: Status,
     shifts: Mapping[str, items.ChannelShift],
+    domain: Mapping[str, items.DomainStanding],
     placed: items.PlacedSlice | None = None,
 ) -> SliceMessage:
     """The message that tells how far a slice has come, and where it was ``placed`` if it was."""
-    channels = {
-        name: ChannelPlacement(s.dy_px, s.dx_px, s.sigma_px, s.quality, s.source, s.notes, s.fiducials)
-        for name, s in shifts.items()
-    }
+    channels = {name: _placement(shift, domain.get(name, UNKNOWN)) for name, shift in shifts.items()}
     told = SliceMessage(index=index, status=status, channels=channels)
     if placed is None:
         return told
     return msgspec.structs.replace(told, z_plane=placed.z_plane, displacement_nm=placed.displacement_nm)
+
+
+def _placement(shift: items.ChannelShift, standing: items.DomainStanding) -> ChannelPlacement:
+    return ChannelPlacement(
+        shift.dy_px,
+        shift.dx_px,
+        shift.sigma_px,
+        shift.quality,
+        shift.source,
+        shift.notes,
+        shift.fiducials,
+        standing.distance,
+        standing.limit,
+    )
 
 
 def metrics_message(metrics: items.Metrics, curves: Mapping[str, Array] | None = None) -> MetricsMessage:

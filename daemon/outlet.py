@@ -30,7 +30,7 @@ from daemon.faces import as_seen
 from daemon.geometry import FaceGeometry
 from daemon.items import (
     Alarm,
-    ChannelShift,
+    DomainStanding,
     FinishReason,
     Metrics,
     PlacedSlice,
@@ -45,7 +45,7 @@ from daemon.items import (
 from daemon.journal import FileVersion, Record
 from daemon.ledger import Ledger
 from daemon.outbox import Outbox
-from daemon.pipeline_state import Counts, PipelineState
+from daemon.pipeline_state import Counts, OpenFace, PipelineState
 from daemon.pulse import beat
 from daemon.records import ended_record, faces_record, ligaments_record
 from daemon.requests import Command
@@ -98,19 +98,19 @@ class Outlet:
             )
         )
 
-    def face(self, registered: RegisteredSlice) -> None:
-        """A face that was registered and segmented provisionally."""
+    def face(self, registered: RegisteredSlice, domain: Mapping[str, DomainStanding]) -> None:
+        """A face that was registered and segmented provisionally, and how like known images it is."""
         self._outbox.keep(faces_record(registered))
         self._station.faces.add(registered.index, as_seen(registered))
-        self._outbox.say(say.slice_message(registered.index, Status.PROVISIONAL, registered.shifts))
+        self._outbox.say(say.slice_message(registered.index, Status.PROVISIONAL, registered.shifts, domain))
 
-    def final_face(
-        self, order: int, face: SegmentedSlice, placed: PlacedSlice, shifts: Mapping[str, ChannelShift]
-    ) -> None:
-        """A final face, the ``order``-th of the run: its labels in native pixels go to disk."""
+    def final_face(self, order: int, face: SegmentedSlice, placed: PlacedSlice, opened: OpenFace) -> None:
+        """A final face, the ``order``-th of the run, as it was ``opened``: its labels in native pixels go to
+        disk."""
         self._arrays.labels(order, face)
         self._station.faces.settle(face.index, order)
-        self._outbox.say(say.slice_message(face.index, face.status, shifts, placed))
+        told = say.slice_message(face.index, face.status, opened.shifts, opened.domain, placed)
+        self._outbox.say(told)
 
     def face_images(
         self, order: int, geometry: FaceGeometry, face: FaceStack, segmented: SegmentedSlice

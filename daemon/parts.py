@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from daemon.resume import known_files
 from daemon.station import Station
 from daemon.surroundings import Surroundings
 from daemon.watch import Watcher
+from models.domain import ChannelDomain
 from models.session import Segmenter
 
 
@@ -25,14 +26,16 @@ from models.session import Segmenter
 class Parts:
     """Everything of the loop that touches the world.
 
-    ``asv_nm`` gives the acquisition software's own thickness of a slice, NaN if it has none; ``clock`` is
-    monotonic, in s; ``follow`` false: the acquisition is over, so the run ends when every file has been read.
+    ``known`` are the images that the network knows, by channel; ``asv_nm`` gives the acquisition software's
+    own thickness of a slice, NaN if it has none; ``clock`` is monotonic, in s; ``follow`` false: the
+    acquisition is over, so the run ends when every file has been read.
     """
 
     configuration: Configuration
     shelf: FrameShelf
     watcher: Watcher
     segmenter: Segmenter
+    known: Mapping[str, ChannelDomain]
     filling: Interpolation
     inbox: Inbox
     outlet: Outlet
@@ -51,6 +54,7 @@ def parts_of(station: Station, shelf: FrameShelf) -> Parts:
         shelf=shelf,
         watcher=_watcher(configuration, station.journal),
         segmenter=station.segmenter,
+        known=station.known,
         filling=station.filling.interpolation,
         inbox=station.inbox,
         outlet=Outlet(station),

@@ -9,22 +9,25 @@ from algorithms.fiducials import RegistrationState
 from daemon.config import Configuration
 from daemon.errors import ConfigurationError
 from daemon.geometry import FaceGeometry, face_geometry
-from daemon.items import ChannelShift, Frame, Slice
+from daemon.items import ChannelShift, DomainStanding, Frame, Slice
 from daemon.stages.growing import GrowthState, start_growth
 from daemon.stages.inspecting import InspectingState, begin_inspecting
 from daemon.stages.judging import JudgingState, begin_judging
 from daemon.stages.measuring import MeasuringState, begin_measuring
+from daemon.stages.recognising import RecognisingState
 from daemon.stages.registering import begin_registration
 from daemon.stages.segmenting import cropped
 
 
 @dataclass(frozen=True, slots=True)
 class OpenFace:
-    """A face whose segmentation is not final: where it lies, and how its images were registered."""
+    """A face whose segmentation is not final: where it lies, how its images were registered, and how far
+    they are from those that the network knows."""
 
     index: int
     depth_nm: float
     shifts: Mapping[str, ChannelShift]
+    domain: Mapping[str, DomainStanding]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class PipelineState:
     measuring: MeasuringState
     judging: JudgingState
     inspecting: InspectingState
+    recognising: RecognisingState
     growth: GrowthState
     window: tuple[int, ...] = ()
     open_faces: tuple[OpenFace, ...] = ()
@@ -81,6 +85,7 @@ def begin_pipeline(configuration: Configuration, first: Slice) -> PipelineState:
         begin_measuring(configuration, geometry),
         begin_judging(configuration.drift),
         begin_inspecting(),
+        RecognisingState(),
         start_growth(
             (region.shape[0], region.shape[1]),
             geometry.pixels,

@@ -93,6 +93,8 @@ def _slice_row(index: int, told: dict[str, Any], thickness: dict[str, Any]) -> d
         row[f"shift_y_px_{name}"] = shift["dy_px"]
         row[f"shift_x_px_{name}"] = shift["dx_px"]
         row[f"quality_{name}"] = shift["quality"]
+        row[f"domain_distance_{name}"] = shift["domain_distance"]
+        row[f"domain_limit_{name}"] = shift["domain_limit"]
     row["shift_source"] = ", ".join(sorted({shift["source"] for shift in told["channels"].values()}))
     return row
 

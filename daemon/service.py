@@ -29,14 +29,13 @@ from daemon.journal import Journal, open_journal
 from daemon.keys import DaemonKeys, open_keys
 from daemon.lock import exclusive
 from daemon.messages import HeartbeatMessage
+from daemon.networks import Networks, open_networks
 from daemon.operating_system import notify, usable_cores
 from daemon.outputs import Outputs, prepare, refuse_without_journal
 from daemon.project import read_project
 from daemon.publish import Publisher
 from daemon.records import KEPT, messages, started_record
 from daemon.run_tables import RunTables
-from daemon.stages.filling import Filling, open_filling
-from daemon.stages.segmenting import open_model
 from daemon.station import Station
 from daemon.unrecorded import Unrecorded
 from daemon.vitals import Refusals, Vitals, heartbeat_message
@@ -67,24 +66,19 @@ def run_daemon(
     """
     configuration = load(path)
     outputs = _outputs(configuration)
-    cores = cores or usable_cores()
-    segmenter, filling = open_model(configuration, cores), open_filling(configuration, cores)
-    if segmenter.refusals:
-        _log.warning("model.fallback", provider=segmenter.provider, refused=dict(segmenter.refusals))
-    _log.info("model.ready", name=segmenter.spec.name, provider=segmenter.provider)
+    networks = open_networks(configuration, cores or usable_cores())
     acceptable = FREE_KEYS | ACCEPTABLE_KEYS if accept_changes else FREE_KEYS
     with (
         exclusive(outputs.folder, lock_patience_s),
         closing(open_journal(outputs.journal, as_toml_table(configuration), _now, acceptable)) as journal,
     ):
-        networks = {"segmentation": segmenter.spec.sha256, "inpainting": filling.sha256}
-        journal.take_networks(networks, accept_changes=accept_changes)
+        journal.take_networks(networks.sha256, accept_changes=accept_changes)
         if journal.changes:
             _log.warning("configuration.changed", since_last_start=list(journal.changes))
         finished = journal.latest("finished").get(0)
         if finished is not None:
             return _finished_before(FinishReason(finished["reason"]), outputs, journal, configuration)
-        reason = _run(configuration, outputs, journal, segmenter, filling, follow=follow)
+        reason = _run(configuration, outputs, journal, networks, follow=follow)
     _log.info("run.finished", reason=str(reason), output=str(outputs.folder))
     return EXIT_CODES[reason]
 
@@ -107,8 +101,7 @@ def _run(
     configuration: Configuration,
     outputs: Outputs,
     journal: Journal,
-    segmenter: Segmenter,
-    filling: Filling,
+    networks: Networks,
     *,
     follow: bool,
 ) -> FinishReason:
@@ -116,7 +109,7 @@ def _run(
     keys = open_keys(configuration.publish.curve_keys)
     with ExitStack() as stack:
         publisher = stack.enter_context(closing(_publisher(configuration, outputs, journal, keys)))
-        station = _station(configuration, outputs, journal, segmenter, filling, publisher, follow=follow)
+        station = _station(configuration, outputs, journal, networks, publisher, follow=follow)
         stack.enter_context(closing(station.bridge))
         control = stack.enter_context(closing(_control(station, keys)))
         stack.enter_context(closing(_heartbeat(station, control)))
@@ -127,7 +120,7 @@ def _run(
         if configuration.alerts.has_receivers:
             stack.enter_context(closing(_desk(station)))
         try:
-            reason = run_attempts(station, _lost_hardware(journal, segmenter))
+            reason = run_attempts(station, _lost_hardware(journal, networks.segmenter))
         except (SlicewatchError, ModelError):
             notify(ENDING)
             _write_report_if_possible(outputs)
@@ -141,8 +134,7 @@ def _station(
     configuration: Configuration,
     outputs: Outputs,
     journal: Journal,
-    segmenter: Segmenter,
-    filling: Filling,
+    networks: Networks,
     publisher: Publisher,
     *,
     follow: bool,
@@ -159,8 +151,9 @@ def _station(
         configuration,
         outputs,
         journal,
-        segmenter,
-        filling,
+        networks.segmenter,
+        networks.known,
+        networks.filling,
         publisher,
         inbox=Inbox(bridge.at_once),
         volume=StoredVolume(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,6 +17,7 @@ from daemon.run_tables import RunTables
 from daemon.stages.filling import Filling
 from daemon.vitals import Vitals
 from daemon.volume_reader import StoredVolume
+from models.domain import ChannelDomain
 from models.session import Segmenter
 
 
@@ -24,6 +25,7 @@ from models.session import Segmenter
 class Station:
     """Where things come from and go to.
 
+    ``known`` are the images that the network knows, by channel, empty if nobody has learned them.
     ``clock`` is monotonic, in s; ``now`` is UTC. ``expected_slices`` 0: unknown. ``follow`` false: the
     acquisition is over, so the run ends when every file has been read.
     """
@@ -32,6 +34,7 @@ class Station:
     outputs: Outputs
     journal: Journal
     segmenter: Segmenter
+    known: Mapping[str, ChannelDomain]
     filling: Filling
     publisher: Publisher
     inbox: Inbox

@@ -39,6 +39,8 @@ EXTRA_COLUMNS: Final = (
     "notes",
     "displacement_nm",
 )
+DOMAIN_COLUMNS: Final = ("domain_distance", "domain_limit")
+"""Of every channel, too."""
 METRIC_COLUMNS: Final = (
     "plane",
     "solid_fraction",
@@ -85,7 +87,8 @@ LIGAMENT_COLUMNS: Final = ("diameter_nm", "share_of_solid")
 def slice_columns(channels: Sequence[str]) -> tuple[str, ...]:
     """The columns of ``slices.csv`` for these channels: the contract's first, ours after them."""
     per_channel = tuple(f"{column}_{name}" for name in channels for column in CHANNEL_COLUMNS)
-    return (*SLICE_COLUMNS, *per_channel, *EXTRA_COLUMNS)
+    domain = tuple(f"{column}_{name}" for name in channels for column in DOMAIN_COLUMNS)
+    return (*SLICE_COLUMNS, *per_channel, *EXTRA_COLUMNS, *domain)
 
 
 def write_summary(path: Path, summary: Mapping[str, Any]) -> None:

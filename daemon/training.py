@@ -177,11 +177,26 @@ def _train_inpainting(network: str, order: _Order, report: Callable[[str], None]
     return {network: ship_inpainting(settings, order.out, order.origin(), report).sha256}
 
 
+def _train_gan(network: str, order: _Order, report: Callable[[str], None]) -> dict[str, str]:
+    """Train the generators; the checksum of each by its name."""
+    require("warp")
+    from daemon.training_file import gan_plan
+    from daemon.training_presets import quick_gan, shipped_gan
+    from models.gan_shipping import ship_gan
+
+    settings = gan_plan(quick_gan() if order.quick else shipped_gan(), order.config).training
+    images = settings.monte_carlo_images + settings.validation_images
+    report(f"{images} Monte Carlo images at each voltage are made, then the generators are trained")
+    specs = ship_gan(settings, order.out, order.origin(), report)
+    return {name: spec.sha256 for name, spec in specs.items()}
+
+
 _TRAININGS: Final = {
     "late-fusion": _train_fusion,
     "early-fusion": _train_fusion,
     "intermediate-fusion": _train_fusion,
     "inpainting": _train_inpainting,
+    "gan": _train_gan,
 }
 
 

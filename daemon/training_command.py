@@ -20,6 +20,7 @@ class Network(StrEnum):
     INTERMEDIATE_FUSION = "intermediate-fusion"
     INPAINTING = "inpainting"
     FOREST = "forest"
+    GAN = "gan"
 
 
 DEFAULT_FEATURES: Final = "tailored"
@@ -33,6 +34,8 @@ REMEDIES: Final = {
     Network.INTERMEDIATE_FUSION: _OWN_SLICES,
     Network.INPAINTING: "Leave them out: it learns from rendered structures; "
     "examples/inpainting-training.toml lists what can be set.",
+    Network.GAN: "Leave them out: it learns from simulated structures; "
+    "examples/gan-training.toml lists what can be set.",
     Network.FOREST: "Leave it out: a forest has --features, --images, --labels, --channel and --judge.",
 }
 """Against options that mean nothing for a network."""

@@ -16,12 +16,14 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from daemon.config.complaints import explained
 from daemon.config.loading import read_toml
 from models.evaluation import HeldOut
+from models.gan_training import GanSettings
 from models.inpainting_training import InpaintingSettings
 from models.material import TrainingSettings
 from models.schedules import Schedule
 
 FUSION_GUIDE: Final = "examples/training.toml"
 INPAINTING_GUIDE: Final = "examples/inpainting-training.toml"
+GAN_GUIDE: Final = "examples/gan-training.toml"
 """The commented files that list every key."""
 STRICT: Final = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
 
@@ -74,7 +76,15 @@ class InpaintingPlan:
     training: InpaintingSettings
 
 
-Plan = TypeVar("Plan", FusionPlan, InpaintingPlan)
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
+class GanPlan:
+    """The file of a training of the generators that make Monte Carlo images."""
+
+    training: GanSettings
+
+
+Plan = TypeVar("Plan", FusionPlan, InpaintingPlan, GanPlan)
 
 
 def fusion_plan(base: FusionPlan, path: Path | None) -> FusionPlan:
@@ -91,6 +101,11 @@ def fusion_plan(base: FusionPlan, path: Path | None) -> FusionPlan:
 def inpainting_plan(base: InpaintingPlan, path: Path | None) -> InpaintingPlan:
     """As :func:`fusion_plan`."""
     return base if path is None else _read(base, path, INPAINTING_GUIDE)
+
+
+def gan_plan(base: GanPlan, path: Path | None) -> GanPlan:
+    """As :func:`fusion_plan`."""
+    return base if path is None else _read(base, path, GAN_GUIDE)
 
 
 def _read(base: Plan, path: Path, guide: str) -> Plan:

@@ -69,7 +69,7 @@ def export_network(network: nn.Module, provenance: Provenance, path: Path) -> Mo
 
 
 def exported_model(
-    network: nn.Module, probe: Tensor, input_name: str, path: Path
+    network: nn.Module, probe: Tensor, input_name: str, path: Path, output_name: str = "probabilities"
 ) -> tuple[onnx.ModelProto, float]:
     """A network as ONNX, and by how much its output for ``probe`` differs from torch's.
 
@@ -78,12 +78,13 @@ def exported_model(
         probe: input of realistic values, sides PROBE_PX.
         input_name: of the input in the file.
         path: where the file will lie, for messages.
+        output_name: of the output in the file.
 
     Raises:
         ExportError: the outputs differ by more than LARGEST_DIFFERENCE.
     """
     original = deepcopy(network).eval()
-    exported = _export(fold_batch_norms(deepcopy(original)), probe, input_name)
+    exported = _export(fold_batch_norms(deepcopy(original)), probe, (input_name, output_name))
     return exported, _difference(exported, original, probe, path)
 
 
@@ -103,7 +104,7 @@ def _probe(provenance: Provenance) -> Tensor:
     return torch.from_numpy((levels + 0.1 * rng.standard_normal(shape)).astype(np.float32))
 
 
-def _export(network: nn.Module, probe: Tensor, input_name: str) -> onnx.ModelProto:
+def _export(network: nn.Module, probe: Tensor, names: tuple[str, str]) -> onnx.ModelProto:
     """Batch and image sides stay free, the sides as multiples of the stride."""
     blocks_y, blocks_x = (torch.export.Dim(name, min=2, max=4096) for name in ("blocks_y", "blocks_x"))
     y, x = probe.ndim - 2, probe.ndim - 1
@@ -116,8 +117,8 @@ def _export(network: nn.Module, probe: Tensor, input_name: str) -> onnx.ModelPro
             (probe,),
             dynamo=True,
             verbose=False,
-            input_names=[input_name],
-            output_names=["probabilities"],
+            input_names=[names[0]],
+            output_names=[names[1]],
             dynamic_shapes=(free,),
         )
     return _without_sources(program.model_proto)
@@ -141,7 +142,7 @@ def _difference(exported: onnx.ModelProto, network: nn.Module, probe: Tensor, pa
         difference = float(np.abs(results[0] - network(probe).numpy()).max())
     if difference > LARGEST_DIFFERENCE:
         raise ExportError(
-            f"the exported network's probabilities differ from torch's by {difference:.1e}",
+            f"the exported network's output differs from torch's by {difference:.1e}",
             str(path),
             f"Report this: at most {LARGEST_DIFFERENCE:.0e} is allowed; the file was not written.",
         )

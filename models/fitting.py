@@ -14,8 +14,8 @@ import torch
 from annotated_types import Ge, Gt
 from torch import Tensor, nn
 
+from models.checkpoints import load_checkpoint, require_recipe, save_checkpoint
 from models.device import device_of, following
-from models.errors import CheckpointDamagedError, CheckpointMismatchError
 from models.event_curve import event_curve
 from models.losses import segmentation_loss
 from models.schedules import Plateau, Schedule, advance
@@ -120,13 +120,13 @@ def fit(task: Task, recipe: Recipe, folder: Path, report: Callable[[Progress], N
     state = _State(task.network, optimizer, scheduler)
     history = state.restore(path, recipe) if path.is_file() else ()
     with event_curve(folder / "tensorboard" / task.stage, len(history)) as curve:
-        while not _finished(history, recipe):
+        while not is_finished(history, recipe.epochs, recipe.patience_epochs):
             epoch = _run_epoch(task, recipe, optimizer, len(history))
             advance(scheduler, epoch.validation_loss)
             history = (*history, epoch)
             curve.add(len(history), epoch)  # before the state: a point too many is void, one too few is lost
             state.save(path, recipe, history)
-            report(_progress(task.stage, recipe, history))
+            report(progress(task.stage, recipe.epochs, history))
     state.load_best(path)
     return history
 
@@ -140,55 +140,28 @@ class _State:
     scheduler: torch.optim.lr_scheduler.LRScheduler
 
     def save(self, path: Path, recipe: Recipe, history: tuple[Epoch, ...]) -> None:
-        best = _best_epoch(history) == len(history) - 1
+        best = best_epoch(history) == len(history) - 1
         weights = self.network.state_dict()
         content: dict[str, Any] = {
             "recipe": json.dumps(asdict(recipe)),
             "history": json.dumps([asdict(epoch) for epoch in history]),
             "network": weights,
-            "best": weights if best else _loaded(path)["best"],
+            "best": weights if best else load_checkpoint(path, PARTS)["best"],
             "optimizer": self.optimizer.state_dict(),
             "scheduler": self.scheduler.state_dict(),
         }
-        unfinished = path.with_suffix(".part")
-        torch.save(content, unfinished)
-        unfinished.replace(path)
+        save_checkpoint(path, content)
 
     def restore(self, path: Path, recipe: Recipe) -> tuple[Epoch, ...]:
-        content = _loaded(path)
-        if json.loads(content["recipe"]) != asdict(recipe):
-            raise CheckpointMismatchError(
-                "the training that was interrupted here followed another recipe",
-                str(path),
-                "Train with the recipe of before, or into an empty folder.",
-            )
+        content = load_checkpoint(path, PARTS)
+        require_recipe(content, asdict(recipe), path)
         self.network.load_state_dict(content["network"])
         self.optimizer.load_state_dict(content["optimizer"])
         self.scheduler.load_state_dict(content["scheduler"])
         return tuple(Epoch(**epoch) for epoch in json.loads(content["history"]))
 
     def load_best(self, path: Path) -> None:
-        self.network.load_state_dict(_loaded(path)["best"])
-
-
-def _loaded(path: Path) -> dict[str, Any]:
-    """A checkpoint, written on whatever device; torch copies what is taken from it to where it belongs."""
-    try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
-        missing = set(PARTS) - set(content)
-    except Exception as problem:  # whatever a damaged byte makes torch raise, errors of its own among them
-        raise _damaged(path, str(problem).partition("\n")[0] or type(problem).__name__) from problem
-    if missing:
-        raise _damaged(path, f"it has no {', '.join(sorted(missing))}")
-    return content
-
-
-def _damaged(path: Path, problem: str) -> CheckpointDamagedError:
-    return CheckpointDamagedError(
-        f"the state of the interrupted training is damaged: {problem}",
-        str(path),
-        "Remove this file: its stage begins anew, the others go on.",
-    )
+        self.network.load_state_dict(load_checkpoint(path, PARTS)["best"])
 
 
 def _run_epoch(task: Task, recipe: Recipe, optimizer: torch.optim.Optimizer, number: int) -> Epoch:
@@ -224,20 +197,21 @@ def _drawn_ahead(task: Task, steps: int, rng: np.random.Generator) -> Iterator[B
         yield coming.result()
 
 
-def _best_epoch(history: tuple[Epoch, ...]) -> int:
+def best_epoch(history: tuple[Epoch, ...]) -> int:
     """The earliest of the smallest losses; one that is no number is worse than any."""
     losses = [epoch.validation_loss for epoch in history]
     return min(range(len(losses)), key=lambda number: (isnan(losses[number]), losses[number]))
 
 
-def _finished(history: tuple[Epoch, ...], recipe: Recipe) -> bool:
-    if len(history) >= recipe.epochs:
+def is_finished(history: tuple[Epoch, ...], epochs: int, patience_epochs: int) -> bool:
+    """Whether there were epochs enough, or none was better for too long."""
+    if len(history) >= epochs:
         return True
-    return bool(history) and len(history) - 1 - _best_epoch(history) >= recipe.patience_epochs
+    return bool(history) and len(history) - 1 - best_epoch(history) >= patience_epochs
 
 
-def _progress(stage: str, recipe: Recipe, history: tuple[Epoch, ...]) -> Progress:
+def progress(stage: str, epochs: int, history: tuple[Epoch, ...]) -> Progress:
+    """Where a fit of at most ``epochs`` stands."""
     mean_s = float(np.mean([epoch.seconds for epoch in history]))
-    best = history[_best_epoch(history)].validation_loss
-    left = recipe.epochs - len(history)
-    return Progress(stage, len(history), recipe.epochs, history[-1], best, left * mean_s)
+    best = history[best_epoch(history)].validation_loss
+    return Progress(stage, len(history), epochs, history[-1], best, (epochs - len(history)) * mean_s)

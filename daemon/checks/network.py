@@ -9,6 +9,7 @@ from daemon.checks.images import FirstImages
 from daemon.config import Configuration
 from daemon.operating_system import usable_cores
 from daemon.stages.filling import open_filling
+from daemon.stages.recognising import known_domains
 from daemon.stages.segmenting import cropped, model_paths, open_model
 from models import providers
 from models.canary import test_side_px
@@ -34,6 +35,7 @@ def check_model(configuration: Configuration, segmenter: Segmenter) -> Finding:
     """The file is whole and made for these channels (opening it has proved that); which one it is."""
     paths, spec = model_paths(configuration), segmenter.spec
     text = f"{spec.name} for {' + '.join(spec.channels)}, {spec.classes} phases, sha256 {spec.sha256[:12]}…"
+    text += "" if known_domains(configuration) else "; images are not compared with those that it knows"
     for path in paths:
         if checksum_path(path).is_file():
             continue

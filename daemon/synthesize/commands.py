@@ -99,7 +99,7 @@ def slices(
         typer.Option(help="Of every phase: a name, or FORMULA@DENSITY; default: epoxy, gold."),
     ] = None,
     electrons: Annotated[
-        int, typer.Option(min=1, help="Monte Carlo: sent at every pixel; the image has their noise.")
+        int, typer.Option(min=1, help="Monte Carlo and gan: sent at every pixel; the image has their noise.")
     ] = 30,
     pixel: Annotated[
         float | None, typer.Option(metavar="NM", min=0.1, help="Default: a voxel of the structure.")
@@ -109,6 +109,9 @@ def slices(
     acceptance: Annotated[
         float, typer.Option(metavar="DEG", help="Half angle of the detector; 90: all, in-lens: about 18.")
     ] = 90.0,
+    generators: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="gan: of slicewatch train gan; default: models/zoo.")
+    ] = None,
     seed: Seed = 0,
     threads: Annotated[int, typer.Option(min=0, help="0: one per core.")] = 0,
     scheduler: Annotated[
@@ -118,6 +121,7 @@ def slices(
     """Backscattered-electron images of a structure's slices; killed and started again, it goes on."""
     import numpy as np
 
+    from daemon.stages.segmenting import ZOO
     from daemon.synthesize.exposure_plan import (
         ExposurePlan,
         load_structure,
@@ -147,6 +151,7 @@ def slices(
         beam_sigma_nm=beam_sigma,
         acceptance_deg=acceptance,
         seed=seed,
+        generators=str((generators or ZOO).resolve()) if method is Method.GAN else "",
     )
     synthesize_slices(plan, out, Labour(threads, scheduler) if threads else Labour(scheduler=scheduler))
     typer.echo(f"{out}: {', '.join(f'{name}.ome.zarr' for name in plan.names)}, slices.json, slices.png")

@@ -34,7 +34,8 @@ class ExposurePlan:
 
     ``depths_nm`` are those of the faces, on the planes of voxels; ``materials`` as on the command line, one a
     phase; ``electrons`` are sent at every pixel, which is as large as ``pixel_nm``. ``structure_sha256`` is
-    of the phases: another structure in the same place is another plan.
+    of the phases: another structure in the same place is another plan. ``generators`` is the folder of those
+    that make Monte Carlo images of fast ones.
 
     Raises
     ------
@@ -54,6 +55,7 @@ class ExposurePlan:
     beam_sigma_nm: float
     acceptance_deg: float
     seed: int
+    generators: str = ""
 
     def __post_init__(self) -> None:
         for what, remedy in _complaints(self):

@@ -1,4 +1,4 @@
-"""One face at one voltage, by either method; runs here or on a worker of a Dask cluster."""
+"""One face at one voltage, by any method; runs here or on a worker of a Dask cluster."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from numpy.typing import NDArray
 
 from algorithms.depth_response import DepthResponse, formula_response
 from algorithms.electron_transport.cells import PHASE_BITS, pack_cells
-from algorithms.electrons import layer_depths_nm
-from algorithms.imaging import backscatter_image
 from daemon.errors import ConfigurationError
 from daemon.synthesize.exposure_plan import ExposurePlan, load_structure, parse_material
-from daemon.synthesize.options import Method
+from daemon.synthesize.options import COUNTED, Method
+from models.fast_image import fast_image, seen_planes
 
 FAST_SCALE: Final = 50_000
 """Grey values of a noise-free image per backscattered share."""
 DEEPEST_NM: Final = 2000.0
 USUAL_BEAM: Final = (0.0, 0.5, 90.0)
 """Tilt, rms radius in nm, acceptance: the defaults of the command."""
+MOST_STRETCH: Final = 1.25
+"""Factor by which voxels may differ from those that a generator was trained on."""
 FAST_MATERIALS: Final = ("epoxy", "gold")
 
 
@@ -48,7 +49,7 @@ def expose_face(
 
 def signal_scale(plan: ExposurePlan) -> int:
     """Stored value of a pixel that sends every electron back."""
-    return plan.electrons if plan.method is Method.MONTE_CARLO else FAST_SCALE
+    return plan.electrons if plan.method in COUNTED else FAST_SCALE
 
 
 def image_shape(plan: ExposurePlan) -> tuple[int, int]:
@@ -90,6 +91,8 @@ def require_inside(plan: ExposurePlan) -> None:
             where="--pixel",
             remedy=f"The face is {cells.shape[1] * voxel_nm:g} × {cells.shape[2] * voxel_nm:g} nm.",
         )
+    if plan.method is Method.GAN:
+        _require_trained(voxel_nm, plan)
     deepest_nm, phases = plan.depths_nm[-1], int((cells & 7).max()) + 1
     if face_plane(plan, len(plan.depths_nm) - 1) >= len(cells) or len(plan.materials) < phases:
         raise ConfigurationError(
@@ -97,6 +100,34 @@ def require_inside(plan: ExposurePlan) -> None:
             f"{len(cells) * voxel_nm:g} nm with {phases} phases",
             where=plan.structure,
             remedy="Ask for fewer or thinner slices, and give one --material per phase.",
+        )
+
+
+def _require_trained(voxel_nm: float, plan: ExposurePlan) -> None:
+    """Make sure that there is a generator for every voltage that knows voxels of this size.
+
+    Raises
+    ------
+    ConfigurationError
+        One does not.
+    """
+    from models.image_generator import generator_path, known_voltages_kv, open_generator
+
+    folder = Path(plan.generators)
+    known = known_voltages_kv(folder)
+    if missing := [voltage for voltage in plan.voltages_kv if voltage not in known]:
+        raise ConfigurationError(
+            f"there is no generator for {', '.join(f'{voltage:g}' for voltage in missing)} kV",
+            where=f"--generators {folder}",
+            remedy="Train them with `slicewatch train gan --out DIR` and give that folder, ask for "
+            f"{', '.join(f'{voltage:g}' for voltage in known) or 'no'} kV, or use another method.",
+        )
+    trained_nm = open_generator(generator_path(folder, plan.voltages_kv[0])).spec.voxel_nm
+    if not 1 / MOST_STRETCH <= voxel_nm / trained_nm <= MOST_STRETCH:
+        raise ConfigurationError(
+            f"the generators know voxels of {trained_nm:g} nm, and these are {voxel_nm:g} nm",
+            where="--method gan",
+            remedy=f"Make the structure with --voxel {trained_nm:g}, or use another method.",
         )
 
 
@@ -136,6 +167,31 @@ def _by_formula(
     return _fast(plan, index, channel, formula_response(plan.voltages_kv[channel]), told)
 
 
+def _by_generator(
+    plan: ExposurePlan, index: int, channel: int, threads: int, told: Callable[[int], None] | None
+) -> NDArray[np.uint16]:
+    """What the generator expects of the fast image, and as many electrons counted as were sent."""
+    from models.backscatter import network_response
+
+    voltage_kv = plan.voltages_kv[channel]
+    fast = fast_signal(plan, index, channel, network_response(voltage_kv))
+    expected = _generator(plan.generators, voltage_kv, threads)(fast)
+    counts = np.random.default_rng((plan.seed, index, channel)).binomial(plan.electrons, expected)
+    if told is not None:
+        told(len(counts))
+    return counts.astype(np.uint16)
+
+
+@lru_cache(maxsize=8)
+def _generator(
+    folder: str, voltage_kv: float, threads: int
+) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """The generator of a voltage, opened once by every process."""
+    from models.image_generator import generator_path, open_generator
+
+    return open_generator(generator_path(Path(folder), voltage_kv), threads=threads)
+
+
 def _fast(
     plan: ExposurePlan,
     index: int,
@@ -144,20 +200,24 @@ def _fast(
     told: Callable[[int], None] | None,
 ) -> NDArray[np.uint16]:
     """The column model on the voxels below the face; one voxel is one pixel."""
-    cells, voxel_nm = stored_cells(plan.structure)
-    top, voltage_kv = face_plane(plan, index), plan.voltages_kv[channel]
-    planes = np.unique(np.rint(layer_depths_nm(voltage_kv, voxel_nm) / voxel_nm).astype(np.int64))
-    planes = planes[top + planes < len(cells)]
-    depths_nm = planes.astype(np.float64) * voxel_nm
-    layers = np.bitwise_and(cells[top + planes], np.uint8(2**PHASE_BITS - 1), dtype=np.uint8)
-    image = backscatter_image(layers, depths_nm, voltage_kv, (voxel_nm, voxel_nm), response)
+    image = fast_signal(plan, index, channel, response)
     if told is not None:
         told(len(image))
     return np.rint(image * FAST_SCALE).astype(np.uint16)
+
+
+def fast_signal(plan: ExposurePlan, index: int, channel: int, response: DepthResponse) -> NDArray[np.float32]:
+    """The noise-free share of the electrons that comes back, (y, x)."""
+    cells, voxel_nm = stored_cells(plan.structure)
+    top, voltage_kv = face_plane(plan, index), plan.voltages_kv[channel]
+    planes = seen_planes(voltage_kv, voxel_nm, len(cells) - top)
+    layers = np.bitwise_and(cells[top + planes], np.uint8(2**PHASE_BITS - 1), dtype=np.uint8)
+    return fast_image(layers, planes, voxel_nm, voltage_kv, response)
 
 
 _METHODS = {
     Method.MONTE_CARLO: _monte_carlo,
     Method.NETWORK: _by_network,
     Method.FORMULA: _by_formula,
+    Method.GAN: _by_generator,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 
 class StructureKind(StrEnum):
@@ -15,8 +16,14 @@ class StructureKind(StrEnum):
 
 
 class Method(StrEnum):
-    """How a face is photographed: electron by electron, or fast and without noise (gold in epoxy only)."""
+    """How a face is photographed: electron by electron, or fast and without noise, or fast and then by a
+    generator that has learned from the first (both gold in epoxy only)."""
 
     MONTE_CARLO = "montecarlo"
     NETWORK = "network"
     FORMULA = "formula"
+    GAN = "gan"
+
+
+COUNTED: Final = (Method.MONTE_CARLO, Method.GAN)
+"""Their images are counts of electrons; the others' are free of noise."""

@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
-from daemon.training_file import AnnotatedSource, fusion_plan, inpainting_plan
+from daemon.training_file import AnnotatedSource, fusion_plan, gan_plan, inpainting_plan
 from daemon.training_presets import (
+    quick_gan,
     quick_inpainting,
     quick_settings,
     shipped_fusion,
+    shipped_gan,
     shipped_inpainting,
     shipped_settings,
 )
@@ -65,8 +67,12 @@ def test_the_example_is_the_papers_recipe():
 
 @pytest.mark.parametrize(
     ("example", "plan"),
-    [("training.toml", shipped_fusion()), ("inpainting-training.toml", shipped_inpainting())],
-    ids=["fusion", "inpainting"],
+    [
+        ("training.toml", shipped_fusion()),
+        ("inpainting-training.toml", shipped_inpainting()),
+        ("gan-training.toml", shipped_gan()),
+    ],
+    ids=["fusion", "inpainting", "gan"],
 )
 def test_the_examples_list_every_key(example, plan):
     """Nothing that can be set is left out, and nothing is named that cannot; the commented table too."""
@@ -92,6 +98,14 @@ def test_the_inpainting_example_is_how_the_shipped_network_was_trained():
     """But for the machine's threads."""
     plan = inpainting_plan(quick_inpainting(), EXAMPLES / "inpainting-training.toml")
     assert plan.training == InpaintingSettings()
+
+
+def test_the_example_of_the_generators_is_how_the_command_trains():
+    """But for the machine's threads; patches, batch and the rule of the rate are the paper's."""
+    training = gan_plan(quick_gan(), EXAMPLES / "gan-training.toml").training
+    assert training == replace(shipped_gan().training, threads=training.threads)
+    assert (training.patch_px, training.recipe.batch, training.recipe.patience_epochs) == (128, 1, 25)
+    assert training.recipe.schedule == Plateau(patience_epochs=10, factor=0.1)
 
 
 def test_quick_is_the_same_way_with_less_of_everything():

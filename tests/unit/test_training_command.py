@@ -10,10 +10,12 @@ IDLE = {
     "early fusion, channels": (Network.EARLY_FUSION, {"channel": ["a"]}, "--channel"),
     "intermediate fusion, judged": (Network.INTERMEDIATE_FUSION, {"judge": 0}, "--judge"),
     "inpainting, features": (Network.INPAINTING, {"features": "tailored"}, "--features"),
+    "gan, own images": (Network.GAN, {"images": "i"}, "--images"),
     "forest, settings": (Network.FOREST, {"config": "mine.toml"}, "--config"),
 }
 REMEDY = {
     Network.INPAINTING: "examples/inpainting-training.toml",
+    Network.GAN: "examples/gan-training.toml",
     Network.FOREST: "--features, --images, --labels",
 }
 

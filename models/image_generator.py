@@ -1,0 +1,145 @@
+"""Runs an exported generator on faces of any size: fast image in, Monte Carlo image out. No torch."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from annotated_types import Ge, Gt
+from numpy.typing import NDArray
+from pydantic import with_config
+
+from models import providers, runtime, tiling
+from models.canary import NOT_RUN, test_side_px
+from models.errors import ModelMetadataInvalidError
+from models.model_file import read_checked
+from models.runtime import Runtime
+from models.session import LARGEST_TILE_PX, check_tiles
+from models.stated import STRICT, read_stated, stated
+
+TASK = "image translation"
+FORMAT = 1
+STATED = {"task": TASK, "format": FORMAT}
+REMEDY = "Use a file written by `slicewatch train gan`."
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True)
+class GeneratorSpec:
+    """What the file says about itself.
+
+    Attributes:
+        voltage_kv: of the images.
+        voxel_nm: edge of a voxel and of a pixel that it was trained on.
+        electrons: per pixel, of the Monte Carlo images that it was trained on.
+        stride_px: sides of an image and origins of tiles must be multiples of it.
+        reach_px: input farther away than this does not matter.
+        training_data_sha256: of the images it was trained on.
+        torch_difference: largest difference from torch's shares, seen at export.
+        sha256: of the file; empty until it was read from one.
+    """
+
+    voltage_kv: Annotated[float, Gt(0)]
+    voxel_nm: Annotated[float, Gt(0)]
+    electrons: Annotated[int, Ge(1)]
+    stride_px: Annotated[int, Ge(1)]
+    reach_px: Annotated[int, Ge(0)]
+    training_data_sha256: str
+    torch_difference: Annotated[float, Ge(0)]
+    sha256: str = ""
+
+    def __post_init__(self) -> None:
+        if self.reach_px % self.stride_px:
+            raise ValueError("reach_px is a multiple of stride_px")
+
+    def to_metadata(self) -> dict[str, str]:
+        """The ``metadata_props`` of a file that holds this network."""
+        fields = asdict(self) | STATED
+        del fields["sha256"]  # a file cannot state its own checksum
+        return stated(fields)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageGeneratorSession:
+    """A generator ready to run."""
+
+    spec: GeneratorSpec
+    runtime: Runtime
+    largest_tile_px: int = LARGEST_TILE_PX
+
+    def __call__(self, shares: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Shares of the electrons that come back, (y, x), of a fast image in the same unit.
+
+        The result does not depend on how the face is cut into tiles.
+        """
+        height, width = shares.shape
+        stride_px, reach_px = self.spec.stride_px, self.spec.reach_px
+        # Two strides at least: the file's sides are free from there on.
+        sides = [max(tiling.padded_length(side, stride_px), 2 * stride_px) for side in shares.shape]
+        padded = np.pad(shares, ((0, sides[0] - height), (0, sides[1] - width)), mode="edge")
+        made = np.empty_like(padded)
+        cuts = (tiling.spans(side, self.largest_tile_px, reach_px, stride_px) for side in sides)
+        for rows, columns in product(*cuts):
+            tile = np.ascontiguousarray(padded[None, None, rows.covered, columns.covered])
+            kept = self.runtime.run(tile)[0, 0, rows.kept_inside, columns.kept_inside]
+            made[rows.kept, columns.kept] = kept
+        return np.clip(made[:height, :width], 0, 1)
+
+
+def generator_path(folder: Path, voltage_kv: float) -> Path:
+    """Where the generator of a voltage lies, if there is one."""
+    return folder / f"gan_{voltage_kv:g}kv.onnx"
+
+
+def known_voltages_kv(folder: Path) -> tuple[float, ...]:
+    """The voltages for which a folder has a generator, rising."""
+    names = (path.stem.removeprefix("gan_").removesuffix("kv") for path in folder.glob("gan_*kv.onnx"))
+    return tuple(sorted(float(name) for name in names))
+
+
+def open_generator(
+    path: Path,
+    requested: Sequence[str] = (providers.CPU,),
+    *,
+    allow_cpu_fallback: bool = True,
+    threads: int = 2,
+    largest_tile_px: int = LARGEST_TILE_PX,
+) -> ImageGeneratorSession:
+    """Load a generator; the arguments are :func:`models.session.open_segmenter`'s.
+
+    Raises:
+        ModelFileMissingError, ModelFileCorruptError, ModelMetadataInvalidError: the file is no good.
+        ModelMismatchError: the network sees too far for tiles of this size.
+        ProviderUnavailableError: only the CPU works, and falling back to it was not allowed.
+    """
+    content, sha256 = read_checked(path)
+    started = runtime.start(content, requested, path, allow_cpu_fallback=allow_cpu_fallback, threads=threads)
+    spec = read_stated(GeneratorSpec, started.metadata, STATED, sha256, str(path), REMEDY)
+    check_tiles(spec.stride_px, spec.reach_px, largest_tile_px, str(path))
+    _try_on_noise(started, spec, path)
+    return ImageGeneratorSession(spec, started, largest_tile_px)
+
+
+def _try_on_noise(started: Runtime, spec: GeneratorSpec, path: Path) -> None:
+    """Make sure that a test tile becomes an image of its size.
+
+    Raises:
+        ModelMetadataInvalidError: it does not.
+    """
+    side = test_side_px(spec.stride_px, spec.reach_px)
+    tile = np.random.default_rng(0).random((1, 1, side, side), dtype=np.float32) * np.float32(0.5)
+    try:
+        made = started.run(tile)
+    except NOT_RUN as problem:
+        told = " ".join(str(problem).split())
+        raise ModelMetadataInvalidError(
+            f"the network cannot be run on an image: {told}", str(path), REMEDY
+        ) from problem
+    if made.shape != tile.shape or not np.isfinite(made).all():
+        raise ModelMetadataInvalidError(
+            f"the network makes {made.shape} of an image {tile.shape}, or no finite numbers",
+            str(path),
+            REMEDY,
+        )
