@@ -151,6 +151,23 @@ def start_group(command: Sequence[str], environment: Mapping[str, str]) -> subpr
     )
 
 
+def start_aside(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[str]:
+    """Start a program whose standard error is read as text, and which a terminal's Ctrl-C does not reach.
+
+    On Windows it does reach it.
+    """
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+        env={**os.environ, **environment},
+        start_new_session=sys.platform != "win32",
+    )
+
+
 def end_group(process: subprocess.Popen[bytes]) -> None:
     """End a program that ``start_group`` started and nobody has waited for, with all that it has started."""
     if sys.platform != "win32":

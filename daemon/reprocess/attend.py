@@ -8,7 +8,6 @@ memory, takes one run with it and not the others.
 from __future__ import annotations
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from typing import Any, Final
 
 from daemon.errors import SlicewatchError
 from daemon.items import FinishReason
+from daemon.operating_system import start_aside
 from daemon.outputs import Outputs, prepare
 from daemon.reprocess.jobs import Job, News, Outcome
 from daemon.reprocess.log_lines import Heard, hear
@@ -55,17 +55,12 @@ class Processes:
 
     @contextmanager
     def started(self, job: Job, cores: int) -> Generator[subprocess.Popen[str]]:
-        """A process that works on a run. It ends when this one does: its standard input closes then."""
-        with subprocess.Popen(
-            [sys.executable, "-m", "daemon.reprocess", str(job.config), str(cores)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
-            errors="replace",
-            env={**os.environ, **_ANYWHERE},
-            start_new_session=sys.platform != "win32",  # the terminal's Ctrl-C is for the attendant
-        ) as process:
+        """A process that works on a run. It ends when this one does: its standard input closes then.
+
+        The terminal's Ctrl-C is for this one, which asks it to stop.
+        """
+        command = [sys.executable, "-m", "daemon.reprocess", str(job.config), str(cores)]
+        with start_aside(command, _ANYWHERE) as process:
             self._running.add(process)
             if self.stopping:
                 process.terminate()

@@ -72,14 +72,26 @@ def test_numpy_numbers_travel_as_plain_ones() -> None:
     said = SliceMessage(
         index=np.int64(3),  # type: ignore[arg-type]
         status=Status.FINAL,
-        channels={"1kV": ChannelPlacement(np.float32(0.5), np.float64(-2.0), 0.1, 0.9, "face")},  # type: ignore[arg-type]
+        channels={
+            "1kV": ChannelPlacement(
+                np.float32(0.5),  # type: ignore[arg-type]
+                np.float64(-2.0),
+                0.1,
+                0.9,
+                "face",
+                domain_distance=np.float64(0.7),
+                domain_limit=2.0,
+            )
+        },
         displacement_nm=np.float64(0.0),
     )
     heard = wire.decode(wire.encode(said, ENVELOPE)).message
     assert heard == SliceMessage(
         index=3,
         status=Status.FINAL,
-        channels={"1kV": ChannelPlacement(0.5, -2.0, 0.1, 0.9, "face")},
+        channels={
+            "1kV": ChannelPlacement(0.5, -2.0, 0.1, 0.9, "face", domain_distance=0.7, domain_limit=2.0)
+        },
         displacement_nm=0.0,
     )
 

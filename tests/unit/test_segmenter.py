@@ -176,6 +176,6 @@ def test_a_network_that_contradicts_its_metadata_is_refused(exported, tmp_path):
 def test_an_export_that_computes_something_else_is_not_written(tmp_path):
     """torch and ONNX Runtime are compared before a file appears."""
     path = tmp_path / "unlike.onnx"
-    with pytest.raises(ExportError, match="differ from torch's"):
+    with pytest.raises(ExportError, match="differs from torch's"):
         export_network(Unlike(), replace(PROVENANCE, name="unlike"), path)
     assert not path.exists()
