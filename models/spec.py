@@ -1,7 +1,7 @@
 """What an ONNX file of ours says about itself (:mod:`models.stated`): how to feed it, where it comes from."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Annotated
 
 from annotated_types import Ge, Le, Len
@@ -68,9 +68,7 @@ class ModelSpec:
 
 def to_metadata(spec: ModelSpec) -> dict[str, str]:
     """The ``metadata_props`` of a file that holds this network."""
-    fields = asdict(spec) | {"format": FORMAT}
-    del fields["sha256"]  # a file cannot state its own checksum
-    return stated(fields)
+    return stated(spec, {"format": FORMAT})
 
 
 def from_metadata(metadata: Mapping[str, str], sha256: str, where: str) -> ModelSpec:

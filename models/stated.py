@@ -5,11 +5,15 @@ Each field is one ``metadata_props`` entry ``slicewatch.<field>`` whose value is
 
 import json
 from collections.abc import Mapping
-from typing import Any, Final, TypeVar
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from models.errors import ModelMetadataInvalidError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 PREFIX: Final = "slicewatch."
 STRICT: Final = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
@@ -18,8 +22,10 @@ STRICT: Final = ConfigDict(extra="forbid", allow_inf_nan=False, strict=True)
 Record = TypeVar("Record")
 
 
-def stated(fields: Mapping[str, Any]) -> dict[str, str]:
-    """The ``metadata_props`` of these fields."""
+def stated(record: "DataclassInstance", expected: Mapping[str, Any]) -> dict[str, str]:
+    """The ``metadata_props`` of a file that says what the record says, and what is expected of its kind."""
+    fields = {**asdict(record), **expected}
+    del fields["sha256"]  # a file cannot state its own checksum
     return {PREFIX + key: json.dumps(value) for key, value in fields.items()}
 
 

@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event
 
@@ -14,6 +13,8 @@ import psutil
 import pytest
 
 from benchmarks.restart import evidence
+from benchmarks.scaling import Cluster
+from benchmarks.scaling import cluster as dask_cluster
 from daemon.config import load
 from daemon.reprocess.cluster import process_on_cluster
 from daemon.reprocess.jobs import Job, News, Outcome, read_jobs
@@ -128,40 +129,8 @@ def test_a_worker_that_dies_loses_nothing(acquire, tmp_path, cluster):
     assert evidence(again) == evidence(acquisition.config)
 
 
-class Cluster:
-    """A scheduler and two workers, each a process of its own."""
-
-    def __init__(self, address: str, workers: list[subprocess.Popen[str]]) -> None:
-        self.address = address
-        self.workers = workers
-
-
 @pytest.fixture
-def cluster(tmp_path) -> Iterator[Cluster]:
+def cluster() -> Iterator[Cluster]:
     """On this machine, on any port."""
-    with ExitStack() as stack:
-        scheduler = stack.enter_context(
-            dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
-        )
-        address = next(line.split()[-1] for line in scheduler.stderr if "Scheduler at:" in line)
-        options = (
-            address,
-            "--nthreads",
-            "1",
-            "--no-nanny",
-            "--no-dashboard",
-            "--local-directory",
-            str(tmp_path),
-        )
-        yield Cluster(address, [stack.enter_context(dask("worker", *options)) for _ in range(2)])
-
-
-@contextmanager
-def dask(*arguments: str) -> Iterator[subprocess.Popen[str]]:
-    """One of its programs, until it is no longer needed."""
-    command = [sys.executable, "-m", "dask", *arguments]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+    with dask_cluster() as started:
+        yield started
