@@ -66,8 +66,8 @@ format: $(VENV)/.tests ## format the code
 bench: $(VENV)/.tests ## every benchmark at full length, written to docs/performance.md
 	$(BIN)/python -m benchmarks all --record
 
-bench-quick: $(VENV)/.tests ## every benchmark, each within 50 s on 2 cores
-	$(BIN)/python -m benchmarks all --quick
+bench-quick: $(VENV)/.tests ## every benchmark, each within 50 s on 2 cores; TURN=N: the one that N chooses
+	$(BIN)/python -m benchmarks all --quick $(if $(TURN),--turn $(TURN))
 
 docs: $(VENV)/.tests ## build the documentation site into build/site, without network
 	NO_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict

@@ -45,15 +45,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quick", action="store_true", help="smaller, each within 50 s on 2 cores")
     parser.add_argument("--json", action="store_true", help="last line: one flat JSON object of figures")
     parser.add_argument("--record", action="store_true", help="write the figures to docs/performance.md")
+    parser.add_argument("--turn", type=int, metavar="N", help="with 'all': only one, which N chooses")
     asked = parser.parse_args(arguments)
     if asked.record and asked.quick:
         parser.error("--record keeps full measurements; leave out --quick")
+    if asked.turn is not None and asked.name != "all":
+        parser.error("--turn chooses one of all: give 'all', or leave it out")
     console = Console(highlight=False)
     if asked.name is None:
         console.print(_listing())
         return MEASURED
     try:
-        chosen = _run_all if asked.name == "all" else partial(run, asked.name)
+        name = asked.name if asked.turn is None else whose_turn(asked.turn)
+        chosen = _run_all if name == "all" else partial(run, name)
         figures = chosen(console, quick=asked.quick, kept=asked.record)
     except CannotMeasureError as error:
         print(f"could not measure: {error}", file=sys.stderr)
@@ -68,6 +72,11 @@ def names() -> list[str]:
     package = Path(__file__).parent
     modules = (module.name for module in pkgutil.iter_modules([str(package)]))
     return [name for name in modules if _measures(package / f"{name}.py")]
+
+
+def whose_turn(number: int) -> str:
+    """One benchmark, another for the next number: a CI without the time for all of them runs each in turn."""
+    return names()[number % len(names())]
 
 
 def run(name: str, console: Console, *, quick: bool, kept: bool = False) -> dict[str, float]:

@@ -72,6 +72,7 @@ BARS: Final[dict[str, tuple[Bar, ...]]] = {
         Bar("outside_inference_s", "<=", 5.0, "s of it outside the network"),
         Bar("thickness_first_image_s", "<=", 2.0, "s from the first image to its thickness heard"),
         Bar("peak_rss_gib", "<=", 4.0, "GiB at most in the daemon's memory"),
+        Bar("start_to_first_look_s", "<=", 2.0, "s from the process's start to its first look at the folder"),
     ),
     "metrics": (
         Bar("speedup_vs_porespy", ">=", 50.0, "times faster than recomputing with PoreSpy at 256³"),

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -56,6 +57,16 @@ class Lap:
     def outside_s(self) -> float:
         """All but the network."""
         return self.published_s - self.stages_s["segment"]
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A run: its slices, the daemon's peak of resident memory, and seconds from its process's start to its
+    first look at the folder."""
+
+    laps: list[Lap]
+    peak_gib: float
+    first_look_s: float
 
 
 class Listener:
@@ -117,12 +128,11 @@ def measure(quick: bool) -> tuple[Table, dict[str, float]]:
     """Laps of the slices from the fifth on."""
     settings = QUICK if quick else FULL
     with tempfile.TemporaryDirectory(prefix="slicewatch-latency-") as folder:
-        laps, peak_gib = _followed(Path(folder), settings)
-    return _report(settings, laps, peak_gib)
+        return _report(settings, _followed(Path(folder), settings))
 
 
-def _followed(root: Path, settings: EmulatorSettings) -> tuple[list[Lap], float]:
-    """Every slice of a run, and the daemon's peak of resident memory, GiB."""
+def _followed(root: Path, settings: EmulatorSettings) -> Followed:
+    """Every slice of a run."""
     project, hidden = root / "project", root / "hidden"
     emulate(settings, hidden, sleep=lambda _s: None)
     shutil.copytree(hidden, project, ignore=shutil.ignore_patterns("*.tif"))
@@ -132,9 +142,12 @@ def _followed(root: Path, settings: EmulatorSettings) -> tuple[list[Lap], float]
     with _running(root / "run.toml", root / "log") as daemon, Client(*_endpoints(root / "log")) as client:
         listener = Listener(client)
         times = [_lap(listener, _images(hidden, project, n), n) for n in range(1, settings.slices + 1)]
-        peak_gib = _peak_gib(psutil.Process(daemon.pid))
+        process = psutil.Process(daemon.pid)
+        peak_gib, begun_s = _peak_gib(process), process.create_time()
     stages = _stages(root / "log")
-    return [Lap(*pair, stages[n]) for n, pair in enumerate(times, start=1)], peak_gib
+    laps = [Lap(*pair, stages[n]) for n, pair in enumerate(times, start=1)]
+    (started,) = _told(root / "log", "run.started")
+    return Followed(laps, peak_gib, datetime.fromisoformat(started["timestamp"]).timestamp() - begun_s)
 
 
 @contextmanager
@@ -207,20 +220,22 @@ def _told(log: Path, event: str) -> Iterable[Told]:
     return told(log.read_text(encoding="utf-8").rpartition("\n")[0].splitlines(), event)
 
 
-def _report(settings: EmulatorSettings, laps: list[Lap], peak_gib: float) -> tuple[Table, dict[str, float]]:
-    counted = laps[COUNTED_FROM - 1 :]
+def _report(settings: EmulatorSettings, run: Followed) -> tuple[Table, dict[str, float]]:
+    counted = run.laps[COUNTED_FROM - 1 :]
     stages = {
         stage: statistics.median(lap.stages_s[stage] for lap in counted) for stage in counted[0].stages_s
     }
     figures = {
-        "thickness_first_image_s": max(lap.first_thickness_s for lap in laps[1:]),
+        "thickness_first_image_s": max(lap.first_thickness_s for lap in run.laps[1:]),
         "triple_to_published_s": max(lap.published_s for lap in counted),
         "outside_inference_s": max(lap.outside_s for lap in counted),
-        "peak_rss_gib": peak_gib,
+        "peak_rss_gib": run.peak_gib,
+        "start_to_first_look_s": run.first_look_s,
         **{f"{stage}_s": seconds for stage, seconds in stages.items()},
     }
     title = f"{settings.width}×{settings.height}, {len(settings.voltages_kv)} voltages"
     table = Table("", "s", title=title, title_justify="left")
+    table.add_row("start of the process → first look at the folder", f"{run.first_look_s:.2f}")
     table.add_row(
         "first image complete → its thickness heard, worst", f"{figures['thickness_first_image_s']:.2f}"
     )
@@ -228,5 +243,5 @@ def _report(settings: EmulatorSettings, laps: list[Lap], peak_gib: float) -> tup
         table.add_row(f"  {stage}, median", f"{seconds:.2f}")
     table.add_row("triple complete → everything heard, worst", f"{figures['triple_to_published_s']:.2f}")
     table.add_row("of it outside the network, worst", f"{figures['outside_inference_s']:.2f}")
-    table.add_row("peak of the daemon's memory, GiB", f"{peak_gib:.2f}")
+    table.add_row("peak of the daemon's memory, GiB", f"{run.peak_gib:.2f}")
     return table, figures

@@ -69,6 +69,23 @@ def test_without_json_only_the_table_is_printed(folder, capsys):
     assert "{" not in capsys.readouterr().out
 
 
+def test_all_come_in_turn(folder, capsys):
+    """Numbers in a row choose each of them once; what a CI runs of them says which one it was."""
+    for number in range(3):
+        add(folder, f"made_tiny_{number}", TINY)
+    turns = [command.whose_turn(number) for number in range(17, 20)]
+    assert sorted(turns) == command.names()
+    assert command.main(["all", "--quick", "--turn", "17"]) == 0
+    assert f"{turns[0]}: " in capsys.readouterr().out
+
+
+def test_only_all_have_turns():
+    """A name and a turn contradict each other."""
+    with pytest.raises(SystemExit) as caught:
+        command.main(["metrics", "--turn", "1"])
+    assert caught.value.code == 2
+
+
 FAILING = {
     "made_broken": (
         "def measure(quick):\n    raise RuntimeError('no GPU here')\n",
