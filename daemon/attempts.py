@@ -103,6 +103,7 @@ def _attempt(station: Station, told: tuple[Alarm, ...]) -> FinishReason:
             parts.outlet.fail(str(error))
         raise
     finally:
+        runner.close()
         parts.watcher.stop()
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from threading import Thread
 
@@ -24,7 +25,7 @@ from daemon.back_pressure import window
 from daemon.config import Configuration
 from daemon.frame_shelf import FrameShelf
 from daemon.intake import read_event
-from daemon.items import FileReady, Frame, Slice, Thickness
+from daemon.items import FileReady, Frame, RegisteredSlice, Slice, Thickness
 from daemon.pipeline_state import PipelineState
 from daemon.stages.glancing import glance
 from daemon.stages.locating import Located, locate, register_first
@@ -131,6 +132,10 @@ class LookAhead:
         begun, self._begun = self._begun, None
         return locate(self._configuration, state, slice_, asv_nm, begun)
 
+    def coming(self) -> Callable[[], RegisteredSlice | None]:
+        """What waits, in any thread, for what is under way, and gives the slice that was found, if any."""
+        return partial(_slice_in, self._found, self._thread)
+
     def _settle(self) -> None:
         """What is under way is what the loop would have to do now: wait for it."""
         if self._thread is not None:
@@ -174,6 +179,12 @@ class LookAhead:
         asv_nm = self._asv_nm(slice_.index)
         located = locate(self._configuration, state, slice_, asv_nm)
         found.located[_images(slice_.index, slice_.frames)] = asv_nm, located
+
+
+def _slice_in(found: _Found, thread: Thread | None) -> RegisteredSlice | None:
+    if thread is not None:
+        thread.join()
+    return next((located.registered for _asv_nm, located in found.located.values()), None)
 
 
 def _images(index: int, frames: Mapping[str, Frame]) -> _Images:

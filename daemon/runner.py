@@ -63,7 +63,7 @@ class Runner:
         self._ahead = LookAhead(parts.configuration, parts.watcher, parts.shelf, parts.asv_nm, parts.clock)
         self._arrivals = Arrivals(parts.watcher, parts.shelf, self._ahead.read)
         self._stopwatch = Stopwatch(parts.clock)
-        self._face_work = FaceWork(parts, progress.faces, self._alarm, self._stopwatch)
+        self._face_work = FaceWork(parts, progress.faces, self._alarm, self._stopwatch, self._ahead.coming)
         self._take_in = self._face_work.open if parts.follow else self._face_work.admit
         self._reason: FinishReason | None = None
 
@@ -98,6 +98,10 @@ class Runner:
     def request_stop(self) -> None:
         """End the run after the slice in hand; safe to call from a signal handler."""
         self._reason = self._reason or FinishReason.STOPPED
+
+    def close(self) -> None:
+        """After ``run``, however it ended: let the network come to rest."""
+        self._face_work.stop()
 
     def _turn(self) -> None:
         """One turn: requests first, then at most one file, else the passing of time."""

@@ -152,10 +152,15 @@ def cropped(image: Image, roi: Region) -> Image:
 
 def classify(segmenter: Segmenter, faces: Sequence[FaceStack], centre: int) -> NDArray[np.float32]:
     """Phase probabilities (class, y, x) of face ``centre`` from the faces at hand."""
-    by_index = {face.index: face.images for face in faces}
+    stacked: Any = np.stack([face.images for face in window(segmenter, faces, centre)], axis=1)
+    return segment(segmenter, stacked)
+
+
+def window(segmenter: Segmenter, faces: Sequence[FaceStack], centre: int) -> list[FaceStack]:
+    """Those of the faces at hand that the network looks at to classify face ``centre``, in order."""
+    by_index = {face.index: face for face in faces}
     chosen = window_slices(centre, list(by_index), segmenter.spec.adjacent_slices)
-    window: Any = np.stack([by_index[index] for index in chosen], axis=1)
-    return segment(segmenter, window)
+    return [by_index[index] for index in chosen]
 
 
 def segmented(index: int, probabilities: NDArray[np.float32], status: Status) -> SegmentedSlice:
