@@ -1,7 +1,7 @@
 """Where a slice's time goes, as a table and a picture: ``python docs/tools/flame.py`` (it needs py-spy).
 
 A daemon works off a finished acquisition with the shipped network while its stacks are sampled from outside.
-Counted are the samples of the loop's thread and of the one that looks ahead, from the first slice on.
+Counted are the samples of the loop's thread and of the two that work ahead of it.
 """
 
 from __future__ import annotations
@@ -30,10 +30,14 @@ from daemon.report.style import BLUE, GREEN, ORANGE, RC, RED  # noqa: E402
 from daemon.toml_text import toml_text  # noqa: E402
 
 PER_SECOND: Final = 100
-THREADS: Final = {"the loop": "run (daemon/runner.py", "looking ahead": "_look (daemon/look_ahead.py"}
-"""The function in which each thread's work begins."""
+THREADS: Final = {
+    "the loop": "Runner.run (",
+    "the network, ahead": "NetworkAhead._work (",
+    "looking ahead": "LookAhead._look (",
+}
+"""The function in which each thread's work begins; a thread that waits is not sampled."""
 STAGE: Final = re.compile(r"\(daemon/stages/(\w+)\.py")
-STEP: Final = re.compile(r"^(\w+) \(daemon/(?:runner|face_work)\.py")
+STEP: Final = re.compile(r"(\w+) \(daemon/(?:runner|face_work)\.py")
 COLOURS: Final = {"onnxruntime/": RED, "numpy/": ORANGE, "scipy/": ORANGE, "algorithms/": GREEN}
 SMALLEST: Final = 0.002
 """Share of all samples below which a box is too narrow to be seen."""
@@ -78,7 +82,7 @@ def sampled(settings: EmulatorSettings) -> Counter[Stack]:
         places = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
         subprocess.run(
             [*spy, "--output", str(root / "raw"), "--", *command],
-            check=True, cwd=ROOT, env=os.environ | {"PATH": places}, stdout=subprocess.DEVNULL,
+            check=True, cwd=ROOT, env=os.environ | {"PATH": places}, capture_output=True,
         )  # fmt: skip
         return Counter(dict(read((root / "raw").read_text(encoding="utf-8"))))
 
@@ -105,7 +109,7 @@ def shares(stacks: Mapping[Stack, int]) -> Counter[str]:
     found: Counter[str] = Counter()
     for stack, count in stacks.items():
         stages = [match.group(1) for frame in stack if (match := STAGE.search(frame))]
-        steps = [match.group(1) for frame in stack if (match := STEP.match(frame))]
+        steps = [match.group(1) for frame in stack if (match := STEP.search(frame))]
         found[stages[0] if stages else (steps or ["other"])[-1]] += count
     return found
 
@@ -115,7 +119,7 @@ def drawing(threads: Mapping[str, Counter[Stack]]) -> Figure:
     from matplotlib import rc_context
 
     with rc_context(RC):
-        figure = Figure(figsize=(12.0, 8.0), layout="constrained")
+        figure = Figure(figsize=(12.0, 10.0), layout="constrained")
         heights = [1.0 if found else 0.01 for found in threads.values()]
         panels = figure.subplots(len(threads), 1, height_ratios=heights)
         for panel, (name, found) in zip(panels, threads.items(), strict=True):
