@@ -39,7 +39,7 @@ Levels = NDArray[np.uint8]
 Radii = Sequence[float]
 
 LARGEST_RADIUS = LARGEST_REACH[np.uint16] - 1.0
-"""In voxels; what is wider counts as this wide."""
+"""In voxels; what is wider counts as this wide, and :func:`is_cut_off` says so."""
 FINEST_STEP = 0.5
 RELATIVE_STEP = 0.05
 """Radii are half a voxel apart, and 5 % from 10 voxels on."""
@@ -78,10 +78,15 @@ def largest_radius(phase: Volume, size: BlockSize, on_voxels: OnVoxels = nothing
         ]
         largest = max(squares, default=0)
         if largest <= reach**2:
-            return max(0.0, float(np.sqrt(largest)) - 0.5)
+            return min(max(0.0, float(np.sqrt(largest)) - 0.5), LARGEST_RADIUS)
         if reach > LARGEST_RADIUS:
             return LARGEST_RADIUS
         reach = min(2 * reach, int(LARGEST_RADIUS) + 1)
+
+
+def is_cut_off(radii: Radii) -> bool:
+    """Whether wider balls than the last of the increasing ``radii`` may fit too, and count as that one."""
+    return radii[-1] >= LARGEST_RADIUS
 
 
 def _largest_square(phase: Volume, block: Block, reach: int, on_voxels: OnVoxels) -> int:

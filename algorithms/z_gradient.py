@@ -20,6 +20,7 @@ from algorithms.filter_bank import smoothed
 
 Floats = NDArray[np.floating]
 Labels = NDArray[np.uint8]
+PHASES = (0, 1, 2)
 REACH_SLICES = 3
 SMOOTHING_PX = 1.0
 CANDIDATES = 24
@@ -82,8 +83,14 @@ def classify_by_gradient(evidence: GradientEvidence, rule: GradientRule) -> Labe
 def fit_rule(evidence: GradientEvidence, labels: Labels) -> GradientRule:
     """The thresholds that misplace the fewest annotated pixels (n,), each phase counting alike.
 
-    One threshold after the other, for each of several drifts to begin with.
+    One threshold after the other, for each of several drifts to begin with. Raises ValueError unless each of
+    the three phases has a pixel, and no other has.
     """
+    if (said := np.unique(labels).tolist()) != list(PHASES):
+        raise ValueError(
+            f"z-gradient: labels of the phases {said}; label some pixels of each of 0 (pore), 1 (active "
+            "material) and 2 (binder)"
+        )
     grey, second = evidence.grey, evidence.second
     solid = labels != 0
     means = [float(second[labels == phase].mean()) for phase in (1, 2)]

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from daemon.analyse.cut_pictures import cut_pictures
 from daemon.analyse.results import AXES, Analysis, Paths, Transport
 from daemon.report.figures import as_files
-from daemon.report.style import BLUE, GREY, RC, SERIES, WIDTH_IN, legend_above
+from daemon.report.style import BLUE, GREY, RC, RED, SERIES, WIDTH_IN, legend_above
 from daemon.volume_store import replace_file
 
 LINES: Final = ("-", "--", ":")
@@ -109,6 +109,8 @@ def _intrusion(panel: Axes, one: Transport) -> None:
         words = f"from {entry.name}" if entry.name not in AXES else f"intrudes along {entry.name}"
         panel.plot(one.radii_nm, entry.share, color=colour, lw=1.2, label=words)
     panel.axhline(0.5, color=GREY, lw=0.8, ls=":")
+    if one.is_cut_off:
+        panel.axvline(one.radii_nm[-1], color=RED, lw=1.2, ls="--", label="wider: not looked for")
     panel.set(
         xlabel="radius of the ball (nm)", ylabel="share of the phase filled", ylim=(0, 1.02), xlim=(0, None)
     )
@@ -120,8 +122,13 @@ def _thickness(panel: Axes, one: Transport) -> None:
     """The distribution of local thickness: what balls of each diameter cover and no larger one does."""
     edges = 2 * np.append(one.radii_nm, one.radii_nm[-1] + one.radii_nm[0])
     share = one.covered - np.append(one.covered[1:], 0.0)
-    panel.bar(edges[:-1], 100 * share, width=np.diff(edges), align="edge", color=BLUE, alpha=0.75, lw=0)
-    panel.axvline(one.thickness_nm, color=GREY, lw=1.2, ls="--", label=f"mean {one.thickness_nm:.4g} nm")
+    bars = panel.bar(
+        edges[:-1], 100 * share, width=np.diff(edges), align="edge", color=BLUE, alpha=0.75, lw=0
+    )
+    mean = f"mean {'≥ ' if one.is_cut_off else ''}{one.thickness_nm:.4g} nm"
+    panel.axvline(one.thickness_nm, color=GREY, lw=1.2, ls="--", label=mean)
+    if one.is_cut_off:
+        bars[-1].set(color=RED, label=f"{one.widest_nm:.4g} nm and wider")
     panel.set(xlabel="local thickness (nm)", ylabel="share of the phase (%)", xlim=(0, None))
     panel.set_title(f"phase {one.phase}: local thickness")
     panel.legend(loc="best")

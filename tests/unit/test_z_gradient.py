@@ -5,6 +5,7 @@ import pytest
 
 from algorithms.z_gradient import (
     REACH_SLICES,
+    GradientEvidence,
     GradientRule,
     classify_by_gradient,
     fit_rule,
@@ -54,3 +55,12 @@ def test_thresholds_are_recovered_from_annotated_pixels():
     evidence = gradient_evidence(window.astype(np.float32), second)
     rule = fit_rule(evidence, labels)
     assert np.mean(classify_by_gradient(evidence, rule) != labels) < 0.08
+
+
+@pytest.mark.parametrize("said", [(0, 1), (1, 2), (), (0, 1, 2, 3), (0, 1, 2, 255)])
+def test_a_phase_without_labels_is_told(said):
+    """Whatever phase is missing or too many: which there are and which are needed, no figure of nothing."""
+    values = np.linspace(0, 1, 10 * len(said), dtype=np.float32)
+    labels = np.repeat(np.asarray(said, np.uint8), 10)
+    with pytest.raises(ValueError, match=r"label some pixels of each of 0 \(pore\), 1"):
+        fit_rule(GradientEvidence(values, values, values), labels)
