@@ -20,6 +20,20 @@ HISTORIES = {
     "ground coming up from the dark": (0.5 + 0.08 * (np.arange(SLICES) - REACH_SLICES), 0),
     "solid that ends abruptly behind": (np.where(np.arange(SLICES) > REACH_SLICES, 0.0, 0.5), 1),
     "solid that began abruptly": (np.where(np.arange(SLICES) < REACH_SLICES, 0.0, 0.5), 1),
+    "a wall of three slices in pores": (
+        np.where(np.abs(np.arange(SLICES) - REACH_SLICES) > 1, 0.04 * np.arange(SLICES), 0.6),
+        1,
+    ),
+    "ground that comes up slowly until it is cut": (
+        0.5 + np.where(np.arange(SLICES) > REACH_SLICES + 3, 0.4, 0.02 * (np.arange(SLICES) - REACH_SLICES)),
+        0,
+    ),
+    "ground coming up steeply, then slowly": (
+        0.5
+        + 0.09 * np.minimum(np.arange(SLICES) - REACH_SLICES, 0)
+        + 0.04 * np.maximum(np.arange(SLICES) - REACH_SLICES, 0),
+        0,
+    ),
     "a deep pore, dark and steady": (np.full(SLICES, 0.02), 0),
     "a rim, bright and steady": (np.full(SLICES, 1.2), 0),
 }
