@@ -50,8 +50,8 @@ class GradientRule:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GradientEvidence:
-    """Of each pixel: how far its grey value drifts until it jumps, on the steadier side of the slice, and grey
-    of both signals; float32, one shape."""
+    """Of each pixel: how far its grey value drifts until it jumps, on the steadier side of the slice, and
+    grey of both signals; float32, one shape."""
 
     drift: Floats
     grey: Floats
