@@ -102,9 +102,11 @@ def fitting_levels(
 
     Raises ValueError for more than 255 radii or one beyond LARGEST_RADIUS.
     """
-    if len(radii) > 255 or radii[-1] > LARGEST_RADIUS:
+    if len(radii) > 255:
+        raise ValueError(f"balls of {len(radii)} radii, but at most 255 are told apart")
+    if radii[-1] > LARGEST_RADIUS:
         raise ValueError(
-            f"balls: {len(radii)} radii up to {radii[-1]:g} voxels; 255 up to {LARGEST_RADIUS:g} go"
+            f"a ball of radius {radii[-1]:g} voxels, but balls are looked for up to {LARGEST_RADIUS:g} voxels"
         )
     reach = ceil(radii[-1] + 0.5)
     level_of = np.searchsorted(_squares(radii), np.arange(2 * (reach + 1) ** 2), side="right").astype(

@@ -127,6 +127,13 @@ def _annotated(order: ForestOrder) -> ForestMaterial:
             remedy="Give --images and a --channel for every signal, beside --labels.",
         )
     _check_channels(order)
+    if not order.images.is_dir():
+        raise ConfigurationError(
+            "the images are missing",
+            where=str(order.images),
+            remedy="--images is run.output of a run with volume.store_images = true, or a folder with a folder "
+            "or a .tif file named after each channel.",
+        )
     stacks = [channel_stack(order.images, name) for name in order.channels]
     labels = _labels(order.labels, stacks[0].numbers)
     said = {number: _checked(labels, number) for number in labels.numbers}

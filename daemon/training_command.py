@@ -120,7 +120,7 @@ def refuse_options(network: Network, given: Mapping[str, object]) -> None:
     idle = [option for option, value in given.items() if value is not None and value != []]
     if idle:
         raise ConfigurationError(
-            f"{' and '.join(idle)} mean nothing here",
+            f"without meaning here: {' and '.join(idle)}",
             where=f"slicewatch train {network.value}",
             remedy=REMEDIES[network],
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -110,6 +111,10 @@ REFUSED = {
     "unknown features": ({"features": "magic"}, "tailored"),
     "an unknown way of denoising": ({"denoise": "median"}, "non-local-means"),
     "no images": ({"images": None}, "--images"),
+    "a folder of images that is not there": (
+        {"images": Path("nowhere")},
+        "the images are missing.*store_images",
+    ),
     "no such channel": ({"channels": ("SE2", "ESB")}, "ESB"),
     "a judged slice without labels": ({"judged_slice": 41}, "slice 41 has no labels"),
     "one channel of two": ({"channels": ("SE2",)}, "of the channels SE2"),
