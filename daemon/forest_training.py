@@ -131,8 +131,8 @@ def _annotated(order: ForestOrder) -> ForestMaterial:
         raise ConfigurationError(
             "the images are missing",
             where=str(order.images),
-            remedy="--images is run.output of a run with volume.store_images = true, or a folder with a folder "
-            "or a .tif file named after each channel.",
+            remedy="--images is run.output of a run with volume.store_images = true, or a folder that has a "
+            "folder or a .tif file named after each channel.",
         )
     stacks = [channel_stack(order.images, name) for name in order.channels]
     labels = _labels(order.labels, stacks[0].numbers)
