@@ -28,7 +28,7 @@ STEADY = np.float32(0.06)
 """A step between slices that is no change, on the scale on which an image runs from 0 to 1."""
 EDGE_PX = (1.0, 2.0, 4.0)
 EDGES = ("smooth", "laplacian", "gradient", "hessian", "hessian", "tensor", "tensor")
-SIDE = ("lowest", "highest", "mean", "spread", "jump", "when", "trend", "misfit", "steady")
+SIDE = ("range", "range", "mean", "spread", "jump", "when", "trend", "misfit", "steady")
 REACH_PX = int(np.ceil(3 * max(EDGE_PX) * 1.5))
 
 
