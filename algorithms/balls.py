@@ -39,7 +39,7 @@ Levels = NDArray[np.uint8]
 Radii = Sequence[float]
 
 LARGEST_RADIUS = LARGEST_REACH[np.uint16] - 1.0
-"""In voxels; what is wider counts as this wide."""
+"""In voxels; what is wider counts as this wide, and :func:`is_cut_off` says so."""
 FINEST_STEP = 0.5
 RELATIVE_STEP = 0.05
 """Radii are half a voxel apart, and 5 % from 10 voxels on."""
@@ -78,10 +78,15 @@ def largest_radius(phase: Volume, size: BlockSize, on_voxels: OnVoxels = nothing
         ]
         largest = max(squares, default=0)
         if largest <= reach**2:
-            return max(0.0, float(np.sqrt(largest)) - 0.5)
+            return min(max(0.0, float(np.sqrt(largest)) - 0.5), LARGEST_RADIUS)
         if reach > LARGEST_RADIUS:
             return LARGEST_RADIUS
         reach = min(2 * reach, int(LARGEST_RADIUS) + 1)
+
+
+def is_cut_off(radii: Radii) -> bool:
+    """Whether wider balls than the last of the increasing ``radii`` may fit too, and count as that one."""
+    return radii[-1] >= LARGEST_RADIUS
 
 
 def _largest_square(phase: Volume, block: Block, reach: int, on_voxels: OnVoxels) -> int:
@@ -97,9 +102,11 @@ def fitting_levels(
 
     Raises ValueError for more than 255 radii or one beyond LARGEST_RADIUS.
     """
-    if len(radii) > 255 or radii[-1] > LARGEST_RADIUS:
+    if len(radii) > 255:
+        raise ValueError(f"balls of {len(radii)} radii, but at most 255 are told apart")
+    if radii[-1] > LARGEST_RADIUS:
         raise ValueError(
-            f"balls: {len(radii)} radii up to {radii[-1]:g} voxels; 255 up to {LARGEST_RADIUS:g} go"
+            f"a ball of radius {radii[-1]:g} voxels, but balls are looked for up to {LARGEST_RADIUS:g} voxels"
         )
     reach = ceil(radii[-1] + 0.5)
     level_of = np.searchsorted(_squares(radii), np.arange(2 * (reach + 1) ** 2), side="right").astype(

@@ -73,7 +73,9 @@ def components(phase: Volume, planes: int, on_voxels: OnVoxels = nothing_told) -
 
 def label(phase: Mask) -> tuple[Pieces, int]:
     """Pieces of an array, numbered from 1, and their number."""
-    pieces, count = cc3d.connected_components(phase, connectivity=6, out_dtype=np.uint32, return_N=True)
+    pieces, count = cc3d.connected_components(
+        phase, connectivity=6, out_dtype=np.uint32, return_N=True, binary_image=True
+    )
     return pieces.view(np.int32), int(count)
 
 

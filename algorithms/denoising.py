@@ -7,6 +7,7 @@ were trained on images treated alike, never for registration or the ruler.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,15 @@ def non_local_means(image: Grey) -> Grey:
         scaled, patch_size=PATCH_PX, patch_distance=REACH_PX, h=STRENGTH * sigma, sigma=sigma
     )
     return np.clip(np.rint(cleaned * full_scale), 0, full_scale).astype(image.dtype)
+
+
+def unchanged(image: Grey) -> Grey:
+    """The image as it is."""
+    return image
+
+
+METHODS: Mapping[str, Callable[[Grey], Grey]] = {"none": unchanged, "non-local-means": non_local_means}
+"""By the names that a configuration and a model's file give them."""
 
 
 def noise_sigma(image: NDArray[np.float32]) -> float:

@@ -45,6 +45,7 @@ from models.forest import (
     train_forest,
 )
 from models.forest_features import ADJACENT_SLICES, as_table, window_features
+from models.forest_windows import newest, with_ends
 from models.session import Segmenter, open_segmenter, segment
 
 Labels = NDArray[np.uint8]
@@ -63,6 +64,9 @@ PUBLISHED: Final = {
     "tailored": (6.1, 11.0),
 }
 ELECTRODES: Final = {True: 1, False: 4}
+WITH_ENDS: Final = {True: 1, False: 2}
+"""Electrodes on which the tailored forest is trained once more, with the ends of runs as ``train forest``
+trains it."""
 FORESTS: Final = {"one_signal": "one-signal", "two_signals": "two-signals", "tailored": "tailored"}
 THREADS: Final = os.cpu_count() or 1
 
@@ -79,6 +83,7 @@ def measure(quick: bool) -> tuple[Table, dict[str, float]]:
         figures[f"awe_sigma_{name}"] = float(np.std(errors, ddof=1) / np.sqrt(count)) if count > 1 else 0.0
     ordered = [figures[f"awe_{name}"] for name in PUBLISHED]
     figures["order_holds"] = float(all(a > b for a, b in pairwise(ordered)))
+    figures |= _beside_ends(scenes[: WITH_ENDS[quick]], each)
     figures |= _seconds(scenes[0], TIMED_PX[quick]) | {"electrodes": float(count)}
     return _table(figures), figures
 
@@ -93,11 +98,38 @@ def _errors(scene: ElectrodeScene) -> dict[str, float]:
         found[name] = trained.classify(scene.judged_window)
         same = found[name] == trained.classify_by_sklearn(scene.judged_window)
         figures[f"labels_equal_{name}"] = float(np.mean(same))
+        found[f"newest_{name}"] = trained.classify(_as_newest(scene))
     middle = scene.judged_window[:, ADJACENT_SLICES // 2]
     found["skimage"] = _by_skimage(_skimage_forest(windows), middle)
     for name, labels in found.items():
         figures |= _scored(scene, name, labels)
     return figures
+
+
+def _beside_ends(scenes: Sequence[ElectrodeScene], each: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Means over some of the electrodes, learned with the ends of runs and, as in ``each``, without."""
+    learned = [_errors_with_ends(scene) for scene in scenes]
+    figures = {name: float(np.mean([one[name] for one in learned])) for name in learned[0]}
+    for name in ("tailored", "newest_tailored"):
+        figures[f"awe_{name}_beside_ends"] = float(
+            np.mean([one[f"awe_{name}"] for one, _ in zip(each, scenes, strict=False)])
+        )
+    return figures
+
+
+def _errors_with_ends(scene: ElectrodeScene) -> dict[str, float]:
+    """Of the tailored forest that learned the ends of runs, too, on the judged slice as a final one and as
+    the newest of all."""
+    windows = list(with_ends(_annotated(scene), np.random.default_rng(0)))
+    trained = _trained(windows, "tailored")
+    return _scored(scene, "with_ends", trained.classify(scene.judged_window)) | _scored(
+        scene, "newest_with_ends", trained.classify(_as_newest(scene))
+    )
+
+
+def _as_newest(scene: ElectrodeScene) -> Grey:
+    """The judged slice's window as it is before any later slice has come."""
+    return newest(AnnotatedWindow(scene.judged_window, scene.truth)).images
 
 
 def _seconds(scene: ElectrodeScene, timed_px: tuple[int, int]) -> dict[str, float]:
@@ -160,11 +192,11 @@ class _Trained:
     forest: Any
     segmenter: Segmenter
 
-    def classify(self, window: NDArray[np.uint8]) -> Labels:
+    def classify(self, window: Grey) -> Labels:
         """The labels that the exported forest gives through the daemon's session."""
         return segment(self.segmenter, window).argmax(axis=0).astype(np.uint8)
 
-    def classify_by_sklearn(self, window: NDArray[np.uint8]) -> Labels:
+    def classify_by_sklearn(self, window: Grey) -> Labels:
         """The same features for the whole image at once, and scikit-learn's trees."""
         height, width = window.shape[-2:]
         scaled = padded(scaled_window(window, self.settings.normalisation))
@@ -233,7 +265,7 @@ def _table(figures: dict[str, float]) -> Table:
         "approach", "awe %", "published", "inside %", "published", "IoU pore, active, binder", "s per slice",
         title=f"{figures['electrodes']:.0f} emulated electrodes, labels 31 slices away and more",
     )  # fmt: skip
-    for name in (*PUBLISHED, "skimage"):
+    for name in (*PUBLISHED, "skimage", "newest_tailored", "with_ends", "newest_with_ends"):
         full, inside = PUBLISHED.get(name, (float("nan"),) * 2)
         overlaps = ", ".join(f"{figures[f'iou{phase}_{name}']:.3f}" for phase in range(PHASES))
         seconds = figures.get(f"slice_s_{name}", float("nan"))

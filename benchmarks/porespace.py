@@ -4,7 +4,7 @@ taufactor.
 Bodies go through the whole analysis. What is allowed is 1 %, or the discretisation's bound where that is
 larger: half the diagonal of a voxel for a radius, a layer so thick for what a ball rolls around, 2.75 % for a
 path between the directions of steps within a plane. Peers get the same random network; seconds are the
-processor's, the least of rounds in turn, for what else runs adds to any of them.
+processor's, the least of at least three rounds in turn, for what else runs adds to any of them.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -14,6 +14,7 @@ from algorithms.sparse_labels import NOBODY_SAID
 from daemon.errors import ConfigurationError
 from daemon.image_stacks import ImageStack, array_stack, channel_stack, file_stack
 from models.forest_features import ADJACENT_SLICES, FEATURE_SETS
+from models.spec import Denoise
 from models.windows import window_slices
 
 if TYPE_CHECKING:
@@ -25,6 +26,12 @@ EXCLUDED_SLICES: Final = 30
 """On either side of the judged slice: what looks like it must not teach (the multi-signal paper)."""
 NAME: Final = "electrode_forest"
 HIGHEST_LABEL: Final = 15
+DENOISE: Final[Mapping[str, Denoise]] = {"none": "none", "non-local-means": "non-local-means"}
+REMEDIES: Final = {
+    1: "Give the one --channel that tells the phases apart best, or --features tailored for two.",
+    2: "Give two different ones, that which shows most first; or --features one-signal for a single one.",
+}
+"""By the number of channels that the features look at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +40,23 @@ class ForestOrder:
 
     out: Path
     features: str
+    denoise: str
     images: Path | None
     labels: Path | None
     channels: tuple[str, ...]
     judged_slice: int | None
     quick: bool
+
+
+def command_of(order: ForestOrder) -> str:
+    """What was typed for this order, defaults of what changes the forest included."""
+    own = f" --images {order.images} --labels {order.labels}" if order.labels else ""
+    channels = "".join(f" --channel {name}" for name in order.channels)
+    judged = "" if order.judged_slice is None else f" --judge {order.judged_slice}"
+    denoise = "" if order.denoise == "none" else f" --denoise {order.denoise}"
+    quick = " --quick" if order.quick else ""
+    options = f"{own}{channels}{judged} --features {order.features}{denoise}{quick}"
+    return f"slicewatch train forest --out {order.out}{options}"
 
 
 def train_own_forest(order: ForestOrder, origin: Origin, report: Callable[[str], None]) -> dict[str, str]:
@@ -53,33 +72,49 @@ def train_own_forest(order: ForestOrder, origin: Origin, report: Callable[[str],
     from models.forest import ForestSettings
     from models.forest_shipping import ship_forest
 
-    if order.features not in FEATURE_SETS:
-        raise ConfigurationError(
-            f"there are no features {order.features!r}",
-            where="slicewatch train forest --features",
-            remedy=f"Use {', '.join(FEATURE_SETS)}.",
-        )
+    _check_order(order)
+    material = _annotated(order) if order.labels else _rendered(order, report)
+    settings = ForestSettings(
+        features=order.features, denoise=DENOISE[order.denoise], trees=30 if order.quick else 100
+    )
+    name = "forest" if order.labels else NAME
+    return {name: ship_forest(name, material, settings, order.out, origin, report).sha256}
+
+
+def _check_order(order: ForestOrder) -> None:
+    """Refuse what nothing is there for."""
+    for option, given, known in (
+        ("features", order.features, FEATURE_SETS),
+        ("denoise", order.denoise, DENOISE),
+    ):
+        if given not in known:
+            raise ConfigurationError(
+                f"{option} cannot be {given!r}",
+                where=f"slicewatch train forest --{option}",
+                remedy=f"Use {', '.join(known)}.",
+            )
     if not order.labels and (order.images or order.channels or order.judged_slice is not None):
         raise ConfigurationError(
             "images, channels or a slice to judge by without labels",
             where="slicewatch train forest",
             remedy="Give --labels, too; without all of them a forest learns from rendered electrodes.",
         )
-    material = _annotated(order) if order.labels else _rendered(order, report)
-    settings = ForestSettings(features=order.features, trees=30 if order.quick else 100)
-    name = "forest" if order.labels else NAME
-    return {name: ship_forest(name, material, settings, order.out, origin, report).sha256}
 
 
 def _rendered(order: ForestOrder, report: Callable[[str], None]) -> ForestMaterial:
-    """Strokes on rendered electrodes; the scene that judges is none of them."""
-    from models.electrode_scenes import CHANNELS, ElectrodeScenes, rendered_windows
+    """Strokes on rendered electrodes; those that judge are others."""
+    from models.electrode_scenes import CHANNELS, ElectrodeScenes, judged_windows, rendered_windows
     from models.forest_shipping import ForestMaterial
 
-    asked = ElectrodeScenes(scenes=2, height=128, width=160) if order.quick else ElectrodeScenes()
-    windows = list(rendered_windows(asked, report))
-    told = f"{asked.scenes} rendered electrodes (`models/electrode_scenes.py`), no real microscope's image"
-    return ForestMaterial(CHANNELS, windows, None, told)
+    quick = ElectrodeScenes(scenes=2, judged=1, height=128, width=160)
+    asked = quick if order.quick else ElectrodeScenes()
+    return ForestMaterial(
+        CHANNELS,
+        list(rendered_windows(asked, report)),
+        list(judged_windows(asked, report)),
+        f"{asked.scenes} rendered electrodes (`models/electrode_scenes.py`), no real microscope's image",
+        f"{asked.judged} rendered electrodes that it has not learned from, every pixel of one slice of each",
+    )
 
 
 def _annotated(order: ForestOrder) -> ForestMaterial:
@@ -92,6 +127,13 @@ def _annotated(order: ForestOrder) -> ForestMaterial:
             remedy="Give --images and a --channel for every signal, beside --labels.",
         )
     _check_channels(order)
+    if not order.images.is_dir():
+        raise ConfigurationError(
+            "the images are missing",
+            where=str(order.images),
+            remedy="--images is run.output of a run with volume.store_images = true, or a folder that has a "
+            "folder or a .tif file named after each channel.",
+        )
     stacks = [channel_stack(order.images, name) for name in order.channels]
     labels = _labels(order.labels, stacks[0].numbers)
     said = {number: _checked(labels, number) for number in labels.numbers}
@@ -115,8 +157,9 @@ def _annotated(order: ForestOrder) -> ForestMaterial:
     return ForestMaterial(
         order.channels,
         windows,
-        None if judged is None else _window(judged, stacks, said[judged]),
+        [] if judged is None else [_window(judged, stacks, said[judged])],
         f"strokes on {len(windows)} slices of one sample",
+        f"slice {judged}, more than {EXCLUDED_SLICES} slices from all that it has learned from",
     )
 
 
@@ -149,11 +192,12 @@ def _checked(labels: ImageStack, number: int) -> NDArray[np.uint8]:
 
 def _check_channels(order: ForestOrder) -> None:
     wanted = FEATURE_SETS[order.features].channels
-    if len(order.channels) < wanted or len(set(order.channels)) < len(order.channels):
+    if len(order.channels) != wanted or len(set(order.channels)) < wanted:
         raise ConfigurationError(
-            f"features {order.features!r} of the channels {', '.join(order.channels)}",
+            f"features {order.features!r} of the channels {', '.join(order.channels)}: "
+            f"they look at {wanted}, no more and no less",
             where="slicewatch train forest --channel",
-            remedy=f"Give {wanted} different channels or more, or --features one-signal for a single one.",
+            remedy=REMEDIES[wanted],
         )
 
 

@@ -18,6 +18,7 @@ from rich.console import Console
 from daemon.errors import ConfigurationError, SlicewatchError, StoreError
 
 if TYPE_CHECKING:
+    from daemon.forest_training import ForestOrder
     from models.origin import Origin
 
 LIBRARIES: Final = ("torch", "onnx", "onnxscript", "tensorboard")
@@ -80,17 +81,8 @@ def train_network(network: str, out: Path, *, quick: bool, config: Path | None =
     console.print(f"cards and learning curves: {out}")
 
 
-def train_forest_network(
-    out: Path,
-    features: str,
-    images: Path | None,
-    labels: Path | None,
-    channels: tuple[str, ...],
-    judged_slice: int | None,
-    *,
-    quick: bool,
-) -> None:
-    """Train a forest into ``out`` and print where its file lies; see :mod:`daemon.forest_training`.
+def train_forest_network(order: ForestOrder) -> None:
+    """Train a forest and print where its file lies; see :mod:`daemon.forest_training`.
 
     Raises
     ------
@@ -100,21 +92,17 @@ def train_forest_network(
         The images or labels are no good.
     """
     require(*FOREST_LIBRARIES)
-    from daemon.forest_training import ForestOrder, train_own_forest
+    from daemon.forest_training import command_of, train_own_forest
     from models.origin import Origin
 
-    _make(out)
+    _make(order.out)
     console = Console(highlight=False, soft_wrap=True)
-    own = f" --images {images} --labels {labels} {' '.join(f'--channel {name}' for name in channels)}"
-    judged = "" if judged_slice is None else f" --judge {judged_slice}"
-    options = f"{own if labels else ''}{judged} --features {features}{' --quick' if quick else ''}"
-    origin = Origin(f"slicewatch train forest --out {out}{options}", _today())
-    order = ForestOrder(out, features, images, labels, channels, judged_slice, quick)
+    origin = Origin(command_of(order), _today())
     with console.status("training") as status:
         checksums = train_own_forest(order, origin, _reporter(console, status.update))
     for name, sha256 in checksums.items():
-        console.print(f"{out / f'{name}.onnx'}  sha256 {sha256[:16]}…")
-    console.print(f"card and importance of the features: {out}")
+        console.print(f"{order.out / f'{name}.onnx'}  sha256 {sha256[:16]}…")
+    console.print(f"card and importance of the features: {order.out}")
 
 
 def require(*libraries: str) -> None:

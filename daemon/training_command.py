@@ -24,6 +24,7 @@ class Network(StrEnum):
 
 
 DEFAULT_FEATURES: Final = "tailored"
+DEFAULT_DENOISE: Final = "none"
 _OWN_SLICES: Final = (
     "Name your images and labels in [[annotated]] of a file that you give with --config; "
     "examples/training.toml explains it."
@@ -36,7 +37,8 @@ REMEDIES: Final = {
     "examples/inpainting-training.toml lists what can be set.",
     Network.GAN: "Leave them out: it learns from simulated structures; "
     "examples/gan-training.toml lists what can be set.",
-    Network.FOREST: "Leave it out: a forest has --features, --images, --labels, --channel and --judge.",
+    Network.FOREST: "Leave it out: a forest has --features, --images, --labels, --channel, --judge and "
+    "--denoise.",
 }
 """Against options that mean nothing for a network."""
 
@@ -67,17 +69,31 @@ def train(
         str | None,
         typer.Option(help=f"forest: tailored, two-signals or one-signal; default: {DEFAULT_FEATURES}."),
     ] = None,
+    denoise: Annotated[
+        str | None,
+        typer.Option(help="forest: non-local-means, as in [segmentation] of the runs; default: none."),
+    ] = None,
 ) -> None:
     """Train a network on synthetic and annotated data and export it to ONNX; started again, it resumes.
 
     A forest learns within minutes from strokes painted on some slices, or else from rendered electrodes.
     """
+    from daemon.forest_training import ForestOrder
     from daemon.training import train_forest_network, train_network
 
     if network is Network.FOREST:
         refuse_options(network, {"--config": config})
-        chosen = features or DEFAULT_FEATURES
-        train_forest_network(out, chosen, images, labels, tuple(channel or ()), judge, quick=quick)
+        order = ForestOrder(
+            out,
+            features or DEFAULT_FEATURES,
+            denoise or DEFAULT_DENOISE,
+            images,
+            labels,
+            tuple(channel or ()),
+            judge,
+            quick,
+        )
+        train_forest_network(order)
         return
     refuse_options(
         network,
@@ -87,6 +103,7 @@ def train(
             "--channel": channel,
             "--judge": judge,
             "--features": features,
+            "--denoise": denoise,
         },
     )
     train_network(network.value, out, quick=quick, config=config)
@@ -103,7 +120,7 @@ def refuse_options(network: Network, given: Mapping[str, object]) -> None:
     idle = [option for option, value in given.items() if value is not None and value != []]
     if idle:
         raise ConfigurationError(
-            f"{' and '.join(idle)} mean nothing here",
+            f"without meaning here: {' and '.join(idle)}",
             where=f"slicewatch train {network.value}",
             remedy=REMEDIES[network],
         )

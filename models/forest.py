@@ -31,7 +31,7 @@ from models.forest_features import (
 )
 from models.model_file import write_checksum
 from models.normalisation import Normalisation, face_limits, normalise
-from models.spec import ModelSpec, to_metadata
+from models.spec import Denoise, ModelSpec, to_metadata
 from models.windows import window_slices
 
 LARGEST_DIFFERENCE = 1e-4
@@ -41,9 +41,12 @@ Grey = NDArray[np.uint8 | np.uint16]
 
 @dataclass(frozen=True, slots=True)
 class ForestSettings:
-    """``features`` names a set of :mod:`models.forest_features`; a leaf holds ``leaf_pixels`` at least."""
+    """``features`` names a set of :mod:`models.forest_features`; a leaf holds ``leaf_pixels`` at least;
+    ``denoise`` says what is done to each image beforehand, by :func:`models.forest_windows.denoised` in
+    training and by the daemon in a run."""
 
     features: str = "tailored"
+    denoise: Denoise = "none"
     trees: Annotated[int, Ge(1)] = 100
     leaf_pixels: Annotated[int, Ge(1)] = 3
     seed: int = 0
@@ -82,7 +85,7 @@ def annotated_windows(
 
 
 def gather_samples(windows: Iterable[AnnotatedWindow], settings: ForestSettings) -> ForestSamples:
-    """The features of every annotated pixel."""
+    """The features of every annotated pixel; the windows are as the forest is to see them."""
     tables: list[NDArray[np.float32]] = []
     phases: list[NDArray[np.uint8]] = []
     for window in windows:
@@ -143,6 +146,7 @@ def forest_spec(
         torch_difference=0.0,
         detectors=tuple(channels),
         features=settings.features,
+        denoise=settings.denoise,
     )
 
 

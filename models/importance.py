@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from algorithms.filter_bank import FeatureName
 
 SHOWN = 25
+COLOURS = ("#0072B2", "#E69F00", "#009E73")
+"""Of the signals (Okabe & Ito 2008)."""
 
 
 def importance_table(names: Sequence[FeatureName], shares: NDArray[np.float64]) -> list[str]:
@@ -29,24 +32,41 @@ def draw_importance(names: Sequence[FeatureName], shares: NDArray[np.float64], p
     """Write a PNG: the most important features, and what each signal and each kind of feature is worth."""
     figure = Figure(figsize=(11.0, 5.5), layout="constrained")
     FigureCanvasAgg(figure)
-    left, right = figure.subplots(1, 2)
+    colours = dict(zip(dict.fromkeys(name.signal for name in names), COLOURS, strict=False))
+    best, by_kind = figure.subplots(1, 2)
+    _draw_best(best, names, shares, colours)
+    _draw_kinds(by_kind, grouped(names, shares), colours)
+    for panel in (best, by_kind):
+        panel.set(xlabel="importance (%)")
+        panel.grid(visible=True, axis="x", alpha=0.25)
+        panel.set_axisbelow(True)
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.invert_yaxis()
+    figure.savefig(path, dpi=110)
+
+
+def _draw_best(
+    panel: Axes, names: Sequence[FeatureName], shares: NDArray[np.float64], colours: Mapping[str, str]
+) -> None:
+    """A bar each: two eigenvalues have one name."""
     best = np.argsort(shares)[::-1][:SHOWN]
     labels = [f"{names[index].signal}: {names[index].kind}, {names[index].scale}" for index in best]
-    left.barh(labels[::-1], 100 * shares[best][::-1], color="#0072b2")
-    left.set(xlabel="importance, %", title="the most important features")
-    left.tick_params(axis="y", labelsize=7)
-    groups = grouped(names, shares)
-    signals = list(dict.fromkeys(name.signal for name in names))
-    kinds = list(dict.fromkeys(name.kind for name in names))
+    panel.barh(
+        np.arange(len(best)), 100 * shares[best], color=[colours[names[index].signal] for index in best]
+    )
+    panel.set_yticks(np.arange(len(best)), labels, fontsize=7.5)
+    panel.set_title(f"the {len(best)} most important of {len(names)} features", loc="left")
+
+
+def _draw_kinds(panel: Axes, groups: dict[tuple[str, str], float], colours: Mapping[str, str]) -> None:
+    kinds = list(dict.fromkeys(kind for _, kind in groups))
     start = np.zeros(len(kinds))
-    for signal in signals:
+    for signal, colour in colours.items():
         worth = np.array([100 * groups.get((signal, kind), 0.0) for kind in kinds])
-        right.barh(kinds, worth, left=start, label=signal)
+        panel.barh(kinds, worth, left=start, label=signal, color=colour)
         start += worth
-    right.set(xlabel="importance, %", title="by kind and signal")
-    right.invert_yaxis()
-    right.legend()
-    figure.savefig(path, dpi=110)
+    panel.set_title("all features, by kind and signal", loc="left")
+    panel.legend(title="signal", frameon=False, loc="lower right")
 
 
 def grouped(names: Sequence[FeatureName], shares: NDArray[np.float64]) -> dict[tuple[str, str], float]:

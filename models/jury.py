@@ -66,7 +66,10 @@ def assemble_jury(members: Sequence[Segmenter], where: str) -> Segmenter:
         ModelMismatchError: they look at different numbers of slices, or scale images differently.
     """
     first = members[0].spec
-    alike = {(one.spec.adjacent_slices, one.spec.normalisation, one.spec.classes) for one in members}
+    alike = {
+        (one.spec.adjacent_slices, one.spec.normalisation, one.spec.classes, one.spec.denoise)
+        for one in members
+    }
     if len(alike) > 1:
         raise ModelMismatchError(
             "these networks cannot be joined: they look at their images in different ways",

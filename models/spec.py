@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from annotated_types import Ge, Le, Len
 from pydantic import with_config
@@ -15,6 +15,8 @@ FORMAT = 1
 MOST_CLASSES = 16
 """Of every phase there are counts, per slice; 255 is no label."""
 NAMED = Len(1)
+Denoise = Literal["none", "non-local-means"]
+"""What takes the noise out of each image beforehand (:data:`algorithms.denoising.METHODS`)."""
 REMEDY = "Use a file of models/zoo, or one written by `slicewatch train`."
 
 
@@ -37,6 +39,7 @@ class ModelSpec:
         sha256: of the file; empty until it was read from one.
         detectors: of each channel, where that and not the voltage tells them apart; empty: any.
         features: what a forest is given instead of pixels (:mod:`models.forest_features`); empty: pixels.
+        denoise: what was done against the noise of the images that it was trained on.
         precision: of its weights and values; a variant's is ``fp16`` or ``int8`` (:mod:`models.variants`).
     """
 
@@ -54,6 +57,7 @@ class ModelSpec:
     precision: str = "fp32"
     detectors: tuple[str, ...] = ()
     features: str = ""
+    denoise: Denoise = "none"
 
     def __post_init__(self) -> None:
         if len(self.channels) != len(self.voltages_kv):
@@ -101,6 +105,22 @@ def check_fits(
             "Set [[channels]] in that order; or leave model of [segmentation] empty, which finds the shipped "
             "network for 1, 2 and 4 kV together, two or one of them, or for the detectors SE2 and InLens; "
             "or name a network for these channels.",
+        )
+
+
+def check_denoised(spec: ModelSpec, denoise: Denoise, where: str) -> None:
+    """Refuse a network that learned from images whose noise was treated otherwise than it now is.
+
+    Raises:
+        ModelMismatchError: with the setting that fits.
+    """
+    if denoise != spec.denoise:
+        trained = "as they come" if spec.denoise == "none" else f"denoised by {spec.denoise}"
+        raise ModelMismatchError(
+            f"the network was trained on images {trained}, but [segmentation] denoise is {denoise!r}",
+            where,
+            f"Set denoise = {spec.denoise!r}, or name a forest that was trained with "
+            f"`slicewatch train forest --denoise {denoise}`.",
         )
 
 

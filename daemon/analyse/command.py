@@ -16,8 +16,9 @@ from daemon.analyse.progress import steps
 from daemon.analyse.results import Analysis, Plan
 from daemon.analyse.scratch import scratch_in
 from daemon.analyse.site import Site
-from daemon.analyse.summary import summary, terminal_tables
+from daemon.analyse.summary import summary
 from daemon.analyse.tables import write_tables
+from daemon.analyse.terminal import cut_off_words, terminal_tables
 from daemon.errors import StoreError
 from daemon.outputs import Outputs
 from daemon.tables import known
@@ -49,6 +50,8 @@ def analyse_volume(
         return
     for table in terminal_tables(analysis):
         console.print(table)
+    for words in cut_off_words(analysis):
+        console.print(words, soft_wrap=True, markup=False)
     console.print(f"{len(files)} files in {folder}", soft_wrap=True, markup=False)
 
 

@@ -26,16 +26,16 @@ def cut_pictures(analysis: Analysis) -> Figure:
     ]
     z, _, x = analysis.shape
     width = WIDTH_IN / (1 + len(shown))
-    figure = Figure(figsize=(WIDTH_IN, min(_TALLEST_IN, width * z / x + 0.9)), layout="compressed")
+    figure = Figure(figsize=(WIDTH_IN, min(_TALLEST_IN, 0.8 * width * z / x + 1.7)), layout="constrained")
     phases, *maps = figure.subplots(1, 1 + len(shown), squeeze=False)[0]
-    _phases(phases, analysis)
+    figure.legend(handles=_phases(phases, analysis), loc="outside lower left", ncols=8)
     for panel, (transport, cut) in zip(maps, shown, strict=True):
         _detours(figure, panel, analysis, transport.phase, cut)
     return figure
 
 
-def _phases(panel: Axes, analysis: Analysis) -> None:
-    """Phases, the inner pores apart from what the rolling ball reaches."""
+def _phases(panel: Axes, analysis: Analysis) -> list[Patch]:
+    """Phases, the inner pores apart from what the rolling ball reaches; what the colours mean."""
     classes = analysis.cuts.labels.astype(np.int64) + 1
     classes[analysis.cuts.outside] = 0
     solids = [one.phase for one in analysis.phases if one.phase]
@@ -50,11 +50,9 @@ def _phases(panel: Axes, analysis: Analysis) -> None:
         extent=_extent(analysis),
     )
     there = np.unique(classes)
-    handles = [Patch(fc=colours[one], ec="#9aa1ab", lw=0.4, label=names[one]) for one in there]
-    panel.legend(
-        handles=handles, ncols=len(handles), loc="lower left", bbox_to_anchor=(0.0, 1.0), borderaxespad=0.2
-    )
+    panel.set_title("phases")
     _axes(panel)
+    return [Patch(fc=colours[one], ec="#9aa1ab", lw=0.4, label=names[one]) for one in there]
 
 
 def _detours(figure: Figure, panel: Axes, analysis: Analysis, phase: int, cut: Any) -> None:
@@ -68,8 +66,8 @@ def _detours(figure: Figure, panel: Axes, analysis: Analysis, phase: int, cut: A
     image = panel.imshow(tau, cmap="viridis", vmin=1.0, vmax=max(high, 1.01), interpolation="nearest",
                          extent=_extent(analysis))  # fmt: skip
     panel.set_facecolor("#d9dce1")
-    panel.set_title(f"phase {phase}: way to the far face over straight", fontweight="normal")
-    figure.colorbar(image, ax=panel, shrink=0.85, pad=0.02)
+    panel.set_title(f"phase {phase}: detours along z")
+    figure.colorbar(image, ax=panel, orientation="horizontal", label="path to the far face over straight")
     _axes(panel)
 
 
@@ -79,5 +77,5 @@ def _extent(analysis: Analysis) -> tuple[float, float, float, float]:
 
 
 def _axes(panel: Axes) -> None:
-    panel.set(xlabel="x (nm)", ylabel="z (nm)")
+    panel.set(xlabel="x (nm)", ylabel="z (nm)", anchor="N")
     panel.grid(visible=False)

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from daemon.analyse.cut_pictures import cut_pictures
 from daemon.analyse.results import AXES, Analysis, Paths, Transport
 from daemon.report.figures import as_files
-from daemon.report.style import BLUE, GREY, RC, SERIES, WIDTH_IN, legend_above
+from daemon.report.style import BLUE, GREY, RC, RED, SERIES, WIDTH_IN, legend_above
 from daemon.volume_store import replace_file
 
 LINES: Final = ("-", "--", ":")
@@ -49,7 +49,7 @@ def fractions(analysis: Analysis) -> Figure:
         _against_depth(deep, analysis)
     else:
         across = figure.subplots()
-        across.set(ylabel="share of the particle")
+        across.set(ylabel="share of the volume")
     _across(across, analysis)
     return figure
 
@@ -109,6 +109,8 @@ def _intrusion(panel: Axes, one: Transport) -> None:
         words = f"from {entry.name}" if entry.name not in AXES else f"intrudes along {entry.name}"
         panel.plot(one.radii_nm, entry.share, color=colour, lw=1.2, label=words)
     panel.axhline(0.5, color=GREY, lw=0.8, ls=":")
+    if one.is_cut_off:
+        panel.axvline(one.radii_nm[-1], color=RED, lw=1.2, ls="--", label="wider: not looked for")
     panel.set(
         xlabel="radius of the ball (nm)", ylabel="share of the phase filled", ylim=(0, 1.02), xlim=(0, None)
     )
@@ -120,15 +122,20 @@ def _thickness(panel: Axes, one: Transport) -> None:
     """The distribution of local thickness: what balls of each diameter cover and no larger one does."""
     edges = 2 * np.append(one.radii_nm, one.radii_nm[-1] + one.radii_nm[0])
     share = one.covered - np.append(one.covered[1:], 0.0)
-    panel.bar(edges[:-1], 100 * share, width=np.diff(edges), align="edge", color=BLUE, alpha=0.75, lw=0)
-    panel.axvline(one.thickness_nm, color=GREY, lw=1.2, ls="--", label=f"mean {one.thickness_nm:.4g} nm")
+    bars = panel.bar(
+        edges[:-1], 100 * share, width=np.diff(edges), align="edge", color=BLUE, alpha=0.75, lw=0
+    )
+    mean = f"mean {'≥ ' if one.is_cut_off else ''}{one.thickness_nm:.4g} nm"
+    panel.axvline(one.thickness_nm, color=GREY, lw=1.2, ls="--", label=mean)
+    if one.is_cut_off:
+        bars[-1].set(color=RED, label=f"{one.widest_nm:.4g} nm and wider")
     panel.set(xlabel="local thickness (nm)", ylabel="share of the phase (%)", xlim=(0, None))
     panel.set_title(f"phase {one.phase}: local thickness")
     panel.legend(loc="best")
 
 
 def tortuosity(analysis: Analysis) -> Figure | None:
-    """Distributions of the geodesic tortuosity over the starts of paths: a panel per phase and kind of
+    """How the geodesic tortuosity is distributed over the starts of paths: a panel per phase and kind of
     path."""
     panels = [
         (one.phase, title, [paths for paths in chosen if paths.tau.size])
@@ -138,26 +145,37 @@ def tortuosity(analysis: Analysis) -> Figure | None:
     panels = [one for one in panels if one[2]]
     if not panels:
         return None
-    figure = Figure(figsize=(WIDTH_IN, 2.9))
-    for panel, (phase, title, chosen) in zip(
-        figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True
-    ):
+    rows = -(-len(panels) // 2)
+    figure = Figure(figsize=(WIDTH_IN, 2.9 * rows))
+    places = figure.subplots(rows, min(2, len(panels)), squeeze=False).ravel()
+    for empty in places[len(panels) :]:
+        empty.set_axis_off()
+    for panel, (phase, title, chosen) in zip(places, panels, strict=False):
         _distributions(panel, chosen)
         panel.set_title(f"phase {phase}: {title}")
     return figure
 
 
 def _distributions(panel: Axes, chosen: list[Paths]) -> None:
-    high = max(1.05, *(float(np.quantile(paths.tau, 0.995)) for paths in chosen))
-    bins = np.linspace(1.0, high, 60).tolist()
+    """Cumulative: lengths of paths through voxels come in steps, which bins would show as a comb."""
+    high = max(1.02, *(float(np.quantile(paths.tau, 0.995)) for paths in chosen))
     for paths, colour in zip(chosen, SERIES, strict=False):
         words = f"along {paths.name}" if paths.name in AXES else paths.name
-        panel.hist(paths.tau, bins=bins, density=True, histtype="stepfilled", color=colour, alpha=0.25)
-        panel.axvline(
-            paths.mean, color=colour, lw=1.4, label=f"{words}: {paths.mean:.3f} ± {paths.deviation:.3f}"
+        shares = np.linspace(0.0, 1.0, 201)
+        panel.plot(
+            np.quantile(paths.tau, shares),
+            100 * shares,
+            color=colour,
+            label=f"{words}: {paths.mean:.3f} ± {paths.deviation:.3f}",
         )
-    panel.set(xlabel="geodesic tortuosity", ylabel="density", xlim=(1.0, high))
-    panel.legend(loc="upper right")
+        panel.axvline(paths.mean, color=colour, lw=0.9, ls="--")
+    panel.set(
+        xlabel="geodesic tortuosity (dashed: mean)",
+        ylabel="starts with at most this (%)",
+        xlim=(1.0, high),
+        ylim=(0, 101),
+    )
+    panel.legend(loc="lower right")
 
 
 def particles(analysis: Analysis) -> Figure | None:
@@ -171,6 +189,14 @@ def particles(analysis: Analysis) -> Figure | None:
     bins = np.histogram_bin_edges(diameters, bins=min(60, max(8, diameters.size // 8))).tolist()
     number.hist(diameters, bins=bins, color=BLUE, alpha=0.75)
     volume.hist(diameters, bins=bins, weights=shares, color=SERIES[1], alpha=0.75)
-    number.set(xlabel="equivalent diameter (nm)", ylabel="particles", title=f"phase {found.phase}: by number")
-    volume.set(xlabel="equivalent diameter (nm)", ylabel="share of their volume (%)", title="by volume")
+    number.set(
+        xlabel="equivalent diameter (nm)",
+        ylabel="number of particles",
+        title=f"phase {found.phase}: particles by number",
+    )
+    volume.set(
+        xlabel="equivalent diameter (nm)",
+        ylabel="share of their volume (%)",
+        title=f"phase {found.phase}: particles by volume",
+    )
     return figure

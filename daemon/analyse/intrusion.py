@@ -87,4 +87,15 @@ def _intrusion(
 ) -> Intrusion:
     share = shares_of(reached, total)
     r_min, r_max = half_radius(widths.radii, share), half_radius(widths.radii, shares_of(covered, total))
-    return Intrusion(name, share, r_min * ground.voxel_nm, (r_min / r_max) ** 2)
+    is_r_min_least, is_r_max_least = (
+        widths.are_cut_off and radius >= widths.radii[-1] for radius in (r_min, r_max)
+    )
+    constrictivity = (r_min / r_max) ** 2
+    return Intrusion(
+        name,
+        share,
+        r_min * ground.voxel_nm,
+        constrictivity,
+        is_r_min_least,
+        is_constrictivity_most=is_r_max_least,
+    )

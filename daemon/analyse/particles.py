@@ -32,6 +32,7 @@ def measure_particles(ground: Ground, plan: Plan, widths: Widths, site: Site) ->
         equivalent[order] * ground.voxel_nm,
         inscribed[order] * ground.voxel_nm,
         mean_diameter(widths.radii, covered) * ground.voxel_nm,
+        2.0 * widths.radii[-1] * ground.voxel_nm if widths.are_cut_off else None,
     )
 
 

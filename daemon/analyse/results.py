@@ -90,12 +90,18 @@ class Paths:
 
 @dataclass(frozen=True, slots=True)
 class Intrusion:
-    """What balls of each radius reach from one side; ``r_min_nm`` is where half is reached."""
+    """What balls of each radius reach from one side; ``r_min_nm`` is where half is reached.
+
+    Where balls are cut off and half of the way is wider than the widest, ``is_r_min_least`` (it may be more)
+    and ``is_constrictivity_most`` (it may be less, for r_max may be more).
+    """
 
     name: str
     share: Floats
     r_min_nm: float
     constrictivity: float
+    is_r_min_least: bool
+    is_constrictivity_most: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +109,8 @@ class Transport:
     """One phase as a way: ``radii_nm`` of balls, the ``covered`` share of the phase, and what intrudes.
 
     ``conductivity`` is relative to the phase's own, by taufactor, along z, y, x; ``predicted`` follows from
-    share, constrictivity and tortuosity.
+    share, constrictivity and tortuosity. ``is_cut_off``: wider balls than the last radius fit, too, and count
+    as that one.
     """
 
     phase: int
@@ -115,17 +122,31 @@ class Transport:
     paths: tuple[Paths, ...]
     predicted: tuple[float, float, float]
     conductivity: tuple[float, float, float] | None
+    is_cut_off: bool
+
+    @property
+    def widest_nm(self) -> float:
+        """Diameter of the widest ball that was looked for and found."""
+        return 2.0 * float(self.radii_nm[-1])
+
+    @property
+    def is_r_max_least(self) -> bool:
+        """Whether r_max may be more: balls are cut off, and half of the phase is wider than the widest."""
+        return self.is_cut_off and bool(self.r_max_nm >= self.radii_nm[-1])
 
 
 @dataclass(frozen=True, slots=True)
 class Particles:
-    """Every particle of a phase: diameters of the ball of its volume and of the largest ball inside it,
-    nm."""
+    """Every particle of a phase: diameters of the ball of its volume and of the largest ball inside it, nm.
+
+    ``cut_off_nm`` is where inscribed balls are cut off: one of this diameter may be wider. None: none is.
+    """
 
     phase: int
     equivalent_nm: Floats
     inscribed_nm: Floats
     thickness_nm: float
+    cut_off_nm: float | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,16 @@
-"""The figures of an analysis: as one object, and as tables for the terminal."""
+"""The figures of an analysis as one object."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
-from rich.table import Table
 
-from daemon.analyse.results import AXES, Analysis, Particles, Paths, PhaseShare, Sections, Transport
+from daemon.analyse.results import AXES, Analysis, Particles, Paths, Sections, Transport
+
+CUT_OFF_WITH: Final = ("inscribed_nm_mean", "largest_inscribed_nm", "local_thickness_nm")
+"""What is known of particles only to be as wide as the widest balls, or wider, where these are cut off."""
 
 
 def summary(analysis: Analysis) -> dict[str, Any]:
@@ -27,7 +28,7 @@ def summary(analysis: Analysis) -> dict[str, Any]:
         ],
         "cross_sections": _spread(analysis.sections),
         "transport": [_transport(one) for one in analysis.transports],
-        "particles": _particles(analysis.particles) if analysis.particles else None,
+        "particles": particle_figures(analysis.particles) if analysis.particles else None,
     }  # fmt: skip
 
 
@@ -51,6 +52,21 @@ def _transport(one: Transport) -> dict[str, Any]:
         "tortuosity": {paths.name: _paths(paths) for paths in one.paths},
         "predicted_conductivity": dict(zip(AXES, one.predicted, strict=True)),
         "conductivity": dict(zip(AXES, one.conductivity, strict=True)) if one.conductivity else None,
+        "cut_off": _cut_off(one) if one.is_cut_off else None,
+    }
+
+
+def _cut_off(one: Transport) -> dict[str, Any]:
+    """The widest diameter that was looked for, and which figures are bounds because something is wider."""
+    r_mins = [f"intrusion.{entry.name}.r_min_nm" for entry in one.intrusions if entry.is_r_min_least]
+    bottlenecks = [entry.name for entry in one.intrusions if entry.is_constrictivity_most]
+    return {
+        "diameter_nm": one.widest_nm,
+        "at_least": ["local_thickness_nm", *(["r_max_nm"] if one.is_r_max_least else []), *r_mins],
+        "at_most": [
+            *(f"intrusion.{name}.constrictivity" for name in bottlenecks),
+            *(f"predicted_conductivity.{name}" for name in bottlenecks if name in AXES),
+        ],
     }
 
 
@@ -63,7 +79,8 @@ def _paths(paths: Paths) -> dict[str, float]:
     }
 
 
-def _particles(found: Particles) -> dict[str, Any]:
+def particle_figures(found: Particles) -> dict[str, Any]:
+    """Number and diameters of the particles of a phase."""
     weights = found.equivalent_nm**3
     return {
         "phase": found.phase,
@@ -73,6 +90,9 @@ def _particles(found: Particles) -> dict[str, Any]:
         "inscribed_nm_mean": _mean(found.inscribed_nm),
         "largest_inscribed_nm": float(found.inscribed_nm.max()),
         "local_thickness_nm": found.thickness_nm,
+        "cut_off": {"diameter_nm": found.cut_off_nm, "at_least": list(CUT_OFF_WITH)}
+        if found.cut_off_nm
+        else None,
     }
 
 
@@ -84,97 +104,3 @@ def _mean(values: Any) -> float:
 def _deviation(values: Any) -> float:
     there = np.asarray(values)[np.isfinite(values)]
     return float(there.std()) if there.size else np.nan
-
-
-def terminal_tables(analysis: Analysis) -> list[Table]:
-    """Phases, what is known of each phase that leads, particles."""
-    tables: list[Table | None] = [_phase_table(analysis)]
-    for one in analysis.transports:
-        tables += [_transport_table(one), _inner_table(one)]
-    tables.append(_particle_table(analysis.particles) if analysis.particles else None)
-    return [table for table in tables if table is not None]
-
-
-def _titled(title: str, *columns: str) -> Table:
-    return Table(*columns, title=title, title_justify="left", title_style="bold")
-
-
-def _phase_table(analysis: Analysis) -> Table:
-    z, y, x = analysis.shape
-    size = f"{z} × {y} × {x} voxels of {analysis.voxel_nm:g} nm"
-    table = _titled(size, "", *(_name(one.phase) for one in analysis.phases))
-    rows: dict[str, Callable[[PhaseShare], str]] = {
-        "share of the volume": lambda one: _percent(one.share),
-        "share of the particle": lambda one: _percent(one.share_in_particle),
-        "pieces": lambda one: str(one.components),
-        "in the largest": lambda one: _percent(one.largest_share),
-        "reaches no face": lambda one: _percent(one.closed_share),
-    }
-    for axis, name in enumerate(AXES):
-        rows[f"spans {name}"] = lambda one, axis=axis: _percent(one.spanning_share[axis])
-    for words, figure in rows.items():
-        table.add_row(words, *(figure(one) for one in analysis.phases))
-    return table
-
-
-def _transport_table(one: Transport) -> Table:
-    """A column per axis, for what is known along each."""
-    title = f"{_name(one.phase)}: local thickness {_nm(one.thickness_nm)}, r_max {_nm(one.r_max_nm)}"
-    table = _titled(title, "", *(f"along {name}" for name in AXES))
-    along, paths = one.intrusions[: len(AXES)], one.paths[: len(AXES)]
-    table.add_row("mean geodesic tortuosity", *(_plain(each.mean) for each in paths))
-    table.add_row("its deviation over starts", *(_plain(each.deviation) for each in paths))
-    table.add_row("starts without a way", *(_percent(each.blocked_share) for each in paths))
-    table.add_row("r_min", *(_nm(each.r_min_nm) for each in along))
-    table.add_row("constrictivity", *(_plain(each.constrictivity) for each in along))
-    table.add_row("conductivity, predicted", *(_plain(each) for each in one.predicted))
-    if one.conductivity:
-        table.add_row("conductivity, solved", *(_plain(each) for each in one.conductivity))
-    return table
-
-
-def _inner_table(one: Transport) -> Table | None:
-    """What leads from outside into the particle; None for a phase that is not the void."""
-    inward = one.intrusions[len(AXES) :]
-    if not inward:
-        return None
-    table = _titled(
-        f"{_name(one.phase)}, inner: intrusion from {inward[0].name}", "", "mean", "deviation", "no way"
-    )
-    for paths in one.paths[len(AXES) :]:
-        words = f"tortuosity to {paths.name}"
-        table.add_row(words, _plain(paths.mean), _plain(paths.deviation), _percent(paths.blocked_share))
-    table.add_row("r_min", _nm(inward[0].r_min_nm))
-    table.add_row("constrictivity", _plain(inward[0].constrictivity))
-    return table
-
-
-def _particle_table(found: Particles) -> Table:
-    figures = _particles(found)
-    table = _titled(f"{_name(found.phase)}: particles", "figure", "value")
-    table.add_row("number", str(figures["count"]))
-    for name, words in (
-        ("equivalent_nm_mean", "equivalent diameter, mean"),
-        ("equivalent_nm_by_volume", "equivalent diameter, by volume"),
-        ("inscribed_nm_mean", "inscribed ball, mean"),
-        ("largest_inscribed_nm", "inscribed ball, largest"),
-        ("local_thickness_nm", "local thickness"),
-    ):
-        table.add_row(words, _nm(figures[name]))
-    return table
-
-
-def _name(phase: int) -> str:
-    return {0: "0 pore", 1: "1 solid"}.get(phase, str(phase))
-
-
-def _plain(value: float) -> str:
-    return f"{value:.4g}" if np.isfinite(value) else "–"
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.1f} %" if np.isfinite(value) else "–"
-
-
-def _nm(value: float) -> str:
-    return f"{value:.4g} nm" if np.isfinite(value) else "–"

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from daemon.analyse.results import AXES, Analysis
+from daemon.analyse.results import AXES, Analysis, Particles
 from daemon.analyse.summary import summary
 from daemon.tables import known
 from daemon.volume_store import write_atomically
@@ -35,15 +35,20 @@ def _tables(analysis: Analysis) -> dict[str, tuple[tuple[str, ...], Rows]]:
             ("axis", "position_nm", "phase", "share", "share_in_particle"),
             _sections(analysis),
         ),
-        "sizes": (("phase", "radius_nm", "covered_share", "intrusion", "reached_share"), _sizes(analysis)),
+        "sizes": (
+            ("phase", "radius_nm", "covered_share", "intrusion", "reached_share", "cut_off"),
+            _sizes(analysis),
+        ),
         "tortuosity": (("phase", "paths", "quantile", "tortuosity"), _tortuosity(analysis)),
     }
     if analysis.shells:
         tables["depth"] = (("depth_nm", "phase", "share", "cumulative_share"), _depth(analysis))
     if analysis.particles:
         found = analysis.particles
-        rows = zip(found.equivalent_nm.tolist(), found.inscribed_nm.tolist(), strict=True)
-        tables["particles"] = (("equivalent_diameter_nm", "inscribed_diameter_nm"), rows)
+        tables["particles"] = (
+            ("equivalent_diameter_nm", "inscribed_diameter_nm", "cut_off"),
+            _particles(found),
+        )
     return tables
 
 
@@ -63,10 +68,19 @@ def _depth(analysis: Analysis) -> Iterator[tuple[Any, ...]]:
 
 
 def _sizes(analysis: Analysis) -> Iterator[tuple[Any, ...]]:
+    """The row of the last radius says whether wider balls fit, too, and count there."""
     for one in analysis.transports:
+        last_nm = float(one.radii_nm[-1])
         for entry in one.intrusions:
             for row in zip(one.radii_nm.tolist(), one.covered.tolist(), entry.share.tolist(), strict=True):
-                yield one.phase, row[0], row[1], entry.name, row[2]
+                is_cut_off = one.is_cut_off and row[0] == last_nm
+                yield one.phase, row[0], row[1], entry.name, row[2], int(is_cut_off)
+
+
+def _particles(found: Particles) -> Iterator[tuple[Any, ...]]:
+    """Each says whether its inscribed ball may be wider."""
+    for row in zip(found.equivalent_nm.tolist(), found.inscribed_nm.tolist(), strict=True):
+        yield *row, int(found.cut_off_nm is not None and row[1] >= found.cut_off_nm)
 
 
 def _tortuosity(analysis: Analysis) -> Iterator[tuple[Any, ...]]:

@@ -41,5 +41,6 @@ def measure_transport(
         paths=(*paths, *(paths_from_boundary(ground, plan, site) if phase == VOID else ())),
         predicted=(predicted[0], predicted[1], predicted[2]),
         conductivity=conductivities(ground, phase, found, plan, site) if plan.conductivity else None,
+        is_cut_off=widths.are_cut_off,
     )
     return transport, along[0][1]

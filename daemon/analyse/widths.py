@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from algorithms.balls import fitting_levels, largest_radius, radii_up_to
+from algorithms.balls import fitting_levels, is_cut_off, largest_radius, radii_up_to
 from algorithms.derived_volume import phase_of
 from algorithms.slabs import WritableVolume
 from daemon.analyse.site import Ground, Site
@@ -18,6 +18,11 @@ class Widths:
 
     radii: tuple[float, ...]
     levels: WritableVolume
+
+    @property
+    def are_cut_off(self) -> bool:
+        """Whether wider balls fit than were looked for; they count as the widest of the radii."""
+        return is_cut_off(self.radii)
 
 
 def measure_widths(ground: Ground, phase: int, site: Site) -> Widths:

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from daemon.config.section import Section
+from models.spec import Denoise
 
 
 class SegmentationSection(Section):
@@ -18,7 +19,7 @@ class SegmentationSection(Section):
     )
     allow_cpu_fallback: bool = True
     threads: int = Field(default=0, ge=0)
-    denoise: Literal["none", "non-local-means"] = "none"
+    denoise: Denoise = "none"
 
 
 class VolumeSection(Section):

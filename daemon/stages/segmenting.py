@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from algorithms.denoising import non_local_means
+from algorithms.denoising import METHODS
 from algorithms.resampling import most_probable
 from algorithms.translation import covered, translate
 from daemon.config import Configuration, Region
@@ -22,7 +22,7 @@ from daemon.items import Image, RegisteredSlice, SegmentedSlice, Status
 from models.errors import ModelMismatchError
 from models.jury import assemble_jury
 from models.session import Segmenter, open_segmenter, segment
-from models.spec import check_fits, described
+from models.spec import check_denoised, check_fits, described
 from models.windows import window_slices
 
 ZOO = Path(__file__).parents[2] / "models" / "zoo"
@@ -88,7 +88,7 @@ def open_model(configuration: Configuration, cores: int) -> Segmenter:
     Raises
     ------
     ModelError
-        The file is missing, damaged, for other channels, or nothing may run it.
+        The file is missing, damaged, for other channels or images treated otherwise, or nothing may run it.
     """
     section = configuration.segmentation
     paths = model_paths(configuration)
@@ -104,6 +104,7 @@ def open_model(configuration: Configuration, cores: int) -> Segmenter:
     ]
     segmenter = assemble_jury(members, where) if len(members) > 1 else members[0]
     check_fits(segmenter.spec, *_channels(configuration), where)
+    check_denoised(segmenter.spec, section.denoise, where)
     return segmenter
 
 
@@ -127,9 +128,8 @@ def align(registered: RegisteredSlice, channels: Sequence[str], roi: Region) -> 
 
 def prepared(face: FaceStack, configuration: Configuration) -> FaceStack:
     """The face as the network is to see it: as it is, or without its noise."""
-    if configuration.segmentation.denoise == "none":
-        return face
-    return FaceStack(face.index, np.stack([non_local_means(image) for image in face.images]))
+    denoised = METHODS[configuration.segmentation.denoise]
+    return FaceStack(face.index, np.stack([denoised(image) for image in face.images]))
 
 
 def moved(image: Image, dy_px: float, dx_px: float) -> Image:

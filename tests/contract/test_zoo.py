@@ -177,3 +177,20 @@ def test_the_shipped_forest_is_chosen_by_detectors_and_segments_an_unseen_electr
     middle = len(images) // 2
     found = segment(segmenter, np.ascontiguousarray(images.swapaxes(0, 1))).argmax(axis=0).astype(np.uint8)
     assert weighted_error_percent(confusion(truth[middle], found, 3)) < 2 * 6.1
+    repeated = np.minimum(np.arange(len(images)), middle)
+    found = segment(segmenter, np.ascontiguousarray(images[repeated].swapaxes(0, 1))).argmax(axis=0)
+    provisional = weighted_error_percent(confusion(truth[middle], found.astype(np.uint8), 3))
+    assert provisional < 2 * 6.1
+
+
+def test_the_forests_card_describes_the_file_beside_it():
+    """Its checksum, and what it reaches on samples that it has not learned from, final and provisional."""
+    spec = open_segmenter(ZOO / "electrode_forest.onnx").spec
+    card = (ZOO / "electrode_forest.md").read_text(encoding="utf-8")
+    assert spec.sha256 in card
+    assert spec.training_data_sha256 in card
+    for seen in ("final, its whole history known", "provisional, the newest of all"):
+        row = next(line for line in card.splitlines() if line.startswith(f"| {seen} |"))
+        error, *overlaps = (float(cell) for cell in row.strip("| ").split(" | ")[1:])
+        assert error < 6.1
+        assert min(overlaps) > 0.75

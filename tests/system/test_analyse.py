@@ -110,7 +110,51 @@ def test_a_volume_of_one_phase(value: int, tmp_path: Path) -> None:
     there, absent = found.transports if value == 0 else found.transports[::-1]
     assert [paths.mean for paths in there.paths[:3]] == [1.0, 1.0, 1.0]
     assert np.isnan([absent.thickness_nm, absent.r_max_nm, absent.paths[0].mean]).all()
+    assert there.is_cut_off
+    assert not absent.is_cut_off
     assert (found.particles is None) == (value == 0)
+
+
+def test_what_is_wider_than_any_ball_is_told_as_a_bound(tmp_path: Path) -> None:
+    """A gap of 400 voxels, where balls end at 358: ≥ and ≤ on the terminal, in JSON and CSV, with the remedy;
+    a gap of 11 voxels beside it has figures, not bounds."""
+    labels = np.ones((2, 424, 4), dtype=np.uint8)
+    labels[:, 2:402] = 0
+    labels[:, 410:421] = 2
+    output = stored(tmp_path / "labels.zarr", labels)
+    arguments = [
+        "--ball",
+        "1e3",
+        "--phase",
+        "0",
+        "--phase",
+        "2",
+        "--particles",
+        "0",
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    done = CliRunner().invoke(app, ["analyse", str(output), *arguments], env={"COLUMNS": "200"})
+    assert done.exit_code == 0, done.output
+    told = " ".join(done.output.split())
+    assert "0 pore: local thickness ≥ 3580 nm, r_max ≥ 1790 nm" in told
+    assert "2: local thickness 110 nm, r_max 55 nm" in told
+    assert "│ constrictivity │ ≤ 1 " in told
+    assert "inscribed ball, largest │ ≥ 3580 nm" in told
+    assert "0 pore is wider than 3580 nm somewhere, where balls are cut off (358 voxels)" in told
+    assert "A coarser --level" in told
+    figures = json.loads((tmp_path / "out" / "analysis.json").read_text(encoding="utf-8"))
+    wide, narrow = figures["transport"]
+    assert wide["cut_off"]["diameter_nm"] == 3580.0
+    assert {"local_thickness_nm", "r_max_nm", "intrusion.z.r_min_nm"} <= set(wide["cut_off"]["at_least"])
+    assert {"intrusion.z.constrictivity", "predicted_conductivity.z"} <= set(wide["cut_off"]["at_most"])
+    assert narrow["cut_off"] is None
+    assert "largest_inscribed_nm" in figures["particles"]["cut_off"]["at_least"]
+    for name, last in (("sizes", "1790"), ("particles", "3580")):
+        with (tmp_path / "out" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+            marked = [row for row in csv.DictReader(file) if row["cut_off"] == "1"]
+        assert marked
+        assert all(last in row.values() for row in marked)
 
 
 def test_a_volume_of_one_plane(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,8 +12,11 @@ from typer.testing import CliRunner
 
 from algorithms.sparse_labels import draw_strokes
 from daemon.cli import app
+from daemon.config import parse
 from daemon.errors import ConfigurationError
-from daemon.forest_training import EXCLUDED_SLICES, ForestOrder, train_own_forest
+from daemon.forest_training import EXCLUDED_SLICES, ForestOrder, command_of, train_own_forest
+from daemon.stages.segmenting import open_model
+from models.errors import ModelMismatchError
 from models.origin import Origin
 from models.session import open_segmenter
 
@@ -44,7 +48,7 @@ def sample(tmp_path_factory):
 def order_of(sample, out, **changed):
     """The usual order with changes."""
     usual = {
-        "out": out, "features": "tailored", "images": sample, "labels": sample / "labels",
+        "out": out, "features": "tailored", "denoise": "none", "images": sample, "labels": sample / "labels",
         "channels": CHANNELS, "judged_slice": JUDGED, "quick": True,
     }  # fmt: skip
     return ForestOrder(**(usual | changed))
@@ -58,13 +62,40 @@ def test_strokes_become_a_forest_that_is_judged_far_from_them(sample, tmp_path):
     spec = open_segmenter(tmp_path / "forest.onnx").spec
     assert (spec.detectors, spec.classes, spec.features) == (CHANNELS, 3, "tailored")
     assert "on 3 slices" in told[0]
-    error = float(told[-1].split("awe ")[1].split(" %")[0])
-    assert error < 12
+    final, newest = (float(line.split("awe ")[1].split(" %")[0]) for line in told[-2:])
+    assert final < 12
+    assert newest < 20
     with (tmp_path / "forest_importance.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert {row["signal"] for row in rows} == {"SE2", "InLens", "SE2 - InLens"}
-    assert "On a slice far from all others: awe" in (tmp_path / "forest.md").read_text(encoding="utf-8")
+    card = (tmp_path / "forest.md").read_text(encoding="utf-8")
+    assert "Judged on slice 76, more than 30 slices from all that it has learned from" in card
+    assert f"| provisional, the newest of all | {newest:.2f} |" in card
+    assert "as the microscope gives them" in card
     assert (tmp_path / "forest_importance.png").is_file()
+
+
+@pytest.mark.slow
+def test_a_forest_of_denoised_images_says_so_and_runs_on_no_others(sample, tmp_path):
+    """In its file, in its card, and to a run whose configuration leaves the noise in."""
+    order = order_of(sample, tmp_path, denoise="non-local-means")
+    train_own_forest(order, ORIGIN, print)
+    assert open_segmenter(tmp_path / "forest.onnx").spec.denoise == "non-local-means"
+    assert 'denoised (`denoise = "non-local-means"`' in (tmp_path / "forest.md").read_text(encoding="utf-8")
+    assert command_of(order).endswith("--judge 76 --features tailored --denoise non-local-means --quick")
+    for denoise in ("none", "non-local-means"):
+        channels = [{"name": one, "detector": one, "reference": one == "SE2"} for one in CHANNELS]
+        table = {
+            "run": {"folder": "in", "output": "out"},
+            "segmentation": {"model": str(tmp_path / "forest.onnx"), "denoise": denoise},
+            "channels": channels,
+        }
+        configuration = parse(table, where=tmp_path / "run.toml")
+        if denoise == "none":
+            with pytest.raises(ModelMismatchError, match="Set denoise = 'non-local-means'"):
+                open_model(configuration, 1)
+        else:
+            assert open_model(configuration, 1).spec.denoise == denoise
 
 
 @pytest.mark.slow
@@ -78,10 +109,17 @@ def test_the_zone_around_the_judged_slice_teaches_nothing(sample, tmp_path):
 
 REFUSED = {
     "unknown features": ({"features": "magic"}, "tailored"),
+    "an unknown way of denoising": ({"denoise": "median"}, "non-local-means"),
     "no images": ({"images": None}, "--images"),
+    "a folder of images that is not there": (
+        {"images": Path("nowhere")},
+        "the images are missing.*store_images",
+    ),
     "no such channel": ({"channels": ("SE2", "ESB")}, "ESB"),
     "a judged slice without labels": ({"judged_slice": 41}, "slice 41 has no labels"),
     "one channel of two": ({"channels": ("SE2",)}, "of the channels SE2"),
+    "a third channel": ({"channels": ("SE2", "InLens", "SE2")}, "they look at 2, no more"),
+    "two channels for one": ({"features": "one-signal"}, "they look at 1, no more"),
     "a channel twice": ({"channels": ("SE2", "SE2")}, "of the channels SE2, SE2"),
 }
 
@@ -144,5 +182,5 @@ def test_channels_of_different_sizes_are_refused(sample, tmp_path):
 def test_the_command_line_offers_it():
     """With the words that a person needs to find it."""
     told = CliRunner().invoke(app, ["train", "--help"], env={"COLUMNS": "200", "TERM": "dumb"}).output
-    for word in ("forest", "--labels", "--judge", "--channel", "--features"):
+    for word in ("forest", "--labels", "--judge", "--channel", "--features", "--denoise"):
         assert word in told

@@ -11,6 +11,7 @@ from algorithms.balls import (
     covered_counts,
     fitting_levels,
     half_radius,
+    is_cut_off,
     largest_radius,
     mean_diameter,
     radii_up_to,
@@ -153,3 +154,17 @@ def test_too_many_radii_are_refused() -> None:
         fitting_levels(
             np.ones((2, 2, 2), dtype=np.bool_), np.zeros((2, 2, 2), dtype=np.uint8), range(1, 300), WHOLE
         )
+
+
+@pytest.mark.parametrize(("width", "cut_off"), [(357, False), (358, False), (359, True), (400, True)])
+def test_balls_beyond_the_widest_are_cut_off_and_say_so(width: int, cut_off: bool) -> None:
+    """A slab of 357 voxels has its radius; of a wider one no more is known than that it is 179 or wider.
+
+    (Balls have voxels as centres, so of an even number of voxels they fill one less.)
+    """
+    phase = np.zeros((2, width + 2, 2), dtype=np.bool_)
+    phase[:, 1:-1] = True
+    radii = radii_up_to(largest_radius(phase, WHOLE))
+    assert radii[-1] == min((width - 1) // 2 + 0.5, LARGEST_RADIUS)
+    assert is_cut_off(radii) == cut_off
+    assert levels_in(phase, radii).max() == len(radii)

@@ -13,7 +13,7 @@ from models.errors import (
 )
 from models.model_file import checksum_path, read_checked, write_checksum
 from models.normalisation import Normalisation
-from models.spec import ModelSpec, check_fits, from_metadata, to_metadata
+from models.spec import ModelSpec, check_denoised, check_fits, from_metadata, to_metadata
 
 SPEC = ModelSpec(
     name="late_fusion",
@@ -69,6 +69,7 @@ WRONG = {
     "percentiles the wrong way round": ("normalisation", '{"low_percent": 99.5}', "below high_percent"),
     "an endless ceiling": ("normalisation", '{"ceiling": Infinity}', "normalisation.ceiling: "),
     "a list for the data": ("training_data_sha256", "[]", "training_data_sha256: "),
+    "another way of denoising": ("denoise", '"median"', "denoise: Input should be 'none' or"),
     "a list for the difference": ("torch_difference", "[]", "torch_difference: "),
 }
 
@@ -122,15 +123,24 @@ def test_a_forest_wants_detectors_at_any_voltage(case):
         check_fits(FOREST, voltages_kv, detectors, "x.onnx")
 
 
+@pytest.mark.parametrize("trained", ["none", "non-local-means"])
+def test_a_network_wants_the_noise_that_it_was_trained_with(trained):
+    """Denoised images for one that never saw such, or noisy ones for one that never saw noise, are refused
+    with the setting that fits."""
+    spec = replace(FOREST, denoise=trained)
+    assert from_metadata(to_metadata(spec), spec.sha256, "x.onnx") == spec
+    check_denoised(spec, trained, "x.onnx")
+    other = {"none": "non-local-means", "non-local-means": "none"}[trained]
+    with pytest.raises(ModelMismatchError, match=rf"denoise is '{other}'.*Set denoise = '{trained}'"):
+        check_denoised(spec, other, "x.onnx")
+
+
 def test_a_file_without_detectors_reads_as_one_for_any():
     """Files from before detectors were told keep working; what is written is read back."""
     metadata = to_metadata(FOREST)
     assert from_metadata(metadata, FOREST.sha256, "x.onnx") == FOREST
-    old = {
-        key: value
-        for key, value in to_metadata(SPEC).items()
-        if "detectors" not in key and "features" not in key
-    }
+    later = ("detectors", "features", "denoise")
+    old = {key: value for key, value in to_metadata(SPEC).items() if key.rpartition(".")[2] not in later}
     assert from_metadata(old, SPEC.sha256, "x.onnx") == SPEC
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from algorithms.z_gradient import (
     REACH_SLICES,
+    GradientEvidence,
     GradientRule,
     classify_by_gradient,
     fit_rule,
@@ -19,6 +20,20 @@ HISTORIES = {
     "ground coming up from the dark": (0.5 + 0.08 * (np.arange(SLICES) - REACH_SLICES), 0),
     "solid that ends abruptly behind": (np.where(np.arange(SLICES) > REACH_SLICES, 0.0, 0.5), 1),
     "solid that began abruptly": (np.where(np.arange(SLICES) < REACH_SLICES, 0.0, 0.5), 1),
+    "a wall of three slices in pores": (
+        np.where(np.abs(np.arange(SLICES) - REACH_SLICES) > 1, 0.04 * np.arange(SLICES), 0.6),
+        1,
+    ),
+    "ground that comes up slowly until it is cut": (
+        0.5 + np.where(np.arange(SLICES) > REACH_SLICES + 3, 0.4, 0.02 * (np.arange(SLICES) - REACH_SLICES)),
+        0,
+    ),
+    "ground coming up steeply, then slowly": (
+        0.5
+        + 0.09 * np.minimum(np.arange(SLICES) - REACH_SLICES, 0)
+        + 0.04 * np.maximum(np.arange(SLICES) - REACH_SLICES, 0),
+        0,
+    ),
     "a deep pore, dark and steady": (np.full(SLICES, 0.02), 0),
     "a rim, bright and steady": (np.full(SLICES, 1.2), 0),
 }
@@ -54,3 +69,12 @@ def test_thresholds_are_recovered_from_annotated_pixels():
     evidence = gradient_evidence(window.astype(np.float32), second)
     rule = fit_rule(evidence, labels)
     assert np.mean(classify_by_gradient(evidence, rule) != labels) < 0.08
+
+
+@pytest.mark.parametrize("said", [(0, 1), (1, 2), (), (0, 1, 2, 3), (0, 1, 2, 255)])
+def test_a_phase_without_labels_is_told(said):
+    """Whatever phase is missing or too many: which there are and which are needed, no figure of nothing."""
+    values = np.linspace(0, 1, 10 * len(said), dtype=np.float32)
+    labels = np.repeat(np.asarray(said, np.uint8), 10)
+    with pytest.raises(ValueError, match=r"label some pixels of each of 0 \(pore\), 1"):
+        fit_rule(GradientEvidence(values, values, values), labels)
