@@ -86,11 +86,11 @@ def trial(effort: TrialEffort, voltage_kv: float) -> Trial:
     design = FaceDesign(side_px=effort.side_px)
     learned, judged = LEARNED_SEEDS[: effort.learned], JUDGED_SEEDS[: effort.judged]
     labels, truth = (_labels(design, voltage_kv, seeds) for seeds in (learned, judged))
-    counted, unseen = (_monte_carlo(design, voltage_kv, seeds) for seeds in (learned, judged))
+    simulated, unseen = (_monte_carlo(design, voltage_kv, seeds) for seeds in (learned, judged))
     generated, made = (_generated(design, voltage_kv, seeds) for seeds in (learned, judged))
-    fast = _counted(fast_faces(design, voltage_kv, learned), design.electrons)
+    fast = counted(fast_faces(design, voltage_kv, learned), design.electrons)
     by_truth, by_generator, by_fast = (
-        _trained(images, labels, effort, voltage_kv) for images in (counted, generated, fast)
+        _trained(images, labels, effort, voltage_kv) for images in (simulated, generated, fast)
     )
     return Trial(
         _judge(by_truth, unseen, truth),
@@ -116,10 +116,11 @@ def _monte_carlo(design: FaceDesign, voltage_kv: float, seeds: Sequence[int]) ->
 def _generated(design: FaceDesign, voltage_kv: float, seeds: Sequence[int]) -> Images:
     generator = open_generator(generator_path(ZOO, voltage_kv))
     expected = np.stack([generator(face) for face in fast_faces(design, voltage_kv, seeds)])
-    return _counted(expected, design.electrons)
+    return counted(expected, design.electrons)
 
 
-def _counted(expected: Images, electrons: int) -> Images:
+def counted(expected: Images, electrons: int) -> Images:
+    """Shares of the electrons that are counted where such shares are expected."""
     counts = np.random.default_rng(0).binomial(electrons, np.clip(expected, 0, 1))
     return (counts / electrons).astype(np.float32)
 
@@ -128,7 +129,7 @@ def _trained(
     images: Images, labels: NDArray[np.uint8], effort: TrialEffort, voltage_kv: float
 ) -> ResidualUNet:
     """Now, or by an earlier run on the same images."""
-    settings = _settings(effort, voltage_kv)
+    settings = training_settings(effort, voltage_kv)
     scenes = [_scene(image, truth, settings) for image, truth in zip(images, labels, strict=True)]
     material = Material(scenes[:-VALIDATION], scenes[-VALIDATION:], [])
     torch.set_num_threads(settings.threads)
@@ -143,11 +144,12 @@ def _trained(
             validation_loss, network.logits, validation_of(settings, material, [0]), settings.recipe
         ),
     )
-    fit(task, settings.recipe, _folder(images, settings), lambda progress: told(str(progress)))
+    fit(task, settings.recipe, kept_in(images, settings), lambda progress: told(str(progress)))
     return network.eval()
 
 
-def _settings(effort: TrialEffort, voltage_kv: float) -> TrainingSettings:
+def training_settings(effort: TrialEffort, voltage_kv: float) -> TrainingSettings:
+    """Of every segmenter of a voltage."""
     recipe = Recipe(
         batch=8,
         steps=effort.steps,
@@ -157,7 +159,7 @@ def _settings(effort: TrialEffort, voltage_kv: float) -> TrainingSettings:
         cross_entropy_weight=1.0,
     )
     size = SceneSize(blocks=1, block_px=effort.side_px, slices=1)
-    return TrainingSettings(voltages_kv=(voltage_kv,), adjacent_slices=1, size=size, recipe=recipe, threads=2)
+    return TrainingSettings(voltages_kv=(voltage_kv,), adjacent_slices=1, size=size, recipe=recipe, threads=1)
 
 
 def _scene(image: Images, truth: NDArray[np.uint8], settings: TrainingSettings) -> PreparedScene:
@@ -167,8 +169,8 @@ def _scene(image: Images, truth: NDArray[np.uint8], settings: TrainingSettings) 
     return prepared_scene(scene, settings.normalisation)
 
 
-def _folder(images: Images, settings: TrainingSettings) -> Path:
-    """By everything that the segmenter is made from."""
+def kept_in(images: Images, settings: TrainingSettings) -> Path:
+    """Where a training stays, by everything that it is made from."""
     made_from = json.dumps([METHOD, FILTERS, images_sha256(images), asdict(settings)])
     return cache_folder() / f"gan_segmenter_{hashlib.sha256(made_from.encode()).hexdigest()[:16]}"
 
@@ -176,7 +178,7 @@ def _folder(images: Images, settings: TrainingSettings) -> Path:
 @torch.inference_mode()
 def _judge(network: ResidualUNet, images: Images, truth: NDArray[np.uint8]) -> Judged:
     effort = TrialEffort(side_px=images.shape[-1])
-    settings = _settings(effort, 1.0)
+    settings = training_settings(effort, 1.0)
     total: Confusion = np.zeros((2, 2), np.int64)
     for image, labels in zip(images, truth, strict=True):
         inputs, wanted = blocks_of(settings, [_scene(image, labels, settings)], [0])

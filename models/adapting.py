@@ -42,6 +42,8 @@ from models.style_training import StyleSettings, TrainedStyle, style_name, train
 
 DOMAIN_PX = 208
 """Side of the faces by which the adapted network's domain is learned."""
+STYLE_THREADS = 1
+"""Of torch while styles are learned: batches are so small that a second thread waits more than it works."""
 SUFFIX = "_adapted"
 """Of the name of a network's copy."""
 
@@ -58,7 +60,7 @@ class AdaptationSettings:
         recipe: of the copy's fit.
         synthetic_share: of the scenes that it learns from, left as they are: it is not to forget them.
         known_images: by which the copy's domain is learned, of each voltage.
-        threads: of torch.
+        threads: of the copy's fit.
     """
 
     scenes: Annotated[int, Ge(2), Le(len(ADAPTED_SEEDS))] = 16
@@ -73,7 +75,7 @@ class AdaptationSettings:
     )
     synthetic_share: Annotated[float, Gt(0), Le(0.5)] = 0.25
     known_images: Annotated[int, Ge(6 * FIGURES), Le(len(ADAPTED_DOMAIN_SEEDS))] = 120
-    threads: Annotated[int, Ge(1)] = 2
+    threads: Annotated[int, Ge(1)] = 1
 
     @property
     def kept_scenes(self) -> int:
@@ -128,7 +130,7 @@ def adapt_network(
     """
     _, spec = tunable(network)
     keep_settings(out_dir, asdict(settings) | {"network": spec.sha256}, acquired.sha256)
-    torch.set_num_threads(settings.threads)
+    torch.set_num_threads(STYLE_THREADS)
     told = _counting(report, stages=len(spec.channels) + 3)
     plain = plain_scenes(acquired, settings, next(told))
     styles = tuple(
