@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from daemon.assemble import initial, rules_of, step
-from daemon.assembly import FrameArrived, SliceComplete, as_slice
+from daemon.assembly import Event, Finish, FrameArrived, MoveOn, SliceComplete, as_slice
 from daemon.config import Configuration
 from daemon.errors import ConfigurationError, FolderError
 from daemon.intake import read_event
@@ -31,6 +31,8 @@ PIXELS_NM: Final = (2.5, 5.0)
 PIXEL_TOLERANCE: Final = 0.1
 LEAST_SIGMA: Final = 0.1
 """Of the mean thickness: where too few slices were measured, or none."""
+MOST_WAITING: Final = 3
+"""Slices that lack an image: files come in the order of slices, so what the oldest lacks is not there."""
 _PATIENCE_S: Final = 3.0
 """For a file that is complete: what is still being written is not waited for."""
 
@@ -89,23 +91,33 @@ def _located(
 
 
 def _slices(configuration: Configuration) -> Iterator[Slice]:
-    """Whole slices in the order of milling, of the files that are there."""
+    """Whole slices in the order of milling, of the files that are there; slices that are not whole are passed
+    over."""
+    assembly, frames = initial(rules_of(configuration, 0)), dict[str, Frame]()
+    for event in _events(configuration):
+        if isinstance(event, FrameArrived):
+            frames[event.frame.sha256] = event.frame
+        assembly, outcomes = step(assembly, event, 0.0)
+        while len(assembly.pending) > MOST_WAITING:
+            assembly, released = step(assembly, MoveOn(), 0.0)
+            outcomes += released
+        for outcome in outcomes:
+            if isinstance(outcome, SliceComplete):
+                yield as_slice(outcome, assembly.rules, frames)
+        frames = {record.sha256: frames[record.sha256] for record in assembly.waiting}
+
+
+def _events(configuration: Configuration) -> Iterator[Event]:
+    """Every file that is there in the order of slices, read; and that there are no more."""
     section, sidecar = configuration.run, sidecar_of(configuration)
     watcher = Watcher(section.folder, section.file_pattern, observer="off", scan_interval_s=0.2)
-    assembly, frames = initial(rules_of(configuration, 0)), dict[str, Frame]()
     watcher.start()
     try:
         while files := watcher.take(_PATIENCE_S, 1):
-            event, _ = read_event(files[0], section.file_pattern, sidecar)
-            if isinstance(event, FrameArrived):
-                frames[event.frame.sha256] = event.frame
-            assembly, outcomes = step(assembly, event, 0.0)
-            for outcome in outcomes:
-                if isinstance(outcome, SliceComplete):
-                    yield as_slice(outcome, assembly.rules, frames)
-                    frames = {}
+            yield read_event(files[0], section.file_pattern, sidecar)[0]
     finally:
         watcher.stop()
+    yield Finish()
 
 
 def _voltages(configuration: Configuration) -> tuple[float, ...]:

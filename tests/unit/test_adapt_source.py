@@ -73,6 +73,17 @@ def test_only_as_many_slices_are_read_as_are_wanted(configured) -> None:
     assert len(acquired.images) == len(told) == 2
 
 
+def test_a_slice_that_is_damaged_is_passed_over(project: Path, configured, tmp_path) -> None:
+    """As a gap; the slices behind it are read."""
+    damaged = tmp_path / "damaged"
+    shutil.copytree(project, damaged)
+    (second,) = damaged.glob("Images/SEM Image/*002.tif")
+    second.write_bytes(second.read_bytes()[:5000])
+    config = configured(run={"folder": str(damaged)})
+    with pytest.raises(FolderError, match=r"2 whole slices"):
+        read(config, Faces(wanted=3, fewest=3))
+
+
 SMALL_ROI = {"roi": {"x": 10, "y": 92, "width": 100, "height": 100}}
 
 
