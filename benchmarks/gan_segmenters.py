@@ -51,10 +51,10 @@ class TrialEffort:
     """Sizes of one comparison: faces to learn from and to judge by, and the fit."""
 
     side_px: int = 192
-    learned: int = 10
+    learned: int = 8
     judged: int = 4
     steps: int = 40
-    epochs: int = 10
+    epochs: int = 8
 
 
 @dataclass(frozen=True, slots=True)
