@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.gan_segmenters import TrialEffort, counted, kept_in, training_settings, trial
 
-TINY = TrialEffort(side_px=48, learned=3, judged=1, steps=2, epochs=2)
+TINY = TrialEffort(side_px=64, learned=3, judged=1, steps=2, epochs=2)
 
 
 def test_electrons_are_counted() -> None:
@@ -20,9 +20,9 @@ def test_electrons_are_counted() -> None:
 
 def test_other_images_or_settings_are_another_training() -> None:
     """So that nothing that was kept is taken for something else."""
-    images = np.zeros((2, 48, 48), np.float32)
+    images = np.zeros((2, 64, 64), np.float32)
     usual = training_settings(TINY, 1.0)
-    other = training_settings(TrialEffort(side_px=48, steps=3), 1.0)
+    other = training_settings(TrialEffort(side_px=64, steps=3), 1.0)
     folders = {kept_in(images, usual), kept_in(images + 1, usual), kept_in(images, other)}
     assert len(folders) == 3
     assert kept_in(images, usual) == kept_in(images.copy(), usual)
@@ -36,6 +36,6 @@ def test_a_trial_repeats_from_what_it_has_kept(tmp_path, monkeypatch, capsys) ->
     first = trial(TINY, 1.0)
     assert "Monte Carlo image" in capsys.readouterr().err
     again = trial(TINY, 1.0)
-    assert capsys.readouterr().err == ""
+    assert "image" not in capsys.readouterr().err
     assert again == first
     assert 0 < first.monte_carlo.mp_percent < 100
