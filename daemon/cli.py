@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from daemon import __version__
+from daemon.adapt.command import adapt
 from daemon.analyse.options import analyse
 from daemon.archive_commands import compare, reprocess
 from daemon.command_options import ConfigPath, Connect, Json, Keys, leave
@@ -288,3 +289,4 @@ def metrics(
 
 
 app.command()(train)
+app.command()(adapt)

@@ -17,6 +17,7 @@ class PublishedTable(StrEnum):
     SEGMENTATION = "segmentation"
     ANISOTROPY = "anisotropy"
     INTERPOLATION = "interpolation"
+    ADAPTATION = "adaptation"
 
 
 @evaluate_app.callback()
@@ -36,7 +37,7 @@ def tables(
         bool, typer.Option("--quick", help="Minutes instead of hours; for trying out, not for figures.")
     ] = False,
 ) -> None:
-    """Measure the papers' tables anew: segmentation, anisotropy, interpolation; published figures beside."""
+    """Measure the papers' tables anew, published figures beside."""
     from daemon.tabulate.command import write_tables
 
     write_tables([str(name) for name in names or PublishedTable], out, typer.echo, quick=quick)

@@ -42,7 +42,7 @@ class _Order:
         from models.origin import Origin
 
         text = self.config.read_text(encoding="utf-8") if self.config else ""
-        return Origin(self.command, _today(), text)
+        return Origin(self.command, today(), text)
 
 
 def train_network(network: str, out: Path, *, quick: bool, config: Path | None = None) -> None:
@@ -75,7 +75,7 @@ def train_network(network: str, out: Path, *, quick: bool, config: Path | None =
     options = f"{f' --config {config}' if config else ''}{' --quick' if quick else ''}"
     order = _Order(f"slicewatch train {network} --out {out}{options}", out, config, quick)
     with console.status("training") as status:
-        checksums = train(network, order, _reporter(console, status.update))
+        checksums = train(network, order, reporter(console, status.update))
     for name, sha256 in checksums.items():
         console.print(f"{out / f'{name}.onnx'}  sha256 {sha256[:16]}…")
     console.print(f"cards and learning curves: {out}")
@@ -97,16 +97,16 @@ def train_forest_network(order: ForestOrder) -> None:
 
     _make(order.out)
     console = Console(highlight=False, soft_wrap=True)
-    origin = Origin(command_of(order), _today())
+    origin = Origin(command_of(order), today())
     with console.status("training") as status:
-        checksums = train_own_forest(order, origin, _reporter(console, status.update))
+        checksums = train_own_forest(order, origin, reporter(console, status.update))
     for name, sha256 in checksums.items():
         console.print(f"{order.out / f'{name}.onnx'}  sha256 {sha256[:16]}…")
     console.print(f"card and importance of the features: {order.out}")
 
 
-def require(*libraries: str) -> None:
-    """Make sure that libraries are installed, without importing them.
+def require(*libraries: str, command: str = "slicewatch train") -> None:
+    """Make sure that libraries which ``command`` needs are installed, without importing them.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def require(*libraries: str) -> None:
     if missing:
         raise LibraryMissingError(
             f"training needs {', '.join(missing)}, which the daemon itself does without",
-            where="slicewatch train",
+            where=command,
             remedy='Run `pip install "slicewatch[train]"`, or `make test`, which installs everything.',
         )
 
@@ -188,11 +188,12 @@ _TRAININGS: Final = {
 }
 
 
-def _today() -> str:
+def today() -> str:
+    """The date, ISO 8601."""
     return datetime.now(UTC).date().isoformat()
 
 
-def _reporter(console: Console, update: Callable[[str], None]) -> Callable[[str], None]:
+def reporter(console: Console, update: Callable[[str], None]) -> Callable[[str], None]:
     """Each line with the time since the start; the newest one stays beside the spinner on a terminal."""
     started = time.monotonic()
 

@@ -57,14 +57,21 @@ def check_network(
         ModelMetadataInvalidError: it cannot be run so, gives something else, or sees farther.
     """
     found = tested(run, _tiles(leading, stride_px, reach_px), classes, where, remedy)
-    middle = slice(reach_px + stride_px, reach_px + 2 * stride_px)
-    first, second = found[..., middle, middle]
-    difference = float(np.abs(first - second).max())
-    if difference > LARGEST_ERROR:
-        what = (
-            f"it sees farther than its reach_px {reach_px}: what lies beyond changes it by {difference:.2g}"
-        )
-        raise ModelMetadataInvalidError(what, where, remedy)
+    _check_reach(found, stride_px, reach_px, where, remedy)
+
+
+def check_generator(
+    run: Callable[[Batch], Batch], stride_px: int, reach_px: int, where: str, remedy: str
+) -> None:
+    """Make sure that a network makes an image of noise, which pixels out of reach do not change.
+
+    Arguments are those of :func:`check_network`; the network takes and gives (batch, 1, y, x).
+
+    Raises:
+        ModelMetadataInvalidError: it cannot be run so, gives something else, or sees farther.
+    """
+    found = _ran(run, _tiles((1,), stride_px, reach_px), 1, where, remedy)
+    _check_reach(found, stride_px, reach_px, where, remedy)
 
 
 def tested(
@@ -75,6 +82,17 @@ def tested(
     Raises:
         ModelMetadataInvalidError: it cannot be run on them, or these are none.
     """
+    found = _ran(run, tiles, classes, where, remedy)
+    if found.min() < -LARGEST_ERROR or np.abs(found.sum(axis=1) - 1).max() > LARGEST_ERROR:
+        what = "the network gives no probabilities: they do not sum up to 1, or are negative"
+        raise ModelMetadataInvalidError(what, where, remedy)
+    return found
+
+
+def _ran(
+    run: Callable[[Batch], Batch], tiles: Batch, outputs: int, where: str, remedy: str
+) -> NDArray[np.float32]:
+    """What a network makes of tiles: finite numbers (batch, output, y, x)."""
     try:
         found = run(tiles)
     except NOT_RUN as problem:
@@ -83,16 +101,26 @@ def tested(
             where,
             remedy,
         ) from problem
-    wanted = (len(tiles), classes, *tiles.shape[-2:])
+    wanted = (len(tiles), outputs, *tiles.shape[-2:])
     if found.shape != wanted:
         what = f"the network gives {found.shape}, and not {wanted}, as it says"
     elif not np.isfinite(found).all():
         what = "the network gives numbers that are not finite"
-    elif found.min() < -LARGEST_ERROR or np.abs(found.sum(axis=1) - 1).max() > LARGEST_ERROR:
-        what = "the network gives no probabilities: they do not sum up to 1, or are negative"
     else:
         return found
     raise ModelMetadataInvalidError(what, where, remedy)
+
+
+def _check_reach(found: Batch, stride_px: int, reach_px: int, where: str, remedy: str) -> None:
+    """Of two tiles that differ out of reach, the middles are alike."""
+    middle = slice(reach_px + stride_px, reach_px + 2 * stride_px)
+    first, second = found[..., middle, middle]
+    difference = float(np.abs(first - second).max())
+    if difference > LARGEST_ERROR:
+        what = (
+            f"it sees farther than its reach_px {reach_px}: what lies beyond changes it by {difference:.2g}"
+        )
+        raise ModelMetadataInvalidError(what, where, remedy)
 
 
 def _tiles(leading: tuple[int, ...], stride_px: int, reach_px: int) -> Batch:

@@ -59,7 +59,7 @@ def learn_domain(
         if done % 100 == 0:
             report(f"images: {done}/{settings.images}")
     return [
-        _channel(voltage, np.array([face[channel] for face in figures]))
+        learned_channel(voltage, np.array([face[channel] for face in figures]))
         for channel, voltage in enumerate(voltages_kv)
     ]
 
@@ -97,7 +97,7 @@ def _moved(image: FaceImage, dy_px: float, dx_px: float) -> FaceImage:
     return translate(image, dy_px, dx_px)[inside, inside]
 
 
-def _channel(voltage_kv: float, figures: NDArray[np.float64]) -> StoredChannel:
+def learned_channel(voltage_kv: float, figures: NDArray[np.float64]) -> StoredChannel:
     """Learned from all images (image, FIGURES), its limit from how far those are that were left out."""
     fold = np.arange(len(figures)) % FOLDS
     farthest = max(

@@ -1,6 +1,6 @@
 """Pictures of what a generator makes, drawn while it is trained: whoever waits sees whether it gets there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -31,14 +31,16 @@ def draw_samples(
         counted = develop(torch.Generator().manual_seed(0), expected)
         shown = [plain, expected, counted, styled, cycle.back(styled)]
     folder.mkdir(parents=True, exist_ok=True)
-    draw_row([image[0, 0].numpy() for image in shown], folder / f"{stage}_{epoch:03d}.png")
+    pictures = {title: image[0, 0].numpy() for title, image in zip(TITLES, shown, strict=True)}
+    draw_row(pictures, folder / f"{stage}_{epoch:03d}.png")
 
 
-def draw_row(images: list[NDArray[np.float32]], path: Path) -> None:
-    """Images beside each other, on one scale of grey."""
+def draw_row(images: Mapping[str, NDArray[np.float32]], path: Path) -> None:
+    """Images by their titles, beside each other, on one scale of grey."""
     figure = Figure(figsize=(3.0 * len(images), 3.3), layout="constrained")
     FigureCanvasAgg(figure)
-    for axes, title, image in zip(figure.subplots(1, len(images)), TITLES, images, strict=True):
+    panels = figure.subplots(1, len(images), squeeze=False)[0]
+    for axes, (title, image) in zip(panels, images.items(), strict=True):
         axes.imshow(image, cmap="gray", vmin=-1, vmax=1)
         axes.set(title=title, xticks=[], yticks=[])
     figure.savefig(path, dpi=80)

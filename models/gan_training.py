@@ -13,12 +13,11 @@ from typing import Annotated
 import numpy as np
 import torch
 from annotated_types import Ge, Gt, Le, Len, MultipleOf
-from numpy.typing import NDArray
 from torch import Tensor
 
 from models.architectures import STRIDE_PX
 from models.cycle_fitting import CycleRecipe, CycleTask, Pair, fit_cycle
-from models.cycle_loss import faithfulness_loss
+from models.cycle_material import Images, epoch_loss, random_windows, turned
 from models.fitting import Epoch, Progress
 from models.gan_images import (
     FAST_SEEDS,
@@ -30,14 +29,10 @@ from models.gan_images import (
     monte_carlo_faces,
 )
 from models.gan_samples import draw_samples
-from models.style_distance import style_distance
 from models.translation_networks import ImageCycle
 
 CONTRAST = 4.0
 """Shares of 0 to ½ become the networks' −1 to 1."""
-OVERLAP = 2
-"""Patches begin every half of their side (Sardhara et al. 2025, Table 1)."""
-Images = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +105,7 @@ def train_generator(
         cycle=cycle,
         draw=partial(_draw, fast, counted, settings),
         develop=develop,
-        validation_loss=partial(_validation_loss, cycle, validation, develop),
+        validation_loss=partial(epoch_loss, cycle, validation, develop),
         show=partial(draw_samples, cycle, validation, develop, out_dir / "samples", stage),
     )
     history = fit_cycle(task, settings.recipe, out_dir, lambda progress: report(_line(progress)))
@@ -160,29 +155,8 @@ def _validation(
 
 def _draw(fast: Images, counted: Images, settings: GanSettings, rng: np.random.Generator) -> Pair:
     batch, side = settings.recipe.batch, settings.patch_px
-    return to_network(_patches(fast, side, batch, rng)), to_network(_patches(counted, side, batch, rng))
-
-
-def _patches(images: Images, side_px: int, count: int, rng: np.random.Generator) -> Images:
-    """Patches (count, y, x) of the window that slides by half its side, turned and flipped."""
-    places = (images.shape[-1] - side_px) // (side_px // OVERLAP) + 1
-    patches: list[Images] = []
-    for image, row, column in rng.integers((len(images), places, places), size=(count, 3)):
-        y, x = (int(place) * (side_px // OVERLAP) for place in (row, column))
-        patch = images[image, y : y + side_px, x : x + side_px]
-        patch = np.rot90(patch, int(rng.integers(4)))
-        patches.append(patch[:, ::-1] if rng.random() < 0.5 else patch)
-    return np.stack(patches)
-
-
-def _validation_loss(
-    cycle: ImageCycle, validation: Pair, develop: Callable[[torch.Generator, Tensor], Tensor]
-) -> float:
-    """Faithfulness, and how far what is made is from the style in what can be measured of it."""
-    plain, styled = validation
-    made, unmade = develop(torch.Generator().manual_seed(0), cycle.there(plain)), cycle.back(styled)
-    faithful = faithfulness_loss(cycle, plain, styled, made, unmade).item()
-    return faithful + style_distance(made[:, 0].numpy(), styled[:, 0].numpy())
+    plain, styled = (turned(random_windows(images, side, batch, rng), rng) for images in (fast, counted))
+    return to_network(plain), to_network(styled)
 
 
 def _line(progress: Progress) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import Annotated
 
@@ -11,13 +10,13 @@ from annotated_types import Ge, Gt
 from numpy.typing import NDArray
 from pydantic import with_config
 
-from models import providers, runtime, tiling
-from models.canary import NOT_RUN, test_side_px
-from models.errors import ModelMetadataInvalidError
+from models import providers, runtime
+from models.canary import check_generator
 from models.model_file import read_checked
 from models.runtime import Runtime
 from models.session import LARGEST_TILE_PX, check_tiles
 from models.stated import STRICT, read_stated, stated
+from models.tile_by_tile import Cut, made_tile_by_tile
 
 TASK = "image translation"
 FORMAT = 1
@@ -72,18 +71,8 @@ class ImageGeneratorSession:
 
         The result does not depend on how the face is cut into tiles.
         """
-        height, width = shares.shape
-        stride_px, reach_px = self.spec.stride_px, self.spec.reach_px
-        # Two strides at least: the file's sides are free from there on.
-        sides = [max(tiling.padded_length(side, stride_px), 2 * stride_px) for side in shares.shape]
-        padded = np.pad(shares, ((0, sides[0] - height), (0, sides[1] - width)), mode="edge")
-        made = np.empty_like(padded)
-        cuts = (tiling.spans(side, self.largest_tile_px, reach_px, stride_px) for side in sides)
-        for rows, columns in product(*cuts):
-            tile = np.ascontiguousarray(padded[None, None, rows.covered, columns.covered])
-            kept = self.runtime.run(tile)[0, 0, rows.kept_inside, columns.kept_inside]
-            made[rows.kept, columns.kept] = kept
-        return np.clip(made[:height, :width], 0, 1)
+        cut = Cut(self.largest_tile_px, self.spec.reach_px, self.spec.stride_px)
+        return np.clip(made_tile_by_tile(self.runtime.run, shares[None], 1, cut)[0], 0, 1)
 
 
 def generator_path(folder: Path, voltage_kv: float) -> Path:
@@ -116,28 +105,5 @@ def open_generator(
     started = runtime.start(content, requested, path, allow_cpu_fallback=allow_cpu_fallback, threads=threads)
     spec = read_stated(GeneratorSpec, started.metadata, STATED, sha256, str(path), REMEDY)
     check_tiles(spec.stride_px, spec.reach_px, largest_tile_px, str(path))
-    _try_on_noise(started, spec, path)
+    check_generator(started.run, spec.stride_px, spec.reach_px, str(path), REMEDY)
     return ImageGeneratorSession(spec, started, largest_tile_px)
-
-
-def _try_on_noise(started: Runtime, spec: GeneratorSpec, path: Path) -> None:
-    """Make sure that a test tile becomes an image of its size.
-
-    Raises:
-        ModelMetadataInvalidError: it does not.
-    """
-    side = test_side_px(spec.stride_px, spec.reach_px)
-    tile = np.random.default_rng(0).random((1, 1, side, side), dtype=np.float32) * np.float32(0.5)
-    try:
-        made = started.run(tile)
-    except NOT_RUN as problem:
-        told = " ".join(str(problem).split())
-        raise ModelMetadataInvalidError(
-            f"the network cannot be run on an image: {told}", str(path), REMEDY
-        ) from problem
-    if made.shape != tile.shape or not np.isfinite(made).all():
-        raise ModelMetadataInvalidError(
-            f"the network makes {made.shape} of an image {tile.shape}, or no finite numbers",
-            str(path),
-            REMEDY,
-        )

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import Annotated
 
@@ -12,13 +11,14 @@ from numpy.typing import NDArray
 from pydantic import with_config
 
 from algorithms.plane_inpainting import MAPS
-from models import providers, runtime, tiling
+from models import providers, runtime
 from models.canary import check_network
 from models.errors import ModelMetadataInvalidError
 from models.model_file import read_checked
 from models.runtime import Runtime
 from models.session import LARGEST_TILE_PX, check_tiles
 from models.stated import STRICT, read_stated, stated
+from models.tile_by_tile import Cut, made_tile_by_tile
 
 TASK = "inpainting"
 FORMAT = 1
@@ -72,17 +72,8 @@ class Inpainter:
 
         The result does not depend on how the plane is cut into tiles.
         """
-        height, width = maps.shape[-2:]
-        padded = _padded(maps, self.spec.stride_px)
-        probabilities = np.empty((PHASES, *padded.shape[-2:]), dtype=np.float32)
-        rows, columns = (
-            tiling.spans(length, self.largest_tile_px, self.spec.reach_px, self.spec.stride_px)
-            for length in padded.shape[-2:]
-        )
-        for row, column in product(rows, columns):
-            painted = self.runtime.run(padded[None, :, row.covered, column.covered])[0]
-            probabilities[:, row.kept, column.kept] = painted[:, row.kept_inside, column.kept_inside]
-        return probabilities[:, :height, :width]
+        cut = Cut(self.largest_tile_px, self.spec.reach_px, self.spec.stride_px)
+        return made_tile_by_tile(self.runtime.run, maps, PHASES, cut)
 
 
 def open_inpainter(
@@ -112,11 +103,3 @@ def open_inpainter(
     check_tiles(spec.stride_px, spec.reach_px, largest_tile_px, str(path))
     check_network(started.run, (MAPS,), PHASES, spec.stride_px, spec.reach_px, str(path), REMEDY)
     return Inpainter(spec, started, largest_tile_px)
-
-
-def _padded(maps: NDArray[np.float32], stride_px: int) -> NDArray[np.float32]:
-    """Sides rounded up to the stride, and to two strides at least, by repeating the last row and column."""
-    missing = [
-        max(tiling.padded_length(length, stride_px), 2 * stride_px) - length for length in maps.shape[-2:]
-    ]
-    return np.pad(maps, ((0, 0), (0, missing[0]), (0, missing[1])), mode="edge") if any(missing) else maps

@@ -123,7 +123,19 @@ def render_scene(seed: int, voltages_kv: Sequence[float], size: SceneSize) -> Sc
     astray = not published and rng.random() < ASTRAY_SHARE
     error_px = 0.0 if seed in ENSEMBLE_SEEDS else ASTRAY_ERROR_PX if astray else LARGEST_ERROR_PX
     subject = (published_subject if published else draw_subject)(voltages_kv, rng)
-    row_nm = subject.pixel_nm / rng.choice([1.0, SHORTEST_ROW])
+    row_nm = subject.pixel_nm / float(rng.choice([1.0, SHORTEST_ROW]))
+    return photographed_scene(subject, row_nm, error_px, voltages_kv, size, rng)
+
+
+def photographed_scene(
+    subject: Subject,
+    row_nm: float,
+    error_px: float,
+    voltages_kv: Sequence[float],
+    size: SceneSize,
+    rng: np.random.Generator,
+) -> Scene:
+    """A scene of a subject, its rows ``row_nm`` high on the face, its images up to ``error_px`` astray."""
     depths_nm = gamma_depths_nm(size.slices, *subject.thickness_nm, rng)
     grids = [_grid(size.block_px, subject.pixel_nm, row_nm, rng) for _ in range(size.blocks)]
     conditions = run_conditions(depths_nm, len(voltages_kv), size.blocks * size.block_px, rng)

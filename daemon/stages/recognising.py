@@ -26,8 +26,9 @@ RELEASE: Final = 0.8
 KIND: Final = "model outside its domain"
 REMEDY: Final = (
     "Labels may be wrong however certain they look: compare them with the images. Check focus, detector, "
-    "dwell and voltage. If the images are meant to be so, refine the network on annotated slices of this "
-    "acquisition (`slicewatch train late-fusion --config`), and reprocess the run with it."
+    "dwell and voltage. If the images are meant to be so, adapt a copy of the network to this acquisition "
+    "(`slicewatch adapt`), or refine it on annotated slices (`slicewatch train late-fusion --config`), and "
+    "reprocess the run with it."
 )
 
 

@@ -53,22 +53,24 @@ def _of_run(segmenters: Mapping[str, Segmenter], seed: int, effort: HeldOut) -> 
     grid_nm = effort.pixel_nm
     planes = place_all((sample.depths_nm - sample.depths_nm[0]).tolist(), grid_nm)
     inpainted = shipped_filling()
-    errors = {STRUCTURE: _errors(_structure(sample, planes[-1] + 1), grid_nm)}
-    errors |= {name: _errors(filled(labels, inpainted, planes), grid_nm) for name, labels in faces.items()}
+    errors = {STRUCTURE: volume_errors(true_volume(sample, planes[-1] + 1), grid_nm)}
+    errors |= {
+        name: volume_errors(filled(labels, inpainted, planes), grid_nm) for name, labels in faces.items()
+    }
     late, unplaced = faces["late_fusion"], equidistant(len(run.labels), grid_nm)
     for name, filling, at in (("cubic", "cubic", planes), ("not placed, nearest", "nearest", unplaced)):
         volume = filled(late, INTERPOLATIONS[filling], at)
-        errors[f"late_fusion, {name}"] = _errors(volume, grid_nm)
+        errors[f"late_fusion, {name}"] = volume_errors(volume, grid_nm)
     return errors
 
 
-def _structure(sample: Sample, planes: int) -> Labels:
+def true_volume(sample: Sample, planes: int) -> Labels:
     """The true volume on the grid of the pixels, from the first slice on."""
     depths_nm = sample.depths_nm[0] + np.arange(planes) * sample.grid.pixel_x_nm
     return solid_at(sample.structure, depths_nm, sample.grid.y_nm, sample.grid.x_nm)
 
 
-def _errors(volume: Labels, voxel_nm: float) -> Errors:
+def volume_errors(volume: Labels, voxel_nm: float) -> Errors:
     """As far as the volume has lags along its shortest side, at most MOST_LAGS of them."""
     state = start_metrics(*volume.shape[1:], lags=min(MOST_LAGS, min(volume.shape) // 2))
     for plane in volume:

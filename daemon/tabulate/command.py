@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from daemon.tabulate.tables import FULL, QUICK, TABLES
-from daemon.training import LibraryMissingError
+from daemon.training import LIBRARIES, LibraryMissingError, require
 from daemon.written_section import check_section, write_section
 
 REMEDY: Final = "Choose a Markdown file that this user may write to, its sections whole, with --out."
@@ -22,13 +22,14 @@ def write_tables(names: Sequence[str], out: Path, report: Callable[[str], None],
     Raises
     ------
     LibraryMissingError
-        What simulates electrons is not installed.
+        What simulates electrons, or what trains, is not installed.
     StoreError
         ``out`` cannot be read or written.
     ModelError
         A shipped network is damaged.
     """
     _require_electrons(names)
+    _require_torch(names)
     for name in names:
         check_section(out, _section(name), REMEDY)
     effort = QUICK if quick else FULL
@@ -37,6 +38,11 @@ def write_tables(names: Sequence[str], out: Path, report: Callable[[str], None],
         body = f"{TABLES[name](effort)}\n\n{_origin(name, out, quick)}"
         write_section(out, _section(name), body, REMEDY)  # at once: a later table may fail
         report(f"written: {name}, {out}")
+
+
+def _require_torch(names: Sequence[str]) -> None:
+    if "adaptation" in names:
+        require(*LIBRARIES, command="slicewatch evaluate tables adaptation")
 
 
 def _section(name: str) -> str:

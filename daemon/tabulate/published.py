@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from models.mimicking_sets import Scores
@@ -43,3 +44,19 @@ RECONSTRUCTION: Final[Mapping[str, Scores]] = {
 
 TRUE_ANISOTROPY: Final = (0.0965, 0.0087, 0.0120)
 """e_TPCF, e_LPF, e_D of the papers' synthetic structure itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adapted:
+    """MP % on synthetic images, and e_TPCF, e_LPF, e_D on a real sample."""
+
+    synthetic_mp: float
+    errors: Scores
+
+
+ADAPTATION: Final[Mapping[str, tuple[Adapted, Adapted]]] = {
+    "unet_1kv": (Adapted(0.245, (0.145, 0.059, 0.030)), Adapted(0.401, (0.132, 0.047, 0.029))),
+    "unet_2kv": (Adapted(0.654, (0.169, 0.091, 0.037)), Adapted(0.833, (0.121, 0.096, 0.059))),
+    "unet_4kv": (Adapted(1.407, (0.271, 0.181, 0.138)), Adapted(1.809, (0.140, 0.038, 0.017))),
+}
+"""Without and with domain adaptation: Sardhara et al. 2025, Tables 3 and 4."""

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from daemon.report.published import REAL_SAMPLE
+from daemon.tabulate import adaptation, methods, published, reconstruction
 from daemon.tabulate import anisotropy as isotropy
-from daemon.tabulate import methods, published, reconstruction
+from daemon.tabulate.adaptation_table import adaptation_section
+from daemon.tabulate.markdown import NOTHING, runs_told, scores_told, table, three_told
 from daemon.tabulate.winners import told_winners
 from models.evaluation import HeldOut, Score
 from models.mimicking_sets import Scale
 
-NOTHING: Final = "–"
 REAL_ROWS: Final = {
     "late_fusion": "late fusion of 1, 2 and 4 kV",
     "unet_1kv": "network on 1 kV",
@@ -47,10 +48,11 @@ class Effort:
     segmentation: methods.Effort
     anisotropy: HeldOut
     interpolation: Scale
+    adaptation: adaptation.Effort
 
 
-QUICK: Final = Effort(methods.QUICK, isotropy.QUICK, reconstruction.QUICK)
-FULL: Final = Effort(methods.FULL, isotropy.FULL, reconstruction.FULL)
+QUICK: Final = Effort(methods.QUICK, isotropy.QUICK, reconstruction.QUICK, adaptation.QUICK)
+FULL: Final = Effort(methods.FULL, isotropy.FULL, reconstruction.FULL, adaptation.FULL)
 
 
 def segmentation(effort: Effort) -> str:
@@ -66,8 +68,8 @@ def segmentation(effort: Effort) -> str:
     return f"""\
 ## Segmentation
 
-Networks and voltages on held-out runs: {_runs(size.simulated)} simulated with
-{size.electrons} electrons per pixel (Monte Carlo), and {_runs(size.fast)} of fast images.
+Networks and voltages on held-out runs: {runs_told(size.simulated)} simulated with
+{size.electrons} electrons per pixel (Monte Carlo), and {runs_told(size.fast)} of fast images.
 MP % / MGP % / mean Dice; published: Sardhara et al. 2024, Tables 2 and 3, on their Monte Carlo images.
 `voting` is the papers' fixed vote; a pair is what the daemon runs where one of the three voltages is
 missing. Architectures that are not listed are not shipped.
@@ -110,7 +112,7 @@ Fewest misplaced pixels:
 def anisotropy(effort: Effort) -> str:
     """Of what each method makes of runs through an isotropic structure."""
     found = isotropy.anisotropy(methods.open_shipped(), effort.anisotropy)
-    rows = [(name, _three(errors), _published_anisotropy(name)) for name, errors in found.items()]
+    rows = [(name, three_told(errors), _published_anisotropy(name)) for name, errors in found.items()]
     kinds = [name for name in found if name not in (isotropy.STRUCTURE, isotropy.TRUE_LABELS)]
     columns = {error: {name: found[name][index] for name in kinds} for index, error in enumerate(ERRORS)}
     truths = {error: found[isotropy.STRUCTURE][index] for index, error in enumerate(ERRORS)}
@@ -118,12 +120,12 @@ def anisotropy(effort: Effort) -> str:
 ## Anisotropy
 
 e_TPCF / e_LPF / e_D, each 0 for an infinite isotropic sample, of volumes rebuilt from
-{_runs(effort.anisotropy)} of fast images: slices at their true depths on a grid of
+{runs_told(effort.anisotropy)} of fast images: slices at their true depths on a grid of
 {effort.anisotropy.pixel_nm} nm, filled by the inpainting network unless it is said otherwise; mean over the
 runs. Published: of the papers' synthetic structure, and of their real sample (2024, Table 4; 2023), whose
 size is another.
 
-{_table(("volume", "ours", "published"), rows)}
+{table(("volume", "ours", "published"), rows)}
 
 Nearest to the structure itself, the true labels aside:
 
@@ -134,8 +136,8 @@ def interpolation(effort: Effort) -> str:
     """Of fillings and repositioning on mimicking data sets."""
     scale, rebuilders = effort.interpolation, reconstruction.variants()
     series = reconstruction.both_series(rebuilders, scale)
-    cells = [[_scores(mean) for mean in found.mean(axis=0).tolist()] for _, found in series]
-    others = [_scores(published.RECONSTRUCTION[name]) for name in rebuilders]
+    cells = [[scores_told(mean) for mean in found.mean(axis=0).tolist()] for _, found in series]
+    others = [scores_told(published.RECONSTRUCTION[name]) for name in rebuilders]
     headings = [f"{milling.mean_nm:g} ± {milling.sigma_nm:g} nm" for milling, _ in series]
     columns = {
         heading: dict(zip(rebuilders, found.mean(axis=0)[:, 0].tolist(), strict=True))
@@ -152,7 +154,7 @@ over the sets; published: 250 sets whose mean thickness is not given (Sardhara e
 RNN, RCS, RML: repositioned, nearest, cubic, our network; DNN: not repositioned, nearest; SRCS: 10 nm grid,
 cubic.
 
-{_table(head, zip(rebuilders, *cells, others, strict=True))}
+{table(head, zip(rebuilders, *cells, others, strict=True))}
 
 Fewest misplaced voxels:
 
@@ -163,23 +165,24 @@ TABLES: Final[Mapping[str, Callable[[Effort], str]]] = {
     "segmentation": segmentation,
     "anisotropy": anisotropy,
     "interpolation": interpolation,
+    "adaptation": lambda effort: adaptation_section(effort.adaptation),
 }
 
 
 def _segmentation_table(usual: Scored) -> str:
     simulated, fast = usual.values()
     rows = [
-        (name, _scored(score), _scored(fast[name]), _scores(published.SEGMENTATION.get(name, ())))
+        (name, _scored(score), _scored(fast[name]), scores_told(published.SEGMENTATION.get(name, ())))
         for name, score in simulated.items()
     ]
-    return _table(("method", *usual, "published"), rows)
+    return table(("method", *usual, "published"), rows)
 
 
 def _misplaced_table(scored: Scored) -> str:
     columns = _misplaced(scored)
     names = next(iter(columns.values()))
     rows = [(name, *(f"{column[name]:.3f}" for column in columns.values())) for name in names]
-    return _table(("method", *columns), rows)
+    return table(("method", *columns), rows)
 
 
 def _solid_table(usual: Scored) -> str:
@@ -193,7 +196,7 @@ def _solid_table(usual: Scored) -> str:
         for name in next(iter(fractions.values()))
     ]
     truth = ("*truth*", *(f"{true:.4f}" for true in truths.values()), str(published.TRUE_SOLID_FRACTION))
-    return _table(("method", *fractions, "published"), [truth, *rows])
+    return table(("method", *fractions, "published"), [truth, *rows])
 
 
 def _misplaced(scored: Scored) -> Columns:
@@ -215,29 +218,12 @@ def _solid(scored: Scored) -> tuple[Columns, dict[str, float]]:
 
 def _published_anisotropy(name: str) -> str:
     if name == isotropy.STRUCTURE:
-        return _three(published.TRUE_ANISOTROPY)
+        return three_told(published.TRUE_ANISOTROPY)
     for real in REAL_SAMPLE:
         if real.way == REAL_ROWS.get(name):
-            return _three((real.e_tpcf, real.e_lpf, real.e_d))
+            return three_told((real.e_tpcf, real.e_lpf, real.e_d))
     return NOTHING
 
 
 def _scored(score: Score) -> str:
-    return _scores((score.mp_percent, score.mgp_percent, score.mean_dice))
-
-
-def _scores(scores: Sequence[float]) -> str:
-    return f"{scores[0]:.3f} / {scores[1]:.2f} / {scores[2]:.4f}" if scores else NOTHING
-
-
-def _three(errors: Iterable[float]) -> str:
-    return " / ".join(f"{error:.4f}" for error in errors)
-
-
-def _runs(size: HeldOut) -> str:
-    return f"{size.runs} × {size.slices} slices of {size.height} × {size.width} px"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(cells) + " |" for cells in (head, *rows)]
-    return "\n".join((lines[0], "|---" * len(head) + "|", *lines[1:]))
+    return scores_told((score.mp_percent, score.mgp_percent, score.mean_dice))

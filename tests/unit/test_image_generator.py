@@ -76,13 +76,17 @@ def test_what_is_no_generator_is_refused(exported: Path, tmp_path: Path) -> None
     """Another network, one that lies about itself, a damaged file, none."""
     with pytest.raises(ModelMetadataInvalidError, match="slicewatch train gan"):
         open_generator(ZOO / "inpainting.onnx")
-    model = onnx.load(exported)
-    for entry in model.metadata_props:
-        if entry.key == f"{PREFIX}voxel_nm":
-            entry.value = "-1"
-    onnx.save(model, tmp_path / "gan_2kv.onnx")
-    with pytest.raises(ModelMetadataInvalidError, match="voxel_nm"):
-        open_generator(tmp_path / "gan_2kv.onnx")
+    for key, lie, said in (
+        ("voxel_nm", "-1", "voxel_nm"),
+        ("reach_px", "0", "sees farther than its reach_px 0"),
+    ):
+        model = onnx.load(exported)
+        for entry in model.metadata_props:
+            if entry.key == f"{PREFIX}{key}":
+                entry.value = lie
+        onnx.save(model, tmp_path / "gan_2kv.onnx")
+        with pytest.raises(ModelMetadataInvalidError, match=said):
+            open_generator(tmp_path / "gan_2kv.onnx")
     damaged = tmp_path / "gan_4kv.onnx"
     damaged.write_bytes(exported.read_bytes()[:-10])
     with pytest.raises(ModelFileCorruptError):

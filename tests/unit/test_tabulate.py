@@ -185,6 +185,7 @@ def test_every_table_can_be_measured(name, tmp_path, monkeypatch):
         "segmentation": "0.225 / 0.94",
         "anisotropy": "0.1206 / 0.0489",
         "interpolation": "4.890 / 19.98",
+        "adaptation": "0.2710 / 0.1810",
     }
     assert expected[name] in text
     assert "nan" not in text
