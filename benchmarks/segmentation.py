@@ -1,6 +1,6 @@
-"""The shipped networks, their vote, each two of them and k-means on held-out runs: Monte Carlo images of the
-published dose, and fast ones; the same with twice the noise, with images a pixel off, and with slices half
-and one and a half times as thick."""
+"""The shipped networks, their vote, each two of them and k-means on held-out runs: Monte Carlo images of two
+doses, both below the published one, and fast ones of that; the same with twice the noise, with images a
+pixel off, and with slices half and one and a half times as thick."""
 
 from __future__ import annotations
 

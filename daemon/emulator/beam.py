@@ -38,6 +38,12 @@ def photograph_face(picture: Picture, shot: Shot) -> Signal:
     return _PICTURES[picture](shot)
 
 
+def simulated_face_nm(depth_nm: float, grid: FaceGrid) -> float:
+    """Depth of what lies on the face of a Monte Carlo image: its sample is cut into voxels, and the phase of
+    the uppermost is that of their middle."""
+    return depth_nm + grid.pixel_x_nm / 2
+
+
 def _by_formula(shot: Shot) -> Signal:
     return clean_face(shot.structure, shot.depth_nm, shot.grid, shot.voltage_kv)
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from algorithms.acquisition import run_conditions, true_labels
 from algorithms.instrument import Instrument, default_instrument, expose
-from daemon.emulator.beam import Shot, photograph_face
+from daemon.emulator.beam import Shot, photograph_face, simulated_face_nm
 from daemon.picture import Picture
 from models.cache import cache_folder
 from models.evaluation import HeldOut, RenderedRun, draw_sample
@@ -22,7 +22,7 @@ from models.scenes import HELD_OUT_SEEDS
 
 SEEDS = HELD_OUT_SEEDS[500:]
 """Beyond those of the rendered runs."""
-METHOD = 1
+METHOD = 2
 """Of the way a run is made: counted up when it changes, so that what was kept is made anew."""
 MANY_ELECTRONS = 1e8
 """Dose of the instrument, which adds no shot noise to electrons that were counted."""
@@ -68,7 +68,8 @@ def simulate_run(wanted: ElectronRun, seed: int) -> RenderedRun:
             counted = photograph_face(Picture.MONTE_CARLO, shot)
             now = conditions[index][channel]
             images[index, channel] = expose(counted, _noiseless(voltage), sample.rng, now)
-    labels = np.stack([true_labels(sample.structure, depth_nm, sample.grid) for depth_nm in depths_nm])
+    faces_nm = [simulated_face_nm(depth_nm, sample.grid) for depth_nm in depths_nm]
+    labels = np.stack([true_labels(sample.structure, face_nm, sample.grid) for face_nm in faces_nm])
     return RenderedRun(images, labels, held_out.voltages_kv)
 
 

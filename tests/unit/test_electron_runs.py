@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from daemon.tabulate.electron_runs import ElectronRun, content_key, electron_run
+from algorithms.acquisition import true_labels
+from daemon.tabulate.electron_runs import SEEDS, ElectronRun, content_key, electron_run
 from daemon.tabulate.methods import PAIRS, open_shipped, score_methods
-from models.evaluation import HeldOut, score_segmenter
+from models.evaluation import HeldOut, cluster_run, draw_sample, score_segmenter
 from models.jury import assemble_jury
 
 SMALL = ElectronRun(HeldOut(runs=1, height=24, width=32, slices=2), 12)
@@ -31,6 +32,21 @@ def test_a_run_is_simulated_once_and_is_the_same_again(cache):
     assert np.array_equal(again.images, first.images)
     assert np.array_equal(again.labels, first.labels)
     assert first.images.shape == (2, 3, 24, 32)
+
+
+def test_the_truth_is_what_the_electrons_met(cache):
+    """Contrast finds the labels of the run, and not those of 1.6 nm (half a voxel) above or below them."""
+    wanted = ElectronRun(HeldOut(runs=1, height=72, width=112, slices=2, voltages_kv=(1.0,)), 120)
+    run, sample = electron_run(wanted, seed := SEEDS[0]), draw_sample(seed, wanted.held_out)
+    found = cluster_run(1.0, run)
+
+    def mistaken(beside_nm: float) -> float:
+        depths_nm = sample.depths_nm + wanted.held_out.pixel_nm / 2 + beside_nm
+        labels = [true_labels(sample.structure, depth_nm, sample.grid) for depth_nm in depths_nm]
+        return float(np.mean(found != labels))
+
+    assert np.mean(found != run.labels) == mistaken(0.0)
+    assert mistaken(0.0) < 0.6 * min(mistaken(-1.6), mistaken(1.6))
 
 
 @pytest.mark.parametrize(

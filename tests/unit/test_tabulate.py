@@ -95,6 +95,7 @@ def test_worse_images_and_winners_stand_in_the_table_of_segmentation(monkeypatch
     marks |= {f"_fast{suffix}": mark + 3 for suffix, mark in marks.items()} | {
         "_thickness_0_5": 7,
         "_thickness_1_5": 8,
+        "_long_dwell": 0.5,
     }
 
     def conditions(wanted):
@@ -116,6 +117,7 @@ def test_worse_images_and_winners_stand_in_the_table_of_segmentation(monkeypatch
         in text
     )
     assert "| late_fusion | 2.000 | 3.000 | 5.000 | 6.000 |" in text
+    assert "- Monte Carlo, long dwell: `late_fusion` (0.500)" in text
     assert "- Monte Carlo, 1 px off: `late_fusion` (3.000)" in text
     assert "- fast, 1 px off: `unet_2kv` (4.500); `late_fusion` 6.000" in text
     assert "| late_fusion | 7.000 | 4.000 | 8.000 |" in text
