@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from daemon.errors import StoreError
+from daemon.operating_system import usable_cores
 from daemon.training import require
 from daemon.written_section import check_section, write_section
 from models.datasets import PreparedScene, prepare_scenes
@@ -60,7 +60,7 @@ def shrink_network(network: Path, scenes: Path, report: Callable[[str], None]) -
     validation = blocks_of(prepared(VALIDATION_SEEDS[:VALIDATION_SCENES]), voltages_kv, spec)
     calibration = blocks_of(prepared(ENSEMBLE_SEEDS[:CALIBRATION_SCENES]), voltages_kv, spec).inputs[::EVERY]
     report("converting and judging")
-    variants = write_variants(network, calibration, validation, threads=os.cpu_count() or 1)
+    variants = write_variants(network, calibration, validation, threads=usable_cores())
     for variant in variants[1:]:
         report(f"{variant.precision}: {'kept' if variant.kept else 'labels worse, not kept'}")
     write_section(card, SECTION, card_section(network, variants, validation.labels.size), REMEDY)
@@ -84,7 +84,7 @@ def _check_can_shrink(spec: ModelSpec, network: Path) -> None:
 def card_section(network: Path, variants: Sequence[Variant], pixels: int) -> str:
     """The part of a card on the variants of its network."""
     rows = "\n".join(_row(network, variant, variants[0]) for variant in variants)
-    today, cores = datetime.now(UTC).date().isoformat(), os.cpu_count()
+    today, cores = datetime.now(UTC).date().isoformat(), usable_cores()
     return f"""\
 ## Variants
 

@@ -5,10 +5,10 @@ Imports torch, so it is imported only when a training starts.
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from typing import Final
 
+from daemon.operating_system import usable_cores
 from daemon.training_file import FusionPlan, GanPlan, InpaintingPlan
 from models.cycle_fitting import CycleRecipe
 from models.evaluation import HeldOut
@@ -126,4 +126,4 @@ def quick_gan() -> GanPlan:
 
 
 def _cores() -> int:
-    return os.cpu_count() or 1
+    return usable_cores()

@@ -5,7 +5,6 @@ Torch, and every module that imports it, is imported only when all else is known
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from daemon.adapt.faces import Faces, acquired_faces
 from daemon.adapt.source import configuration_of
 from daemon.config import Configuration
 from daemon.errors import ConfigurationError
+from daemon.operating_system import usable_cores
 from daemon.outputs import prepare
 from daemon.stages.segmenting import model_paths
 from daemon.training import LIBRARIES, reporter, require, today
@@ -116,7 +116,7 @@ def _adapted(
 def _settings() -> AdaptationSettings:
     from models.adapting import AdaptationSettings
 
-    return AdaptationSettings(threads=os.cpu_count() or 1)
+    return AdaptationSettings(threads=usable_cores())
 
 
 def _quicker(settings: AdaptationSettings, held_out: HeldOut) -> tuple[AdaptationSettings, HeldOut]:

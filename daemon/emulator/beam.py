@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from algorithms.acquisition import FaceGrid, clean_face
 from algorithms.electrons import EPOXY, electron_range_nm
 from algorithms.structures import HierarchicalStructure, solid_at
+from daemon.operating_system import usable_cores
 from daemon.picture import Picture
 
 Signal = NDArray[np.float32]
@@ -72,7 +72,7 @@ def _by_monte_carlo(shot: Shot) -> Signal:
     cells = pack_cells(_voxels(shot))
     sample = load_sample(cells, grid.pixel_x_nm, [RESIN, GOLD], best_device())
     raster = Raster(grid.height, grid.width, grid.pixel_y_nm, grid.pixel_x_nm, shot.electrons)
-    threads = os.cpu_count() or 1
+    threads = usable_cores()
     counts = count_detected(sample, Beam(shot.voltage_kv), raster, shot.key, threads=threads)
     return (counts / shot.electrons).astype(np.float32)
 

@@ -7,7 +7,6 @@ this process's threads or from the workers of a Dask cluster, and are written he
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +28,7 @@ from daemon import __version__
 from daemon.errors import ConfigurationError, UnreachableError
 from daemon.growing_array import GrowingArray, forget_unfinished_writes, open_growing_array
 from daemon.ome import Voxel, image_group
+from daemon.operating_system import usable_cores
 from daemon.synthesize.drawing import draw_slices
 from daemon.synthesize.exposure_plan import ExposurePlan
 from daemon.synthesize.face_exposure import expose_face, image_shape, require_inside, signal_scale
@@ -45,7 +45,7 @@ Image = NDArray[np.uint16]
 class Labour:
     """Who does the work: threads of this process, or the cluster at a Dask scheduler's address."""
 
-    threads: int = max(1, os.cpu_count() or 1)
+    threads: int = usable_cores()
     scheduler: str | None = None
 
 
