@@ -58,7 +58,8 @@ def weights(task: CycleTask) -> dict[str, torch.Tensor]:
     return {name: value.clone() for name, value in task.cycle.state_dict().items()}
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.long
+@pytest.mark.timeout(600)
 def test_the_style_is_found_and_the_structure_stays(tmp_path: Path) -> None:
     """Without a pair: bright and dark land within 0.1 of the other style's, where they were."""
     task = task_of([])
