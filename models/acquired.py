@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import CheckpointDamagedError, ModelMismatchError
+from models.kept_arrays import keep_arrays
 from models.normalisation import FaceImage, Normalisation, face_limits, normalise
 
 
@@ -59,15 +60,13 @@ def on_network_scale(images: FaceImage, normalisation: Normalisation) -> NDArray
 
 def keep_acquired(acquired: Acquired, path: Path) -> None:
     """Write it, whole or not at all."""
-    unfinished = path.with_suffix(".part.npz")
-    np.savez_compressed(
-        unfinished,
+    keep_arrays(
+        path,
         images=acquired.images,
         voltages_kv=acquired.voltages_kv,
         pixel_nm=acquired.pixel_nm,
         thickness_nm=acquired.thickness_nm,
     )
-    unfinished.replace(path)
 
 
 def kept_acquired(path: Path) -> Acquired:

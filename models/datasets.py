@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import CheckpointDamagedError
+from models.kept_arrays import keep_arrays
 from models.normalisation import Limits, Normalisation, face_limits, normalise
 from models.scenes import Scene, SceneSize, render_scene
 from models.windows import window_slices
@@ -133,15 +134,13 @@ def cut_patch(
 
 def _render_to(voltages_kv: Sequence[float], size: SceneSize, path: Path, seed: int) -> None:
     scene = render_scene(seed, voltages_kv, size)
-    unfinished = path.with_suffix(".part.npz")
-    np.savez_compressed(
-        unfinished,
+    keep_arrays(
+        path,
         images=scene.images,
         labels=scene.labels,
         block_px=scene.block_px,
         square_pixels=scene.square_pixels,
     )
-    unfinished.replace(path)
 
 
 def _load(path: Path) -> Scene:

@@ -18,6 +18,7 @@ from daemon.emulator.beam import Shot, photograph_face, simulated_face_nm
 from daemon.picture import Picture
 from models.cache import cache_folder
 from models.evaluation import HeldOut, RenderedRun, draw_sample
+from models.kept_arrays import keep_arrays
 from models.scenes import HELD_OUT_SEEDS
 
 SEEDS = HELD_OUT_SEEDS[500:]
@@ -42,9 +43,7 @@ def electron_run(wanted: ElectronRun, seed: int = SEEDS[0]) -> RenderedRun:
     if not path.is_file():
         run = simulate_run(wanted, seed)
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".part.npz")
-        np.savez_compressed(unfinished, images=run.images, labels=run.labels)
-        unfinished.replace(path)
+        keep_arrays(path, images=run.images, labels=run.labels)
     with np.load(path) as arrays:
         return RenderedRun(arrays["images"], arrays["labels"], wanted.held_out.voltages_kv)
 
