@@ -8,6 +8,7 @@ network's window and are not counted: only a later one makes an earlier face fin
 
 from __future__ import annotations
 
+import os
 import shutil
 import statistics
 import subprocess
@@ -36,6 +37,7 @@ from daemon.toml_text import toml_text
 
 FULL: Final = EmulatorSettings(slices=6, height=2048, width=3072, recording=RecordingDesign(fib_every=0))
 QUICK: Final = EmulatorSettings(slices=5, height=512, width=768, recording=RecordingDesign(fib_every=0))
+STARTS: Final = 3
 COUNTED_FROM: Final = 5
 """A window of seven faces makes a face final when the third one behind it is there: from slice 4 on."""
 _BETWEEN_IMAGES_S: Final = 5.0
@@ -61,7 +63,7 @@ class Lap:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """A run: its slices, the daemon's peak of resident memory, and seconds from its process's start to its
+    """A run: its slices, the daemon's peak of resident memory, and seconds from the start of a process to its
     first look at the folder."""
 
     laps: list[Lap]
@@ -136,25 +138,44 @@ def _followed(root: Path, settings: EmulatorSettings) -> Followed:
     project, hidden = root / "project", root / "hidden"
     emulate(settings, hidden, sleep=lambda _s: None)
     shutil.copytree(hidden, project, ignore=shutil.ignore_patterns("*.tif"))
-    anywhere = dict.fromkeys(("events", "control"), "tcp://127.0.0.1:0")
-    table = configuration_table(settings, project, root / "output") | {"publish": anywhere}
-    (root / "run.toml").write_text(toml_text(table), encoding="utf-8")
-    with _running(root / "run.toml", root / "log") as daemon, Client(*_endpoints(root / "log")) as client:
+    first_look_s = statistics.median([_first_look_s(root, f"start_{n}", settings) for n in range(STARTS)])
+    config = _configured(root, "followed", settings)
+    with _running(config) as daemon, Client(*_endpoints(_log_of(config))) as client:
         listener = Listener(client)
         times = [_lap(listener, _images(hidden, project, n), n) for n in range(1, settings.slices + 1)]
-        process = psutil.Process(daemon.pid)
-        peak_gib, begun_s = _peak_gib(process), process.create_time()
-    stages = _stages(root / "log")
-    laps = [Lap(*pair, stages[n]) for n, pair in enumerate(times, start=1)]
-    (started,) = _told(root / "log", "run.started")
-    return Followed(laps, peak_gib, datetime.fromisoformat(started["timestamp"]).timestamp() - begun_s)
+        peak_gib = _peak_gib(psutil.Process(daemon.pid))
+    stages = _stages(_log_of(config))
+    return Followed([Lap(*pair, stages[n]) for n, pair in enumerate(times, start=1)], peak_gib, first_look_s)
+
+
+def _first_look_s(root: Path, name: str, settings: EmulatorSettings) -> float:
+    """Of a daemon of its own, before there is an image; the first one compiles what was never compiled."""
+    config = _configured(root, name, settings)
+    begun_s = time.time()
+    with _running(config):
+        started = _awaited(_log_of(config), "run.started")
+    return datetime.fromisoformat(started["timestamp"]).timestamp() - begun_s
+
+
+def _configured(root: Path, name: str, settings: EmulatorSettings) -> Path:
+    """A configuration of the project with outputs of its own."""
+    anywhere = dict.fromkeys(("events", "control"), "tcp://127.0.0.1:0")
+    table = configuration_table(settings, root / "project", root / name) | {"publish": anywhere}
+    config = root / f"{name}.toml"
+    config.write_text(toml_text(table), encoding="utf-8")
+    return config
+
+
+def _log_of(config: Path) -> Path:
+    return config.with_suffix(".log")
 
 
 @contextmanager
-def _running(config: Path, log: Path) -> Generator[subprocess.Popen[bytes]]:
-    """The daemon, until it is no longer looked at."""
+def _running(config: Path) -> Generator[subprocess.Popen[bytes]]:
+    """The daemon, until it is no longer looked at; it may keep what it compiles, as where it is installed."""
     command = [sys.executable, "-m", "daemon", "run", str(config)]
-    with log.open("wb") as stream, subprocess.Popen(command, stderr=stream) as daemon:
+    kept = os.environ | {"PYTHONDONTWRITEBYTECODE": ""}
+    with _log_of(config).open("wb") as log, subprocess.Popen(command, stderr=log, env=kept) as daemon:
         try:
             yield daemon
         finally:
@@ -202,12 +223,18 @@ def _peak_gib(process: psutil.Process) -> float:
 
 def _endpoints(log: Path) -> tuple[str, str]:
     """Where the daemon tells and is asked, once it says so."""
+    opened = _awaited(log, "sockets.open")
+    return opened["events"], opened["control"]
+
+
+def _awaited(log: Path, event: str) -> Told:
+    """The log's first line of an event, once it is there."""
     deadline = perf_counter() + _LIMIT_S
     while perf_counter() < deadline:
-        for opened in _told(log, "sockets.open"):
-            return opened["events"], opened["control"]
+        for line in _told(log, event):
+            return line
         time.sleep(0.1)
-    raise CannotMeasureError(f"the daemon has not opened its sockets in {_LIMIT_S:g} s")
+    raise CannotMeasureError(f"the daemon has not come to {event} in {_LIMIT_S:g} s: see {log}")
 
 
 def _stages(log: Path) -> dict[int, dict[str, float]]:

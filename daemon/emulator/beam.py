@@ -18,12 +18,17 @@ from daemon.picture import Picture
 Signal = NDArray[np.float32]
 SEEN_SHARE: Final = 0.6
 """Of the range in epoxy: what is deeper sends nothing back."""
+ROUNDING: Final = 1e-9
+"""Of a voxel: a whole number of them stays one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shot:
-    """A face to photograph: at a depth, on a grid of pixels, at a voltage; ``key`` seeds its electrons, and
-    ``electrons`` of them are sent at every pixel of a Monte Carlo image."""
+    """A face to photograph: at a depth, on a grid of pixels, at a voltage.
+
+    Of a Monte Carlo image: ``key`` seeds its electrons, ``electrons`` of them are sent at every pixel, and
+    the sample is cut into cubes, ``voxels_per_pixel`` of them across a pixel.
+    """
 
     structure: HierarchicalStructure
     depth_nm: float
@@ -31,17 +36,12 @@ class Shot:
     voltage_kv: float
     key: tuple[int, ...]
     electrons: int
+    voxels_per_pixel: int = 1
 
 
 def photograph_face(picture: Picture, shot: Shot) -> Signal:
     """Backscattered electrons per incident electron: float32 (height, width)."""
     return _PICTURES[picture](shot)
-
-
-def simulated_face_nm(depth_nm: float, grid: FaceGrid) -> float:
-    """Depth of what lies on the face of a Monte Carlo image: its sample is cut into voxels, and the phase of
-    the uppermost is that of their middle."""
-    return depth_nm + grid.pixel_x_nm / 2
 
 
 def _by_formula(shot: Shot) -> Signal:
@@ -56,7 +56,7 @@ def _by_network(shot: Shot) -> Signal:
 
 
 def _by_monte_carlo(shot: Shot) -> Signal:
-    """Needs Warp. The sample is cut into voxels as wide as a pixel."""
+    """Needs Warp."""
     from algorithms.electron_transport.cells import pack_cells
     from algorithms.electron_transport.exposure import (
         Beam,
@@ -70,7 +70,7 @@ def _by_monte_carlo(shot: Shot) -> Signal:
 
     grid = shot.grid
     cells = pack_cells(_voxels(shot))
-    sample = load_sample(cells, grid.pixel_x_nm, [RESIN, GOLD], best_device())
+    sample = load_sample(cells, _edge_nm(shot), [RESIN, GOLD], best_device())
     raster = Raster(grid.height, grid.width, grid.pixel_y_nm, grid.pixel_x_nm, shot.electrons)
     threads = usable_cores()
     counts = count_detected(sample, Beam(shot.voltage_kv), raster, shot.key, threads=threads)
@@ -78,13 +78,25 @@ def _by_monte_carlo(shot: Shot) -> Signal:
 
 
 def _voxels(shot: Shot) -> NDArray[np.uint8]:
-    """Cubic voxels (z, y, x) below the face; pixel (i, j) is hit at ((i + ½), (j + ½)) pixels in them."""
-    grid, edge_nm = shot.grid, shot.grid.pixel_x_nm
+    """Cubic voxels (z, y, x) below the face; pixel (i, j) is hit at ((i + ½), (j + ½)) pixels in them.
+
+    Each has the phase of the middle of its upper side: that of the uppermost is what lies on the face.
+    """
+    grid, edge_nm = shot.grid, _edge_nm(shot)
     deep = int(np.ceil(SEEN_SHARE * electron_range_nm(EPOXY, shot.voltage_kv) / edge_nm))
-    rows = int(np.ceil(grid.height * grid.pixel_y_nm / edge_nm))
-    z_nm = shot.depth_nm + (np.arange(deep, dtype=np.float64) + 0.5) * edge_nm
-    y_nm = float(grid.y_nm[0]) - grid.pixel_y_nm / 2 + (np.arange(rows, dtype=np.float64) + 0.5) * edge_nm
-    return solid_at(shot.structure, z_nm, y_nm, grid.x_nm)
+    z_nm = shot.depth_nm + np.arange(deep, dtype=np.float64) * edge_nm
+    y_nm = _middles_nm(grid.y_nm, grid.pixel_y_nm, edge_nm)
+    return solid_at(shot.structure, z_nm, y_nm, _middles_nm(grid.x_nm, grid.pixel_x_nm, edge_nm))
+
+
+def _edge_nm(shot: Shot) -> float:
+    return shot.grid.pixel_x_nm / shot.voxels_per_pixel
+
+
+def _middles_nm(pixels_nm: NDArray[np.float64], pixel_nm: float, edge_nm: float) -> NDArray[np.float64]:
+    """Of the voxels that cover these pixels along one axis."""
+    count = int(np.ceil(len(pixels_nm) * pixel_nm / edge_nm - ROUNDING))
+    return pixels_nm[0] - pixel_nm / 2 + (np.arange(count, dtype=np.float64) + 0.5) * edge_nm
 
 
 _PICTURES: Final[Mapping[Picture, Callable[[Shot], Signal]]] = {

@@ -35,13 +35,13 @@ def test_a_run_is_simulated_once_and_is_the_same_again(cache):
 
 
 def test_the_truth_is_what_the_electrons_met(cache):
-    """Contrast finds the labels of the run, and not those of 1.6 nm (half a voxel) above or below them."""
+    """Contrast finds the labels of the run, and not those of 1.6 nm (half a pixel) above or below them."""
     wanted = ElectronRun(HeldOut(runs=1, height=72, width=112, slices=2, voltages_kv=(1.0,)), 120)
     run, sample = electron_run(wanted, seed := SEEDS[0]), draw_sample(seed, wanted.held_out)
     found = cluster_run(1.0, run)
 
     def mistaken(beside_nm: float) -> float:
-        depths_nm = sample.depths_nm + wanted.held_out.pixel_nm / 2 + beside_nm
+        depths_nm = sample.depths_nm + beside_nm
         labels = [true_labels(sample.structure, depth_nm, sample.grid) for depth_nm in depths_nm]
         return float(np.mean(found != labels))
 
@@ -51,8 +51,12 @@ def test_the_truth_is_what_the_electrons_met(cache):
 
 @pytest.mark.parametrize(
     "other",
-    [replace(SMALL, electrons=13), replace(SMALL, held_out=replace(SMALL.held_out, pixel_nm=3.0))],
-    ids=["dose", "pixel"],
+    [
+        replace(SMALL, electrons=13),
+        replace(SMALL, held_out=replace(SMALL.held_out, pixel_nm=3.0)),
+        replace(SMALL, voxels_per_pixel=1),
+    ],
+    ids=["dose", "pixel", "voxel"],
 )
 def test_other_runs_have_other_keys(other):
     """A run in the cache is never taken for another."""
