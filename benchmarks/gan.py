@@ -100,7 +100,7 @@ def _adaptation(effort: AdaptationEffort, table: Table) -> dict[str, float]:
         "synthetic_cost_mp_percent_4kv": adapted.synthetic.mp_percent - shipped.synthetic.mp_percent,
     }
     table.add_section()
-    for when in ("shipped", "unadapted", "adapted"):
+    for when in ("shipped", "unadapted", "adapted", "taught"):
         worth: Worth = getattr(found, when)
         errors = " / ".join(f"{error:.4f}" for error in worth.errors)
         table.add_row(f"another microscope, 4 kV, {when}: e_TPCF / e_LPF / e_D", errors, "", "")

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from algorithms.instrument import Instrument
 from models.acquired import Acquired, on_network_scale
 from models.datasets import PreparedScene, prepared_scene
 from models.normalisation import Normalisation
@@ -30,12 +31,20 @@ Restyle = Callable[[Images], Images]
 """Images (image, y, x) on the network's scale into another style."""
 
 
-def synthetic_scene(seed: int, like: Acquired, size: SceneSize) -> Scene:
-    """The scene of a seed with the pixels, voltages and slices of an acquisition."""
+def synthetic_scene(
+    seed: int, like: Acquired, size: SceneSize, instruments: Sequence[Instrument] = ()
+) -> Scene:
+    """The scene of a seed with the pixels, voltages and slices of an acquisition; by the usual instruments
+    if none are given, one per voltage."""
     rng = np.random.default_rng((seed, len(like.voltages_kv)))
     row_nm, column_nm = like.pixel_nm
     published = published_subject(like.voltages_kv, rng)
-    subject = replace(published, pixel_nm=column_nm, thickness_nm=like.thickness_nm)
+    subject = replace(
+        published,
+        pixel_nm=column_nm,
+        thickness_nm=like.thickness_nm,
+        instruments=list(instruments) or published.instruments,
+    )
     return photographed_scene(subject, row_nm, LARGEST_ERROR_PX, like.voltages_kv, size, rng)
 
 

@@ -164,8 +164,14 @@ class PlainScenes:
 
 def plain_scenes(like: Acquired, settings: AdaptationSettings, report: Report) -> PlainScenes:
     """Those of an adaptation, before they are given the acquired style."""
-    seeds = ADAPTED_SEEDS[: settings.scenes], ADAPTED_VALIDATION_SEEDS[: settings.validation_scenes]
-    return PlainScenes(*(synthetic_scenes(chosen, like, settings.size, report) for chosen in seeds))
+    return PlainScenes(
+        *(synthetic_scenes(seeds, like, settings.size, report) for seeds in scene_seeds(settings))
+    )
+
+
+def scene_seeds(settings: AdaptationSettings) -> tuple[range, range]:
+    """Of the scenes that are learned from, and of those that choose the epoch."""
+    return ADAPTED_SEEDS[: settings.scenes], ADAPTED_VALIDATION_SEEDS[: settings.validation_scenes]
 
 
 def _counting(report: Report, stages: int) -> Iterator[Report]:

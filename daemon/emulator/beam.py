@@ -69,7 +69,7 @@ def _by_monte_carlo(shot: Shot) -> Signal:
     from algorithms.electron_transport.materials import GOLD
 
     grid = shot.grid
-    cells = pack_cells(_voxels(shot))
+    cells = pack_cells(voxels_below(shot))
     sample = load_sample(cells, _edge_nm(shot), [RESIN, GOLD], best_device())
     raster = Raster(grid.height, grid.width, grid.pixel_y_nm, grid.pixel_x_nm, shot.electrons)
     threads = usable_cores()
@@ -77,7 +77,7 @@ def _by_monte_carlo(shot: Shot) -> Signal:
     return (counts / shot.electrons).astype(np.float32)
 
 
-def _voxels(shot: Shot) -> NDArray[np.uint8]:
+def voxels_below(shot: Shot) -> NDArray[np.uint8]:
     """Cubic voxels (z, y, x) below the face; pixel (i, j) is hit at ((i + ½), (j + ½)) pixels in them.
 
     Each has the phase of the middle of its upper side: that of the uppermost is what lies on the face.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +19,7 @@ import numpy as np
 from algorithms.reposition import place_all
 from daemon.stages.segmenting import ZOO
 from daemon.tabulate.anisotropy import Errors, true_volume, volume_errors
-from daemon.tabulate.other_microscope import other_run
+from daemon.tabulate.other_microscope import other_run, other_scene
 from daemon.tabulate.reconstruction import shipped_filling
 from models.acquired import Acquired
 from models.cache import cache_folder
@@ -38,7 +38,7 @@ from models.scenes import HELD_OUT_SEEDS
 from models.session import Segmenter, open_segmenter
 
 if TYPE_CHECKING:
-    from models.adapting import AdaptationSettings
+    from models.adapting import AdaptationSettings, PlainScenes
 
 METHOD: Final = 1
 """Of the way a copy is made: counted up when it changes, so that what was kept is made anew."""
@@ -89,14 +89,16 @@ class Worth:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """A network as it ships, a copy trained on synthetic scenes as they are, and one on adapted scenes.
+    """A network as it ships, a copy trained on synthetic scenes as they are, one on adapted scenes, and one
+    that was taught: on labelled scenes by the other microscope itself, which nobody has.
 
-    Both copies start from the shipped network and are trained alike.
+    All copies start from the shipped network and are trained alike.
     """
 
     shipped: Worth
     unadapted: Worth
     adapted: Worth
+    taught: Worth
 
 
 def compared(
@@ -110,8 +112,8 @@ def compared(
         copies = _copies(name, effort.learned, settings, report)
         paths = (ZOO / f"{name}.onnx", *copies)
         found[name] = Compared(*(_worth(open_segmenter(path), synthetic, judged) for path in paths))
-        errors = found[name].shipped, found[name].unadapted, found[name].adapted
-        report(f"{name}: mean error {', '.join(f'{one.mean_error:.4f}' for one in errors)}")
+        every = [getattr(found[name], when.name) for when in fields(Compared)]
+        report(f"{name}: mean error {', '.join(f'{one.mean_error:.4f}' for one in every)}")
     return found
 
 
@@ -122,41 +124,53 @@ def structure_errors(effort: Effort) -> Errors:
 
 def _copies(
     name: str, learned: HeldOut, settings: AdaptationSettings, report: Callable[[str], None]
-) -> tuple[Path, Path]:
-    """Trained on synthetic scenes as they are, and adapted to the other microscope; made now or before."""
-    from models.adapting import SUFFIX, adapt_network
+) -> tuple[Path, Path, Path]:
+    """Trained on synthetic scenes as they are, adapted to the other microscope, and taught by it; made now or
+    before."""
+    from models.adapting import SUFFIX, adapt_network, plain_scenes
 
     network, acquired = ZOO / f"{name}.onnx", _acquired(learned, NETWORKS[name])
     made_from = [METHOD, network_spec(network).sha256, asdict(learned), asdict(settings)]
     key = hashlib.sha256(json.dumps(made_from).encode()).hexdigest()[:16]
     folder = cache_folder() / f"adapted_{name}_{key}"
-    unadapted, adapted = folder / f"{name}_unadapted.onnx", folder / f"{name}{SUFFIX}.onnx"
+    unadapted, adapted, taught = (folder / f"{name}{what}.onnx" for what in ("_unadapted", SUFFIX, "_taught"))
     if not adapted.is_file():
         adapt_network(network, acquired, settings, folder, report)
     if not unadapted.is_file():
-        _train_unadapted(network, acquired, settings, unadapted, report)
-    return unadapted, adapted
+        _train(network, plain_scenes(acquired, settings, report), settings, unadapted, report)
+    if not taught.is_file():
+        _train(network, _taught_scenes(acquired, settings), settings, taught, report)
+    return unadapted, adapted, taught
 
 
-def _train_unadapted(
+def _taught_scenes(acquired: Acquired, settings: AdaptationSettings) -> PlainScenes:
+    """Those of an adaptation, as the other microscope shows them."""
+    from models.adapting import PlainScenes, scene_seeds
+
+    return PlainScenes(
+        *([other_scene(seed, acquired, settings.size) for seed in seeds] for seeds in scene_seeds(settings))
+    )
+
+
+def _train(
     network: Path,
-    acquired: Acquired,
+    scenes: PlainScenes,
     settings: AdaptationSettings,
     path: Path,
     report: Callable[[str], None],
 ) -> None:
-    """The adaptation's own training, on the same scenes without a style."""
+    """The adaptation's own training, on other scenes."""
     from models.adapted_scenes import prepared_scenes
-    from models.adapting import copy_provenance, copy_training, plain_scenes
+    from models.adapting import copy_provenance, copy_training
     from models.export import export_network
     from models.fine_tuning import fine_tune
     from models.material import Material
 
-    spec, scenes = network_spec(network), plain_scenes(acquired, settings, report)
+    spec = network_spec(network)
     prepared = (prepared_scenes(part, spec.normalisation) for part in (scenes.learned, scenes.chosen_by))
     material = Material(*prepared, ensemble=[])
     training = copy_training(spec, network, settings)
-    tuned = fine_tune(network, training, material, path.parent / "unadapted", report)
+    tuned = fine_tune(network, training, material, path.with_suffix(""), report)
     export_network(tuned.network, copy_provenance(spec, material), path)
 
 

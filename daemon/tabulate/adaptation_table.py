@@ -22,13 +22,15 @@ def adaptation_section(effort: Effort) -> str:
     return f"""\
 ## Adaptation
 
-Shipped networks, copies trained further on synthetic scenes as they are, and copies trained alike on the
-same scenes in the style of another microscope (`slicewatch adapt`): an eighth of the electrons, a beam 0.6 px
-wider, a detector that is brighter, flatter and bends grey values, three times the curtains, five times the
-charge (`daemon/tabulate/other_microscope.py`). It plays the real one, and nothing that ships has learned from
-it. The style was learned from {effort.learned.slices} unlabelled slices of one sample, and judged are
-{runs_told(effort.judged)} of other samples; synthetic: {runs_told(effort.synthetic)},
-held out. MP % / MGP % / mean Dice; volumes are rebuilt as in the table of anisotropy. The structure has
+Shipped networks, copies trained further on synthetic scenes as they are, copies trained alike on the same
+scenes in the style of another microscope (`slicewatch adapt`), and, as the limit of what a style can bring,
+copies that were taught by labelled scenes of that microscope, which nobody has. It sends an eighth of the
+electrons, has a beam 0.6 px wider, a detector that is brighter, flatter and bends grey values, three times
+the curtains, five times the charge (`daemon/tabulate/other_microscope.py`). It plays the real one, and
+nothing that ships has learned from it. The style was learned from {effort.learned.slices} unlabelled slices
+of one sample; judged are {runs_told(effort.judged)} of other samples; synthetic:
+{runs_told(effort.synthetic)}, held out. MP % / MGP % / mean Dice; volumes are rebuilt as
+in the table of anisotropy. The structure has
 {three_told(structure_errors(effort))}. Published: errors on the real sample, without and with domain
 adaptation (Sardhara et al. 2025, Table 4).
 
@@ -50,6 +52,7 @@ def _rows(found: Mapping[str, Compared]) -> Iterable[tuple[str, ...]]:
             three_told(without.errors) if without else NOTHING,
         )
         yield (f"{name}, adapted", *_worth(one.adapted), three_told(with_it.errors) if with_it else NOTHING)
+        yield (f"{name}, taught", *_worth(one.taught), NOTHING)
 
 
 def _worth(worth: Worth) -> tuple[str, ...]:

@@ -14,8 +14,12 @@ from numpy.typing import NDArray
 
 from algorithms.acquisition import render_stack
 from algorithms.instrument import Instrument, default_instrument
+from models.acquired import Acquired
+from models.adapted_scenes import synthetic_scene
 from models.backscatter import network_response
 from models.evaluation import HeldOut, RenderedRun, Sample, draw_sample
+from models.normalisation import FaceImage
+from models.scenes import Scene, SceneSize
 
 BEND: Final = 0.8
 """Exponent of its detector: grey values between dark and bright come out brighter."""
@@ -54,6 +58,13 @@ def other_run(seed: int, wanted: HeldOut) -> tuple[Sample, RenderedRun]:
     return sample, RenderedRun(_bent(images), labels, wanted.voltages_kv)
 
 
-def _bent(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def other_scene(seed: int, like: Acquired, size: SceneSize) -> Scene:
+    """A labelled scene that is learned from, as that microscope shows it."""
+    instruments = [other_instrument(voltage) for voltage in like.voltages_kv]
+    scene = synthetic_scene(seed, like, size, instruments)
+    return replace(scene, images=_bent(scene.images))
+
+
+def _bent(images: FaceImage) -> NDArray[np.uint8]:
     table = np.rint(FULL_SCALE * (np.arange(FULL_SCALE + 1) / FULL_SCALE) ** BEND).astype(np.uint8)
     return table[images]

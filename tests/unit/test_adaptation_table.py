@@ -11,11 +11,12 @@ import pytest
 from algorithms.image_domain import domain_distance
 from daemon.tabulate import adaptation_table
 from daemon.tabulate.adaptation import QUICK, Compared, Worth, structure_errors
-from daemon.tabulate.other_microscope import other_run
-from models.adapted_scenes import noise_rms
+from daemon.tabulate.other_microscope import other_run, other_scene
+from models.acquired import Acquired
+from models.adapted_scenes import ADAPTED_SEEDS, noise_rms, synthetic_scene
 from models.domain import figures_of, read_domain
 from models.evaluation import HeldOut, Score, render_run
-from models.scenes import HELD_OUT_SEEDS
+from models.scenes import HELD_OUT_SEEDS, SceneSize
 
 ZOO = Path(__file__).parents[2] / "models" / "zoo"
 RUN = HeldOut(height=200, width=208, slices=3)
@@ -54,6 +55,16 @@ def test_the_structure_itself_is_nearly_isotropic() -> None:
     assert (structure_errors(replace(QUICK, judged=HeldOut(height=64, width=64, slices=12))) < 0.3).all()
 
 
+def test_what_that_microscope_teaches_are_the_scenes_of_an_adaptation() -> None:
+    """Labels are the same, images are noisier."""
+    like = Acquired(np.zeros((3, 1, 64, 64), np.uint8), (4.0,), (3.26, 3.26), (10.16, 3.12))
+    size = SceneSize(blocks=1, block_px=96, slices=3)
+    plain, taught = (scene(ADAPTED_SEEDS[0], like, size) for scene in (synthetic_scene, other_scene))
+    np.testing.assert_array_equal(plain.labels, taught.labels)
+    noises = [noise_rms(scene.images[:, 0].astype(np.float32)) for scene in (plain, taught)]
+    assert noises[1] > 1.5 * noises[0]
+
+
 def worth(mean_error: float, mp_percent: float) -> Worth:
     score = Score(mp_percent, 20.0, 0.9, 0.12, 0.125)
     return Worth(score, score, np.full(3, mean_error))
@@ -61,10 +72,11 @@ def worth(mean_error: float, mp_percent: float) -> Worth:
 
 def test_the_table_says_what_adapting_brings_and_costs(monkeypatch) -> None:
     """Against the shipped network and the unadapted copy, published figures beside."""
-    found = {"unet_4kv": Compared(worth(0.20, 5.0), worth(0.25, 4.8), worth(0.10, 5.3))}
+    found = {"unet_4kv": Compared(worth(0.20, 5.0), worth(0.25, 4.8), worth(0.10, 5.3), worth(0.15, 6.0))}
     monkeypatch.setattr(adaptation_table, "compared", lambda *_: found)
     monkeypatch.setattr(adaptation_table, "structure_errors", lambda _: np.zeros(3))
     text = adaptation_table.adaptation_section(QUICK)
     assert "| unet_4kv | 50 % | 60 % | 67 % | 5.000 → 5.300 | 1.407 → 1.809 |" in text
     assert "| unet_4kv, unadapted training |" in text
+    assert "| unet_4kv, taught | 6.000 / " in text
     assert "0.2710 / 0.1810 / 0.1380" in text
