@@ -35,16 +35,28 @@ from daemon.emulator.settings import RecordingDesign
 from daemon.messages import HeartbeatMessage, SliceMessage, ThicknessMessage
 from daemon.toml_text import toml_text
 
-FULL: Final = EmulatorSettings(slices=6, height=2048, width=3072, recording=RecordingDesign(fib_every=0))
-QUICK: Final = EmulatorSettings(slices=5, height=512, width=768, recording=RecordingDesign(fib_every=0))
-STARTS: Final = 3
 COUNTED_FROM: Final = 5
 """A window of seven faces makes a face final when the third one behind it is there: from slice 4 on."""
-_BETWEEN_IMAGES_S: Final = 5.0
-"""A microscope takes minutes; what the daemon does meanwhile is no part of a triple's latency."""
 _LIMIT_S: Final = 300.0
 _QUIET_S: Final = 0.5
 """What is told together comes together; heartbeats come every 2 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """An acquisition, how often the daemon is started, and seconds from one image to the next.
+
+    A microscope takes minutes; what the daemon does meanwhile is no part of a triple's latency.
+    """
+
+    settings: EmulatorSettings
+    starts: int
+    between_images_s: float
+
+
+NO_ION_BEAM: Final = RecordingDesign(fib_every=0)
+FULL: Final = Effort(EmulatorSettings(slices=6, height=2048, width=3072, recording=NO_ION_BEAM), 3, 5.0)
+QUICK: Final = Effort(EmulatorSettings(slices=5, height=512, width=768, recording=NO_ION_BEAM), 1, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,21 +140,27 @@ def _unheard() -> CannotMeasureError:
 
 def measure(quick: bool) -> tuple[Table, dict[str, float]]:
     """Laps of the slices from the fifth on."""
-    settings = QUICK if quick else FULL
+    effort = QUICK if quick else FULL
     with tempfile.TemporaryDirectory(prefix="slicewatch-latency-") as folder:
-        return _report(settings, _followed(Path(folder), settings))
+        return _report(effort.settings, _followed(Path(folder), effort))
 
 
-def _followed(root: Path, settings: EmulatorSettings) -> Followed:
+def _followed(root: Path, effort: Effort) -> Followed:
     """Every slice of a run."""
+    settings = effort.settings
     project, hidden = root / "project", root / "hidden"
     emulate(settings, hidden, sleep=lambda _s: None)
     shutil.copytree(hidden, project, ignore=shutil.ignore_patterns("*.tif"))
-    first_look_s = statistics.median([_first_look_s(root, f"start_{n}", settings) for n in range(STARTS)])
+    first_look_s = statistics.median(
+        [_first_look_s(root, f"start_{n}", settings) for n in range(effort.starts)]
+    )
     config = _configured(root, "followed", settings)
     with _running(config) as daemon, Client(*_endpoints(_log_of(config))) as client:
         listener = Listener(client)
-        times = [_lap(listener, _images(hidden, project, n), n) for n in range(1, settings.slices + 1)]
+        times = [
+            _lap(listener, _images(hidden, project, n), n, effort.between_images_s)
+            for n in range(1, settings.slices + 1)
+        ]
         peak_gib = _peak_gib(psutil.Process(daemon.pid))
     stages = _stages(_log_of(config))
     return Followed([Lap(*pair, stages[n]) for n, pair in enumerate(times, start=1)], peak_gib, first_look_s)
@@ -188,14 +206,16 @@ def _images(hidden: Path, project: Path, index: int) -> list[tuple[Path, Path]]:
     return [(path, project / path.relative_to(hidden)) for path in found]
 
 
-def _lap(listener: Listener, images: list[tuple[Path, Path]], index: int) -> tuple[float, float]:
+def _lap(
+    listener: Listener, images: list[tuple[Path, Path]], index: int, between_s: float
+) -> tuple[float, float]:
     """Seconds to the first thickness (of the first slice, which has none: 0) and to the last message."""
     come_s = _bring(*images[0])
     first_s = 0.0
     if index > 1:
         first_s = listener.first(partial(_is_of, ThicknessMessage, index)) - come_s
     for image in images[1:]:
-        time.sleep(_BETWEEN_IMAGES_S)
+        time.sleep(between_s)
         come_s = _bring(*image)
     return first_s, listener.last(partial(_is_of, SliceMessage, index)) - come_s
 

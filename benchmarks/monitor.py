@@ -12,6 +12,7 @@ by and by what runs often, and after a few drawings of many slices at once its h
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -32,8 +33,6 @@ from daemon.view import RunView
 from daemon.wire import SCHEMA, Envelope, Event
 
 CHROMIUM: Final = Path("/usr/bin/chromium")
-CLIENTS: Final = 5
-EARLY: Final = 100
 CALM_MS: Final = 1000  # after which all of a slice is on the screen
 DRAWN_MS: Final = 500  # … or nearly all, where it need not be waited for
 WATCH: Final = """() => {
@@ -52,15 +51,29 @@ WATCH: Final = """() => {
 }"""
 
 
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """Slices that are told, those of them told one by one at first, those timed afterwards; browsers."""
+
+    slices: int
+    early: int
+    timed: int
+    clients: int
+
+
+FULL: Final = Effort(slices=2000, early=100, timed=60, clients=5)
+QUICK: Final = Effort(slices=120, early=20, timed=6, clients=2)
+
+
 def measure(quick: bool) -> tuple[Table, dict[str, float]]:
-    """2000 slices and 60 timed ones, five browsers; quick: 400 and 12, two browsers."""
+    """2000 slices and 60 timed ones, five browsers; quick: 120 and 6, two browsers."""
     if not CHROMIUM.exists():
         raise CannotMeasureError(f"there is no browser at {CHROMIUM}; apt install chromium")
-    slices, timed, clients = (400, 12, 2) if quick else (2000, 60, CLIENTS)
-    figures = update_costs(slices)
+    effort = QUICK if quick else FULL
+    figures = update_costs(effort.slices)
     with told_run() as (run, address, server):
-        figures |= _watched(run, address, server, slices, timed, clients)
-    return _table(figures, slices, clients), figures
+        figures |= _watched(run, address, server, effort)
+    return _table(figures, effort), figures
 
 
 def update_costs(slices: int) -> dict[str, float]:
@@ -87,24 +100,22 @@ def _encoded(options: Options) -> bytes:
     return msgspec.json.encode(options)
 
 
-def _watched(
-    run: Run, address: str, server: psutil.Process, slices: int, timed: int, clients: int
-) -> dict[str, float]:
-    """With browsers open: memory after 100 slices and after all of them, then latencies one by one."""
+def _watched(run: Run, address: str, server: psutil.Process, effort: Effort) -> dict[str, float]:
+    """With browsers open: memory early and after all slices, then latencies one by one."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox", "--disable-gpu"]
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=arguments)
-        pages = [browser.new_page(viewport={"width": 1280, "height": 720}) for _ in range(clients)]
+        pages = [browser.new_page(viewport={"width": 1280, "height": 720}) for _ in range(effort.clients)]
         for page in pages:
             page.goto(address)
             page.evaluate(WATCH)
-        _tell_one_by_one(run, pages, EARLY)
+        _tell_one_by_one(run, pages, effort.early)
         early = _memory(server, pages)
-        _tell_until(run, pages, slices)
+        _tell_until(run, pages, effort.slices)
         late = _memory(server, pages)
-        latencies = [_latencies(run, pages) for _ in range(timed)]
+        latencies = [_latencies(run, pages) for _ in range(effort.timed)]
         browser.close()
     shown, complete = (np.concatenate(one) for one in zip(*latencies, strict=True))
     return {
@@ -168,14 +179,19 @@ def _heap_mib(page: Any) -> float:
     return used / 2**20
 
 
-def _table(figures: dict[str, float], slices: int, clients: int) -> Table:
-    table = Table("figure", "measured", "bar", title=f"the dashboard, {slices} slices, {clients} browsers")
+def _table(figures: dict[str, float], effort: Effort) -> Table:
+    title = f"the dashboard, {effort.slices} slices, {effort.clients} browsers"
+    table = Table("figure", "measured", "bar", title=title)
     table.add_row("published → on screen, p95", f"{figures['latency_p95_s']:.3f} s", "< 0.5 s")
     table.add_row("published → on screen, median", f"{figures['latency_p50_s']:.3f} s", "")
     table.add_row("… its last chart or picture, p95", f"{figures['complete_p95_s']:.3f} s", "")
-    table.add_row(f"update at slice {slices}", f"{1e3 * figures['update_cost_s']:.1f} ms", "≤ 100 ms")
-    table.add_row(f"server memory, against slice {EARLY}", f"{figures['memory_growth_ratio']:.3f}", "≤ 1.2")
-    table.add_row(f"browser heap, against slice {EARLY}", f"{figures['heap_growth_ratio']:.3f}", "≤ 1.2")
+    table.add_row(f"update at slice {effort.slices}", f"{1e3 * figures['update_cost_s']:.1f} ms", "≤ 100 ms")
+    table.add_row(
+        f"server memory, against slice {effort.early}", f"{figures['memory_growth_ratio']:.3f}", "≤ 1.2"
+    )
+    table.add_row(
+        f"browser heap, against slice {effort.early}", f"{figures['heap_growth_ratio']:.3f}", "≤ 1.2"
+    )
     table.add_row("server memory", f"{figures['memory_mib']:.0f} MiB", "")
     table.add_row("browser heap", f"{figures['heap_mib']:.1f} MiB", "")
     return table
