@@ -206,6 +206,34 @@ def dataset(
     typer.echo(f"{out}: version {manifest['version']}, dataset.json says what it is")
 
 
+@app.command("runs")
+def labelled_runs(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the runs; one begun goes on.")],
+    runs: Annotated[int, typer.Option(min=1, max=4000, help="Each of a sample of its own.")] = 8,
+    size: Annotated[tuple[int, int], typer.Option(metavar="H W", help="Of a face, in px.")] = (96, 208),
+    slices: Annotated[int, typer.Option(min=1, help="Of a run.")] = 11,
+    voltage: Annotated[
+        list[float] | None, typer.Option(metavar="KV", help="0.5 to 30; repeatable; default: 1, 2 and 4.")
+    ] = None,
+    electrons: Annotated[int, typer.Option(min=1, help="Sent at every pixel.")] = 60,
+    voxels_per_pixel: Annotated[
+        int, typer.Option(min=1, max=9, help="Of the sample, across a pixel; odd: the face is exact.")
+    ] = 3,
+) -> None:
+    """Monte Carlo runs with labels, to train or fine-tune a network with; needs Warp, and minutes a run."""
+    from rich.console import Console
+
+    from daemon.emulator.electron_run import ElectronRun
+    from daemon.synthesize.labelled_runs import synthesize_runs
+    from models.evaluation import HeldOut
+
+    voltages_kv = tuple(voltage or (1.0, 2.0, 4.0))
+    held_out = HeldOut(runs=1, height=size[0], width=size[1], slices=slices, voltages_kv=voltages_kv)
+    console = Console(stderr=True, highlight=False)
+    training = synthesize_runs(ElectronRun(held_out, electrons, voxels_per_pixel), out, runs, console.print)
+    typer.echo(f"{training}: give it to `slicewatch train` with --config, or add your own settings to it")
+
+
 @app.command()
 def backscatter(
     out: Out,

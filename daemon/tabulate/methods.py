@@ -12,8 +12,9 @@ from typing import Final
 
 import numpy as np
 
+from daemon.emulator.electron_run import ElectronRun
 from daemon.stages.segmenting import ZOO
-from daemon.tabulate.electron_runs import SEEDS, ElectronRun, electron_run
+from daemon.tabulate.electron_runs import SEEDS, electron_run
 from models.evaluation import (
     VOTES,
     Beliefs,

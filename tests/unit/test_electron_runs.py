@@ -7,7 +7,8 @@ import pytest
 
 from algorithms.acquisition import true_labels
 from daemon.emulator.beam import Shot, voxels_below
-from daemon.tabulate.electron_runs import SEEDS, ElectronRun, content_key, electron_run
+from daemon.emulator.electron_run import ElectronRun
+from daemon.tabulate.electron_runs import SEEDS, content_key, electron_run
 from daemon.tabulate.methods import PAIRS, open_shipped, score_methods
 from models.evaluation import HeldOut, cluster_run, draw_sample, score_segmenter
 from models.jury import assemble_jury
