@@ -92,7 +92,8 @@ def slices_until_noticed(known: dict[str, ChannelDomain], shift: str, seed: int)
     """How many slices a change has lasted when it is told; infinity if it is not within those looked at."""
     before, after = known_run(seed, VOLTAGES_KV, KNOWN_SLICES), SHIFTS[shift](seed, WITHIN_SLICES)
     told, _ = judged(known, [*before, *after])
-    return min((index - KNOWN_SLICES + 1 for index in told), default=float("inf"))
+    noticed = [index - KNOWN_SLICES + 1 for index in told if index >= KNOWN_SLICES]
+    return min(noticed, default=float("inf"))
 
 
 def _counted(runs: Iterator[tuple[bool, float]]) -> list[tuple[bool, float]]:

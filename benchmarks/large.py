@@ -1,4 +1,4 @@
-"""Slices of 6144×4096 px at 16 bit, three channels: the daemon's memory, its stages, and the bytes it leaves.
+"""Slices of 6144×4096 px at 16 bit, three channels: the daemon's memory, and the bytes that it leaves.
 
 Images are those of a small emulated acquisition, laid side by side, so that fiducial and ruler are where they
 were. The network is one that costs next to nothing, for real ones' memory depends on tiles, not on the size
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import resource
 import sqlite3
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -30,13 +29,14 @@ from benchmarks.daemon_log import told
 from daemon.emulator import EmulatorSettings, configuration_table, emulate
 from daemon.emulator.settings import RecordingDesign
 from daemon.outputs import Outputs
+from daemon.tables import read_table
 from daemon.toml_text import toml_text
 from models.normalisation import Normalisation
 from models.spec import ModelSpec, to_metadata
 
 FEI_TAG: Final = 34682
-COUNTED_FROM: Final = 4
-"""The first slice that makes an earlier one final."""
+STEEPNESS, THRESHOLD = 20.0, 0.5
+"""Of the network, on the scale on which two percentiles of an image are 0 and 1."""
 SPEC: Final = ModelSpec(
     "threshold", ("1kV", "2kV", "4kV"), (1.0, 2.0, 4.0), 7, 2, Normalisation(), 8, 16, "", 0.0
 )
@@ -67,14 +67,14 @@ def measure(quick: bool) -> tuple[Table, dict[str, float]]:
         emulate(effort.settings, project, sleep=lambda _s: None)
         images = sorted((project / "Images").rglob("*.tif"))
         image_bytes = sum(enlarge(path, effort.tiles) for path in images)
-        stages_s = _processed(_configured(root, effort.settings, project, output), effort.settings.slices)
-        left = _bytes_left(output)
+        _process(_configured(root, effort.settings, project, output), effort.settings.slices)
+        left, solid = _bytes_left(output), _solid_fraction(output)
     slices = effort.settings.slices
     figures = {
         "peak_rss_gib": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20,
         "image_mib_per_slice": image_bytes / slices / 2**20,
         **{f"{name}_mib_per_slice": size / slices / 2**20 for name, size in left.items()},
-        **{f"{stage}_s": seconds for stage, seconds in stages_s.items()},
+        "solid_fraction": solid,
     }
     return _table(effort, figures), figures
 
@@ -112,13 +112,18 @@ def _configured(root: Path, settings: EmulatorSettings, project: Path, output: O
 
 
 def threshold_network(path: Path) -> Path:
-    """Write a network that calls solid what is brighter than usual, by the mean over slices and channels."""
-    weights = np.array([-4.0, 4.0], np.float32).reshape(2, 1, 1, 1)
-    given = {"flat": np.array([1, 2], np.int64), "channel": np.array([1], np.int64), "weights": weights}
+    """Write a network that calls solid what is bright on average over slices and channels."""
+    weights = np.array([-STEEPNESS, STEEPNESS], np.float32)
+    given = {
+        "flat": np.array([1, 2], np.int64),
+        "channel": np.array([1], np.int64),
+        "weights": weights.reshape(2, 1, 1, 1),
+        "bias": -THRESHOLD * weights,
+    }
     nodes = [
         helper.make_node("ReduceMean", ["window", "flat"], ["mean"], keepdims=0),
         helper.make_node("Unsqueeze", ["mean", "channel"], ["image"]),
-        helper.make_node("Conv", ["image", "weights"], ["scores"]),
+        helper.make_node("Conv", ["image", "weights", "bias"], ["scores"]),
         helper.make_node("Softmax", ["scores"], ["probabilities"], axis=1),
     ]
     sides = ["batch", len(SPEC.channels), SPEC.adjacent_slices, "y", "x"]
@@ -135,15 +140,17 @@ def threshold_network(path: Path) -> Path:
     return path
 
 
-def _processed(config: Path, slices: int) -> dict[str, float]:
-    """Process the run; the median of each stage's seconds once every slice makes an earlier one final."""
+def _process(config: Path, slices: int) -> None:
     command = [sys.executable, "-m", "daemon", "reprocess", str(config)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     lines = list(told(done.stderr.splitlines(), "slice.done"))
     if done.returncode != 0 or len(lines) != slices:
         raise CannotMeasureError(f"the daemon ended with {done.returncode}: {done.stderr[-300:]}")
-    counted = [line["stages_s"] for line in lines[COUNTED_FROM - 1 :]]
-    return {stage: statistics.median(one[stage] for one in counted) for stage in counted[-1]}
+
+
+def _solid_fraction(output: Outputs) -> float:
+    """Of the volume, by its last row of metrics: bytes on disk depend on how much there is to tell."""
+    return float(read_table(output.metrics)[-1]["solid_fraction"])
 
 
 def _bytes_left(output: Outputs) -> dict[str, int]:

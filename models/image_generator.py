@@ -1,5 +1,7 @@
 """Runs an exported generator on faces of any size: fast image in, Monte Carlo image out. No torch."""
 
+import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,7 @@ from models.tile_by_tile import Cut, made_tile_by_tile
 
 TASK = "image translation"
 FORMAT = 1
+NAME = re.compile(r"gan_(?P<voltage>\d+(\.\d+)?)kv\.onnx")
 STATED = {"task": TASK, "format": FORMAT}
 REMEDY = "Use a file written by `slicewatch train gan`."
 
@@ -81,9 +84,15 @@ def generator_path(folder: Path, voltage_kv: float) -> Path:
 
 
 def known_voltages_kv(folder: Path) -> tuple[float, ...]:
-    """The voltages for which a folder has a generator, rising."""
-    names = (path.stem.removeprefix("gan_").removesuffix("kv") for path in folder.glob("gan_*kv.onnx"))
-    return tuple(sorted(float(name) for name in names))
+    """The voltages for which a folder has a generator by its name, rising."""
+    names = (NAME.fullmatch(path.name) for path in folder.glob("gan_*kv.onnx"))
+    return tuple(sorted(float(name["voltage"]) for name in names if name))
+
+
+def generators_sha256(folder: Path, voltages_kv: Sequence[float]) -> tuple[str, ...]:
+    """Of the files of these voltages, as far as they are there."""
+    paths = (generator_path(folder, voltage) for voltage in voltages_kv)
+    return tuple(hashlib.sha256(path.read_bytes()).hexdigest() for path in paths if path.is_file())
 
 
 def open_generator(

@@ -5,10 +5,11 @@ Torch, and every module that imports it, is imported only when all else is known
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
 
@@ -20,16 +21,21 @@ from daemon.operating_system import usable_cores
 from daemon.outputs import prepare
 from daemon.stages.segmenting import model_paths
 from daemon.training import LIBRARIES, reporter, require, today
+from daemon.volume_store import write_atomically
 from models.acquired import Acquired, chosen_channels, keep_acquired, kept_acquired
-from models.domain import network_spec
 
 if TYPE_CHECKING:
     from models.adaptation_effect import Effect
     from models.adapting import AdaptationSettings, Adapted
     from models.evaluation import HeldOut
+    from models.spec import ModelSpec
 
 FACES: Final = "acquired.npz"
 """Faces that were read; a later start does not read them again."""
+READ_FROM: Final = "acquired.json"
+"""What they were read from, and how."""
+READ_BY: Final = ("channels", "sidecar", "geometry", "fiducials", "ruler")
+"""Sections of a configuration that decide which faces come out, beside the folder and the names of files."""
 FEWEST_OVER_WINDOW: Final = 1
 """Slices beyond a network's window, so that a style has something to be chosen by."""
 
@@ -53,13 +59,13 @@ def adapt_to(
     require(*LIBRARIES, command="slicewatch adapt")
     configuration = configuration_of(folder, config)
     network = model or _network_of_a_run(configuration)
-    spec = network_spec(network)
+    spec = _tunable_spec(network)
     prepare(out, configuration.run.folder)
     console = Console(highlight=False, soft_wrap=True)
     with console.status("adapting") as status:
         report = reporter(console, status.update)
         faces = Faces(slices, spec.adjacent_slices + FEWEST_OVER_WINDOW)
-        acquired = _faces(configuration, faces, out / FACES, report)
+        acquired = faces_of(configuration, faces, out, report)
         chosen = chosen_channels(acquired, spec.voltages_kv, str(network))
         options = f"{f' --config {config}' if config else ''}{f' --model {model}' if model else ''}"
         options += f" --slices {slices}{' --quick' if quick else ''}"
@@ -86,17 +92,59 @@ def _network_of_a_run(configuration: Configuration) -> Path:
     return first
 
 
-def _faces(configuration: Configuration, faces: Faces, path: Path, report: Callable[[str], None]) -> Acquired:
-    """Read now, or by an earlier start."""
+def _tunable_spec(network: Path) -> ModelSpec:
+    """What a network's file says about itself, if a copy of it can learn."""
+    from models.fine_tuning import tunable
+
+    _, spec = tunable(network)
+    return spec
+
+
+def faces_of(
+    configuration: Configuration, faces: Faces, out: Path, report: Callable[[str], None]
+) -> Acquired:
+    """Read now, or by an earlier start of the same adaptation."""
+    path, read_from = out / FACES, _read_from(configuration, faces)
     if path.is_file():
+        _refuse_others(out / READ_FROM, read_from)
         acquired = kept_acquired(path)
         report(f"{len(acquired.images)} faces were read before: {path}")
         return acquired
     acquired = acquired_faces(configuration, faces, report)
+    write_atomically(out / READ_FROM, json.dumps(read_from, indent=1))
     keep_acquired(acquired, path)
     height, width = acquired.images.shape[-2:]
     report(f"{len(acquired.images)} faces of {height} × {width} px")
     return acquired
+
+
+def _read_from(configuration: Configuration, faces: Faces) -> dict[str, Any]:
+    """All that decides which faces come out."""
+    everything = configuration.model_dump(mode="json")
+    return {
+        "folder": str(configuration.run.folder.resolve()),
+        "file_pattern": configuration.run.file_pattern,
+        "slices": faces.wanted,
+        **{section: everything[section] for section in READ_BY},
+    }
+
+
+def _refuse_others(path: Path, read_from: dict[str, Any]) -> None:
+    """Faces of another acquisition, or read in another way, are not those that were asked for.
+
+    Raises
+    ------
+    ConfigurationError
+        They are not, or nobody knows.
+    """
+    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    different = [name for name, value in read_from.items() if before.get(name) != value]
+    if different:
+        raise ConfigurationError(
+            f"the faces that were read here before are of another {', '.join(different)}",
+            where=str(path),
+            remedy="Give another --out, or the folder, the configuration and the --slices of before.",
+        )
 
 
 def _adapted(

@@ -129,6 +129,7 @@ def slices(
         regular_depths_nm,
     )
     from daemon.synthesize.slices import Labour, synthesize_slices
+    from models.image_generator import generators_sha256
 
     sample = load_structure(structure)
     voxel_nm = sample.voxel_nm
@@ -138,11 +139,13 @@ def slices(
         if thickness_sigma
         else regular_depths_nm(slices, thickness, voxel_nm)
     )
+    voltages_kv, trained = tuple(voltage or (1.0, 2.0, 4.0)), (generators or ZOO).resolve()
+    is_trained = method is Method.GAN
     plan = ExposurePlan(
         structure=str(structure.resolve()),
         structure_sha256=sample.sha256,
         method=method,
-        voltages_kv=tuple(voltage or (1.0, 2.0, 4.0)),
+        voltages_kv=voltages_kv,
         depths_nm=depths_nm,
         materials=tuple(material or ("epoxy", "gold")),
         electrons=electrons,
@@ -151,7 +154,8 @@ def slices(
         beam_sigma_nm=beam_sigma,
         acceptance_deg=acceptance,
         seed=seed,
-        generators=str((generators or ZOO).resolve()) if method is Method.GAN else "",
+        generators=str(trained) if is_trained else "",
+        generators_sha256=generators_sha256(trained, voltages_kv) if is_trained else (),
     )
     synthesize_slices(plan, out, Labour(threads, scheduler) if threads else Labour(scheduler=scheduler))
     typer.echo(f"{out}: {', '.join(f'{name}.ome.zarr' for name in plan.names)}, slices.json, slices.png")

@@ -35,7 +35,8 @@ class ExposurePlan:
     ``depths_nm`` are those of the faces, on the planes of voxels; ``materials`` as on the command line, one a
     phase; ``electrons`` are sent at every pixel, which is as large as ``pixel_nm``. ``structure_sha256`` is
     of the phases: another structure in the same place is another plan. ``generators`` is the folder of those
-    that make Monte Carlo images of fast ones.
+    that make Monte Carlo images of fast ones, ``generators_sha256`` of their files: others in the same place
+    are another plan.
 
     Raises
     ------
@@ -56,6 +57,7 @@ class ExposurePlan:
     acceptance_deg: float
     seed: int
     generators: str = ""
+    generators_sha256: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for what, remedy in _complaints(self):

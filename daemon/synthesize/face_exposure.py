@@ -122,13 +122,22 @@ def _require_trained(voxel_nm: float, plan: ExposurePlan) -> None:
             remedy="Train them with `slicewatch train gan --out DIR` and give that folder, ask for "
             f"{', '.join(f'{voltage:g}' for voltage in known) or 'no'} kV, or use another method.",
         )
-    trained_nm = open_generator(generator_path(folder, plan.voltages_kv[0])).spec.voxel_nm
-    if not 1 / MOST_STRETCH <= voxel_nm / trained_nm <= MOST_STRETCH:
-        raise ConfigurationError(
-            f"the generators know voxels of {trained_nm:g} nm, and these are {voxel_nm:g} nm",
-            where="--method gan",
-            remedy=f"Make the structure with --voxel {trained_nm:g}, or use another method.",
-        )
+    for voltage in plan.voltages_kv:
+        path = generator_path(folder, voltage)
+        spec = open_generator(path).spec
+        if spec.voltage_kv != voltage:
+            raise ConfigurationError(
+                f"this generator is one for {spec.voltage_kv:g} kV, whatever its name says",
+                where=str(path),
+                remedy=f"Put the one for {voltage:g} kV there, or train it with `slicewatch train gan`.",
+            )
+        if not 1 / MOST_STRETCH <= voxel_nm / spec.voxel_nm <= MOST_STRETCH:
+            raise ConfigurationError(
+                f"the generator for {voltage:g} kV knows voxels of {spec.voxel_nm:g} nm, and these are "
+                f"{voxel_nm:g} nm",
+                where="--method gan",
+                remedy=f"Make the structure with --voxel {spec.voxel_nm:g}, or use another method.",
+            )
 
 
 def _monte_carlo(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 
 from daemon.cli import app
 from daemon.errors import ConfigurationError
+from daemon.stages.segmenting import ZOO
 from models.image_generator import open_generator
 
 pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(300)]
@@ -97,3 +99,21 @@ def test_voxels_of_another_size_are_refused(trained, tmp_path) -> None:
     assert invoke("synthesize", "structure", str(out), *sizes).exit_code == 0
     done = slices(tmp_path / "out", out / "structure.ome.zarr", trained, "--voltage", "1")
     assert "--voxel 2.5" in str(done.exception)
+
+
+def test_a_generator_counts_by_what_its_file_says(structure, tmp_path) -> None:
+    """Under the name of another voltage it is refused, beside a stray name it is found; another one in its
+    place does not go on with what the first began."""
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    shutil.copy(ZOO / "gan_4kv.onnx", mine / "gan_1kv.onnx")
+    shutil.copy(ZOO / "gan_2kv.onnx", mine / "gan_2kv.onnx")
+    (mine / "gan_oldkv.onnx").write_bytes(b"")
+    refused = slices(tmp_path / "out", structure, mine, "--voltage", "2", "--voltage", "1")
+    assert "is one for 4 kV, whatever its name says" in str(refused.exception)
+    assert not (tmp_path / "out").exists()
+    assert slices(tmp_path / "out", structure, mine, "--voltage", "2").exit_code == 0
+    with (mine / "gan_2kv.onnx").open("ab") as file:
+        file.write(b"\x9a\x06\x00")
+    other = slices(tmp_path / "out", structure, mine, "--voltage", "2")
+    assert "slices of another plan" in str(other.exception)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from daemon.adapt.adapting import adapt_to
+from daemon.adapt.adapting import READ_FROM, adapt_to, faces_of
 from daemon.adapt.faces import Faces, acquired_faces
 from daemon.adapt.source import configuration_of
 from daemon.config import load
@@ -18,6 +18,7 @@ from daemon.emulator import EmulatorSettings, configuration_table, emulate
 from daemon.emulator.settings import RecordingDesign
 from daemon.errors import ConfigurationError, FolderError
 from daemon.toml_text import toml_text
+from models.errors import ModelMismatchError
 
 SETTINGS = EmulatorSettings(
     slices=3, height=288, width=400, seed=5, voltages_kv=(2.0,), recording=RecordingDesign(fib_every=0)
@@ -40,7 +41,7 @@ def configured(project: Path, tmp_path: Path):
     def write(**tables: dict[str, Any]) -> Path:
         table = configuration_table(SETTINGS, project, tmp_path / "output")
         for name, keys in tables.items():
-            table[name] = {**table[name], **keys}
+            table[name] = {**table.get(name, {}), **keys}
         path = tmp_path / "run.toml"
         path.write_text(toml_text(table), encoding="utf-8")
         return path
@@ -101,6 +102,38 @@ def test_what_cannot_be_adapted_to_is_refused(configured, tables, faces, error, 
     """With what to do."""
     with pytest.raises(error, match=said):
         read(configured(**tables), faces)
+
+
+def test_faces_are_read_once_and_never_taken_for_others(project: Path, configured, tmp_path) -> None:
+    """A later start takes what the first one read, if it asks for the same: folder, sections, slices."""
+    out, told = tmp_path / "adapted", list[str]()
+    out.mkdir()
+
+    def faces(wanted: Faces = FACES, **tables: dict[str, Any]):
+        return faces_of(load(configured(**tables)), wanted, out, told.append)
+
+    first = faces()
+    again = faces(publish={"events": "tcp://127.0.0.1:7001"})
+    assert np.array_equal(again.images, first.images)
+    assert told[-1].startswith("3 faces were read before")
+    with pytest.raises(ConfigurationError, match="of another slices"):
+        faces(Faces(wanted=2, fewest=2))
+    with pytest.raises(ConfigurationError, match=r"of another geometry.*another --out"):
+        faces(geometry=SMALL_ROI)
+    moved = tmp_path / "moved"
+    shutil.copytree(project, moved)
+    with pytest.raises(ConfigurationError, match="of another folder"):
+        faces(run={"folder": str(moved)})
+    (out / READ_FROM).unlink()
+    with pytest.raises(ConfigurationError, match="of another folder, file_pattern"):
+        faces()
+
+
+def test_a_network_that_cannot_learn_is_refused_before_anything_is_read(project: Path, configured) -> None:
+    """A forest, say."""
+    forest = Path(__file__).parents[2] / "models" / "zoo" / "electrode_forest.onnx"
+    with pytest.raises(ModelMismatchError, match="cannot be fine-tuned"):
+        adapt_to(project, project.parent / "out", configured(), forest, 24, quick=True)
 
 
 def test_a_channel_without_a_voltage_is_refused(configured) -> None:
