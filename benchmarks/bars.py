@@ -127,6 +127,7 @@ BARS: Final[dict[str, tuple[Bar, ...]]] = {
     ),
     "soak": (
         Bar("rss_slope_mib_per_1000_slices", "<=", 10.0, "MiB of memory per 1000 slices"),
+        Bar("rss_slope_over_error", "<=", 2.0, "of that over its standard error: 0 within error"),
         Bar("fd_growth", "<=", 0.0, "open files, last quarter over the first after the warm-up"),
         # Three voltages times ten faces in the network's window, three slices behind a hole that has to be
         # proved, the one with the hole, and the one that comes in.

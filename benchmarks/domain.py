@@ -92,7 +92,7 @@ def slices_until_noticed(known: dict[str, ChannelDomain], shift: str, seed: int)
     """How many slices a change has lasted when it is told; infinity if it is not within those looked at."""
     before, after = known_run(seed, VOLTAGES_KV, KNOWN_SLICES), SHIFTS[shift](seed, WITHIN_SLICES)
     told, _ = judged(known, [*before, *after])
-    noticed = [index - KNOWN_SLICES + 1 for index in told if index >= KNOWN_SLICES]
+    noticed = [float(index - KNOWN_SLICES + 1) for index in told if index >= KNOWN_SLICES]
     return min(noticed, default=float("inf"))
 
 

@@ -205,6 +205,7 @@ def _report(
         "slices": float(len(samples)),
         "rss_slope_mib_per_1000_slices": 1000.0 * growth,
         "rss_slope_sigma": 1000.0 * error,
+        "rss_slope_over_error": growth / error,
         "rss_mib_warm": float(memory[0]),
         "rss_mib_last": float(memory[-1]),
         "fd_growth": float(descriptors[1] - descriptors[0]),

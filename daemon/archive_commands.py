@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from daemon.command_options import Json, leave
+from daemon.errors import ConfigurationError
 
 
 def reprocess(
@@ -34,6 +35,12 @@ def reprocess(
         leave(run_daemon(configs[0], follow=False, cores=cores))
     from daemon.reprocess.command import reprocess_many
 
+    if jobs is not None and scheduler is not None:
+        raise ConfigurationError(
+            "how many runs go at once is up to the workers of the cluster",
+            where=f"--jobs {jobs}",
+            remedy="Leave out --jobs or --scheduler; a cluster has as many as `dask worker --nworkers`.",
+        )
     leave(reprocess_many(configs, workers=jobs or 0, cores=cores, scheduler=scheduler, as_json=as_json))
 
 

@@ -6,6 +6,7 @@ does that process, and the scheduler gives the task to another worker, which goe
 
 from __future__ import annotations
 
+import re
 import socket
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,7 @@ from daemon.reprocess.attend import FAILED, Processes, Tell, attend
 from daemon.reprocess.jobs import Job, News, Outcome
 
 _CONNECT_S: Final = 10.0
+ADDRESS: Final = re.compile(r"([a-z]+://)?[^\s/]+:\d+/?")
 
 
 def process_on_cluster(address: str, jobs: Sequence[Job], cores: int, tell: Tell) -> Iterator[Outcome]:
@@ -68,6 +70,14 @@ def _outcome(ended: Any, job: Job) -> Outcome:
 
 
 def _connected(distributed: Any, address: str) -> Any:
+    """A client of the scheduler; one that cannot be reached for its address is not tried, for Dask's client
+    waits for it even when it is taken down."""
+    if not ADDRESS.fullmatch(address):
+        raise WireError(
+            "this is no address of a Dask scheduler",
+            where=f"--scheduler {address}",
+            remedy="Give HOST:PORT, or the address that `dask scheduler` prints, e.g. tcp://10.0.0.5:8786.",
+        )
     try:
         return distributed.Client(
             address, name="slicewatch-reprocess", set_as_default=False, timeout=_CONNECT_S

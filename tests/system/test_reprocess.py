@@ -11,16 +11,19 @@ from threading import Event
 
 import psutil
 import pytest
+from typer.testing import CliRunner
 
 from benchmarks.restart import evidence
 from benchmarks.scaling import Cluster
 from benchmarks.scaling import cluster as dask_cluster
+from daemon.cli import app
 from daemon.config import load
+from daemon.errors import SlicewatchError
 from daemon.reprocess.cluster import process_on_cluster
 from daemon.reprocess.jobs import Job, News, Outcome, read_jobs
 from daemon.service import run_daemon
 from daemon.toml_text import toml_text
-from tests.system.conftest import Acquisition
+from tests.system.conftest import SMALL, Acquisition
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -127,6 +130,23 @@ def test_a_worker_that_dies_loses_nothing(acquire, tmp_path, cluster):
     assert sorted(worker.poll() or 0 for worker in cluster.workers) == [_KILLED, 0]
     assert [orphan.is_running() for orphan in orphans] == [False]
     assert evidence(again) == evidence(acquisition.config)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--scheduler", "blah blah"], "no address of a Dask scheduler"),
+        (["--scheduler", "tcp://127.0.0.1:9", "--jobs", "2"], "up to the workers of the cluster"),
+    ],
+    ids=["address", "jobs"],
+)
+def test_what_means_nothing_to_a_cluster_is_refused(acquire, options, says):
+    """At once, with what to do, and nothing is begun."""
+    config = acquire(SMALL).config
+    refused = CliRunner().invoke(app, ["reprocess", str(config), *options])
+    assert isinstance(refused.exception, SlicewatchError)
+    assert says in refused.exception.what
+    assert not load(config).run.output.exists()
 
 
 @pytest.fixture
