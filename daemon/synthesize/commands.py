@@ -235,7 +235,7 @@ def labelled_runs(
     held_out = HeldOut(runs=1, height=size[0], width=size[1], slices=slices, voltages_kv=voltages_kv)
     console = Console(stderr=True, highlight=False)
     training = synthesize_runs(ElectronRun(held_out, electrons, voxels_per_pixel), out, runs, console.print)
-    typer.echo(f"{training}: give it to `slicewatch train` with --config, or add your own settings to it")
+    typer.echo(f"{training}: give it to `slicewatch train` with --config; a later start writes it anew")
 
 
 @app.command()

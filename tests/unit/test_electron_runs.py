@@ -38,7 +38,8 @@ def test_a_run_is_simulated_once_and_is_the_same_again(cache):
 
 @pytest.mark.parametrize("voxels_per_pixel", [1, 3])
 def test_the_uppermost_voxels_are_the_face(voxels_per_pixel: int) -> None:
-    """In the middle of every pixel, square or not: exactly."""
+    """Exactly, in the middle of every square pixel; rows of other heights meet voxels that lie a little
+    beside their middles."""
     sample = draw_sample(SEEDS[0], SMALL.held_out)
     for row in (1.0, 1.25):
         grid = replace(sample.grid, pixel_y_nm=row * sample.grid.pixel_x_nm)
