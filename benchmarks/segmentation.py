@@ -44,6 +44,7 @@ def _add_rows(table: Table, suffix: str, scores: Mapping[str, Score]) -> None:
         table.add_row(
             name + suffix.replace("_", " "),
             f"{score.mp_percent:.3f}",
+            f"{score.inner_mp_percent:.3f}",
             f"{score.mgp_percent:.3f}",
             f"{score.mean_dice:.4f}",
             f"{score.solid_fraction:.4f} ({score.true_solid_fraction:.4f})",
@@ -63,6 +64,8 @@ def _figures(scores: Mapping[str, Score]) -> dict[str, float]:
         "late_mean_dice": late.mean_dice,
         "late_mp_over_best_single": late.mp_percent / best_single,
         "late_mp_over_kmeans": late.mp_percent / scores["kmeans_1kv"].mp_percent,
+        "late_inner_mp_percent": late.inner_mp_percent,
+        "late_inner_mp_over_kmeans": late.inner_mp_percent / scores["kmeans_1kv"].inner_mp_percent,
         "late_solid_fraction_error": abs(late.solid_fraction / late.true_solid_fraction - 1),
     }
 
@@ -71,6 +74,7 @@ def _table(effort: Effort) -> Table:
     return Table(
         "method",
         "MP %",
+        "off edges %",
         "MGP %",
         "mean Dice",
         "solid fraction (true)",

@@ -73,7 +73,7 @@ Pages: `{PAGES[0]}` (labels before and after), `{PAGES[1]}` (synthetic, adapted 
 {about.origin.told()}
 
 {_minutes(adapted):.0f} minutes of fitting on the processor, {about.origin.date}; epochs:
-{_epochs(adapted)}. Scores were divided by a temperature of {adapted.tuned.temperature:.2f}. sha256 of the
+{_epochs(adapted)}. Scores were calibrated: {adapted.tuned.calibration}. sha256 of the
 images and labels that were learned from: `{spec.training_data_sha256}`. Settings:
 
 ```json

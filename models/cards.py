@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from algorithms.reliability import calibration_error
+from models.calibration import Calibration
 from models.evaluation import HeldOut, Score
 from models.fitting import Epoch
 from models.origin import Origin
@@ -41,7 +42,7 @@ class Account:
         held_out: the runs it was scored on.
         scores: on them, by name.
         histories: epochs of each stage.
-        temperatures: that calibrated each network, by name.
+        calibrations: of each network, by name.
         started_from: checksums of the networks whose weights the training began with, by name.
         pictures: names of those of the learning curves and of the reliability.
         refinements: what annotated slices brought, by name; empty without any.
@@ -53,7 +54,7 @@ class Account:
     held_out: HeldOut
     scores: Mapping[str, Score]
     histories: Mapping[str, Sequence[Epoch]]
-    temperatures: Mapping[str, float]
+    calibrations: Mapping[str, Calibration]
     started_from: Mapping[str, str]
     pictures: tuple[str, str]
     refinements: Mapping[str, Refinement] = field(default_factory=dict[str, Refinement])
@@ -111,8 +112,8 @@ slices {run.thickness_nm} ± {run.thickness_sigma_nm} nm, the ends of the runs i
 |---|---|---|---|---|---|
 {rows}
 
-Scores were divided by a temperature of {account.temperatures[spec.name]:.2f}, found on the ensemble's scenes,
-{_unseen(spec)}; claimed probability beside frequency: `{account.pictures[1]}`."""
+Scores of pore and gold were calibrated: {account.calibrations[spec.name]}, as found on the ensemble's scenes,
+{_unseen(spec)}{_also_held_back(account)}; claimed probability beside frequency: `{account.pictures[1]}`."""
 
 
 def _unseen(spec: ModelSpec) -> str:
@@ -120,6 +121,10 @@ def _unseen(spec: ModelSpec) -> str:
     if spec.name == LATE:
         return "most of which its ensemble layer has learned from and its branches have not"
     return "which it has not learned from"
+
+
+def _also_held_back(account: Account) -> str:
+    return ", and on the annotated slices that were held back" if account.refinements else ""
 
 
 def _refined(spec: ModelSpec, account: Account) -> list[str]:

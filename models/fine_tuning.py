@@ -9,18 +9,18 @@ import numpy as np
 import torch
 
 from models.architectures import ResidualUNet
-from models.calibration import best_temperature, set_temperature
+from models.calibration import Calibration, best_calibration, calibrate
 from models.device import following, training_device
 from models.domain import network_spec
 from models.errors import ModelMismatchError
 from models.fitting import Epoch, Task, fit
 from models.fusion import LateFusion
 from models.material import (
-    EVALUATION_BATCH,
     Material,
     TrainingSettings,
     blocks_of,
     draw_patches,
+    scores_of,
     validation_loss,
     validation_of,
 )
@@ -41,12 +41,12 @@ class Tuned:
     Attributes:
         network: fine-tuned.
         history: of the fit.
-        temperature: that its scores were divided by.
+        calibration: of its scores.
     """
 
     network: Network
     history: tuple[Epoch, ...]
-    temperature: float
+    calibration: Calibration
 
 
 def tunable(path: Path) -> tuple[Network, ModelSpec]:
@@ -112,10 +112,8 @@ def fine_tune(
     return Tuned(network, history, _calibrate(network, settings, material))
 
 
-@torch.inference_mode()
-def _calibrate(network: Network, settings: TrainingSettings, material: Material) -> float:
+def _calibrate(network: Network, settings: TrainingSettings, material: Material) -> Calibration:
     inputs, labels = blocks_of(settings, material.validation, range(len(settings.voltages_kv)))
-    scores = torch.cat([network.logits(part) for part in inputs.split(EVALUATION_BATCH)])
-    temperature = best_temperature(scores, labels)
-    set_temperature(network, temperature)
-    return temperature
+    calibration = best_calibration([(1.0, scores_of(network.logits, inputs), labels)])
+    calibrate(network, calibration)
+    return calibration

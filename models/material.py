@@ -164,9 +164,18 @@ def blocks_of(settings: TrainingSettings, scenes: Sequence[PreparedScene], chann
 def validation_of(
     settings: TrainingSettings, material: Material, channels: Sequence[int]
 ) -> list[tuple[float, Batch]]:
-    """What a network is judged by while it is fitted, and with what weight: rendered scenes, and of the
-    annotated slices those that were held back."""
-    rendered = blocks_of(settings, material.validation, channels)
+    """What a network is judged by while it is fitted, and with what weight."""
+    return judged_by(settings, material.validation, material, channels)
+
+
+def judged_by(
+    settings: TrainingSettings,
+    scenes: Sequence[PreparedScene],
+    material: Material,
+    channels: Sequence[int],
+) -> list[tuple[float, Batch]]:
+    """Parts and their weights: rendered scenes, and of the annotated slices those that were held back."""
+    rendered = blocks_of(settings, scenes, channels)
     if not material.annotated.held_back:
         return [(1.0, rendered)]
     tiles = annotated_tiles(
@@ -186,8 +195,14 @@ def validation_loss(
     return sum(weight * _loss(logits, blocks, recipe) for weight, blocks in parts)
 
 
+@torch.inference_mode()
+def scores_of(logits: Callable[[Tensor], Tensor], inputs: Tensor) -> Tensor:
+    """Of all of a batch, part by part, on the CPU."""
+    return torch.cat([logits(part).cpu() for part in inputs.split(EVALUATION_BATCH)])
+
+
 def _loss(logits: Callable[[Tensor], Tensor], blocks: Batch, recipe: Recipe) -> float:
-    scores = torch.cat([logits(inputs).cpu() for inputs in blocks[0].split(EVALUATION_BATCH)])
+    scores = scores_of(logits, blocks[0])
     return segmentation_loss(scores, blocks[1], recipe.cross_entropy_weight).item()
 
 

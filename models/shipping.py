@@ -67,7 +67,7 @@ def train_and_ship(
         held_out,
         scores,
         trained.histories,
-        trained.temperatures,
+        trained.calibrations,
         trained.started_from,
         (pictures[0], pictures[1]),
         refined,

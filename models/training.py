@@ -17,7 +17,7 @@ import torch
 
 from models.annotation import NONE, Annotations
 from models.architectures import ResidualUNet
-from models.calibration import Segmenting, best_temperature, set_temperature
+from models.calibration import Calibration, Segmenting, best_calibration, calibrate
 from models.datasets import scenes_sha256
 from models.device import following, training_device
 from models.fitting import Batch, Epoch, Progress, Task, fit
@@ -29,7 +29,9 @@ from models.material import (
     TrainingSettings,
     blocks_of,
     draw_patches,
+    judged_by,
     render_material,
+    scores_of,
     validation_loss,
     validation_of,
 )
@@ -57,7 +59,7 @@ class Trained:
     Attributes:
         networks: evaluated, on the CPU, by name, with the voltages that each needs.
         histories: the epochs of each stage.
-        temperatures: that calibrated each network, by its name (:mod:`models.calibration`).
+        calibrations: of each network, by its name.
         training_data_sha256: of the scenes, the ensemble's among them, and the annotated slices that were
             learned from or calibrated on.
         started_from: checksums of the exported networks that were started from, by name.
@@ -65,7 +67,7 @@ class Trained:
 
     networks: dict[str, tuple[Segmenting, tuple[float, ...]]]
     histories: Histories
-    temperatures: dict[str, float]
+    calibrations: dict[str, Calibration]
     training_data_sha256: str
     started_from: dict[str, str]
 
@@ -160,19 +162,20 @@ def _finished(
     histories: Histories,
     started: dict[str, str],
 ) -> Trained:
-    """Calibrated on the scenes of the ensemble, which no branch has learned from."""
-    temperatures: dict[str, float] = {}
+    """Calibrated on the scenes of the ensemble, which no branch has learned from, and on the annotated slices
+    that were held back, if there are any."""
+    calibrations: dict[str, Calibration] = {}
     for name, (network, voltages_kv) in networks.items():
         network.cpu()
         channels = [settings.voltages_kv.index(voltage) for voltage in voltages_kv]
-        inputs, labels = blocks_of(settings, material.ensemble, channels)
-        with torch.inference_mode():
-            scores = torch.cat([network.logits(part) for part in inputs.split(EVALUATION_BATCH)])
-            temperatures[name] = best_temperature(scores, labels)
-        set_temperature(network, temperatures[name])
+        parts = judged_by(settings, material.ensemble, material, channels)
+        calibrations[name] = best_calibration(
+            [(weight, scores_of(network.logits, inputs), labels) for weight, (inputs, labels) in parts]
+        )
+        calibrate(network, calibrations[name])
     own = [chosen.prepared for chosen in material.annotated.learned]
     learned = [*material.training, *material.ensemble, *own]
-    return Trained(networks, histories, temperatures, scenes_sha256(learned), started)
+    return Trained(networks, histories, calibrations, scenes_sha256(learned), started)
 
 
 def _branch(settings: TrainingSettings, channel: int, material: Material) -> tuple[ResidualUNet, str]:

@@ -214,6 +214,9 @@ def dataset(
 def labelled_runs(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the runs; one begun goes on.")],
     runs: Annotated[int, typer.Option(min=1, max=4000, help="Each of a sample of its own.")] = 8,
+    first: Annotated[
+        int, typer.Option(min=1, max=4000, help="Sample to begin with, so that several starts share them.")
+    ] = 1,
     size: Annotated[tuple[int, int], typer.Option(metavar="H W", help="Of a face, in px.")] = (96, 208),
     slices: Annotated[int, typer.Option(min=1, help="Of a run.")] = 11,
     voltage: Annotated[
@@ -234,7 +237,9 @@ def labelled_runs(
     voltages_kv = tuple(voltage or (1.0, 2.0, 4.0))
     held_out = HeldOut(runs=1, height=size[0], width=size[1], slices=slices, voltages_kv=voltages_kv)
     console = Console(stderr=True, highlight=False)
-    training = synthesize_runs(ElectronRun(held_out, electrons, voxels_per_pixel), out, runs, console.print)
+    samples = range(first - 1, min(first - 1 + runs, 4000))
+    wanted = ElectronRun(held_out, electrons, voxels_per_pixel)
+    training = synthesize_runs(wanted, out, samples, console.print)
     typer.echo(f"{training}: give it to `slicewatch train` with --config; a later start writes it anew")
 
 

@@ -29,11 +29,12 @@ SMALLEST_PX: Final = 80
 Told = Callable[[str], None]
 
 
-def synthesize_runs(wanted: ElectronRun, out: Path, runs: int, told: Told) -> Path:
-    """Simulate so many runs into ``out``; started again, it goes on with the next one, or adds some.
+def synthesize_runs(wanted: ElectronRun, out: Path, samples: range, told: Told) -> Path:
+    """Simulate a run of each sample into ``out``; started again, it goes on with the next one, or adds some.
 
-    Each is a folder with a stack of pages for every voltage and a label image for every slice.
-    ``training.toml`` beside them names them all as ``[[annotated]]``; returns the path of that.
+    Samples are counted from 0. Each run is a folder with a stack of pages for every voltage and a label
+    image for every slice. ``training.toml`` beside them names all that are there as ``[[annotated]]``;
+    returns the path of that.
 
     Raises
     ------
@@ -42,12 +43,13 @@ def synthesize_runs(wanted: ElectronRun, out: Path, runs: int, told: Told) -> Pa
     """
     _check(wanted)
     _claim(wanted, out)
-    folders = [out / f"run_{seed}" for seed in SEEDS[:runs]]
-    for number, (folder, seed) in enumerate(zip(folders, SEEDS, strict=False), 1):
-        if not folder.is_dir():
-            _write(simulate_run(wanted, seed, _telling(told, number, runs)), folder)
+    for number, sample in enumerate(samples, 1):
+        seed = SEEDS[sample]
+        if not (folder := out / f"run_{seed}").is_dir():
+            _write(simulate_run(wanted, seed, _telling(told, number, len(samples))), folder)
     training = out / TRAINING
-    write_atomically(training, toml_text({"annotated": [_source(folder) for folder in folders]}))
+    there = (folder for seed in SEEDS if (folder := out / f"run_{seed}").is_dir())
+    write_atomically(training, toml_text({"annotated": [_source(folder) for folder in there]}))
     return training
 
 

@@ -66,7 +66,7 @@ def test_what_that_microscope_teaches_are_the_scenes_of_an_adaptation() -> None:
 
 
 def worth(mean_error: float, mp_percent: float) -> Worth:
-    score = Score(mp_percent, 20.0, 0.9, 0.12, 0.125)
+    score = Score(mp_percent, 20.0, 0.9, 0.12, 0.125, 0.1)
     return Worth(score, score, np.full(3, mean_error))
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from models.calibration import Calibration
 from models.cards import Account, write_card
 from models.evaluation import HeldOut, RenderedRun, held_out_runs, score_clustering
 from models.fitting import Epoch
@@ -65,7 +66,7 @@ def test_a_card_tells_what_was_measured(tmp_path):
         SMALL,
         {"unet_1kv": score},
         history,
-        {"unet_1kv": 1.234},
+        {"unet_1kv": Calibration(1.234, (0.0, -0.25))},
         {"unet_1kv": "ef" * 32},
         ("late_fusion_curves.png", "late_fusion_reliability.png"),
         {"unet_1kv": Refinement(0.8, 0.9)},
@@ -84,6 +85,6 @@ def test_a_card_tells_what_was_measured(tmp_path):
         "3 slices that were held back, before and after the training: 0.8000 → 0.9000",
         "Started from unet_1kv (sha256 `efefefefefefefef…`)",
         "late_fusion_curves.png",
-        "temperature of 1.23",
+        "divided by 1.23, then +0.00, -0.25",
     ):
         assert said in card

@@ -1,4 +1,4 @@
-"""Calibration: errors of known claims, sums of parts, and a temperature that is found again."""
+"""Calibration: errors of known claims, sums of parts, and a calibration that is found again."""
 
 import numpy as np
 import pytest
@@ -6,8 +6,9 @@ import torch
 
 from algorithms.reliability import calibration_error, reliability
 from models.architectures import ResidualUNet
-from models.calibration import best_temperature, set_temperature
+from models.calibration import Calibration, best_calibration, calibrate
 from models.fusion import EarlyFusion, IntermediateFusion, LateFusion
+from models.scenes import NOT_ANNOTATED
 
 
 def claims(rng, count=200_000):
@@ -37,14 +38,40 @@ def test_parts_add_up_to_the_whole():
     assert calibration_error(parts) == pytest.approx(calibration_error(whole))
 
 
-@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.5])
-def test_the_temperature_of_overstated_scores_is_found(temperature):
-    """Labels drawn from honest scores, scores then multiplied: division by as much is best."""
+@pytest.mark.parametrize(("temperature", "offset"), [(0.5, 0.0), (1.0, -0.4), (2.5, 0.7)])
+def test_what_overstated_scores_are_divided_by_and_what_is_added_is_found(temperature, offset):
+    """Labels drawn from honest scores, of which one phase's were lowered and both then multiplied. Pixels
+    that nobody has labelled count for nothing."""
     generator = torch.Generator().manual_seed(2)
     honest = 2 * torch.randn(40, 2, 64, 64, generator=generator)
     solid = torch.softmax(honest, dim=1)[:, 1]
     labels = (torch.rand(solid.shape, generator=generator) < solid).long()
-    assert best_temperature(temperature * honest, labels) == pytest.approx(temperature, rel=0.03)
+    stated = honest - torch.tensor([0.0, offset])[:, None, None]
+    labels[::7] = NOT_ANNOTATED
+    found = best_calibration([(0.5, temperature * stated, labels), (0.5, temperature * stated, labels)])
+    assert found.temperature == pytest.approx(temperature, rel=0.03)
+    assert found.offsets[0] == 0.0
+    assert found.offsets[1] == pytest.approx(offset, abs=0.03)
+
+
+def test_once_calibrated_the_solid_fraction_is_right():
+    """The mean claimed probability is the share of solid, whatever was overstated."""
+    generator = torch.Generator().manual_seed(3)
+    scores = 3 * torch.randn(10, 2, 64, 64, generator=generator)
+    labels = (scores[:, 1] - scores[:, 0] + 2 * torch.randn(10, 64, 64, generator=generator) > 2.5).long()
+    found = best_calibration([(1.0, scores, labels)])
+    claimed = torch.softmax(scores / found.temperature + torch.tensor(found.offsets)[:, None, None], dim=1)
+    assert claimed[:, 1].mean().item() == pytest.approx(labels.double().mean().item(), rel=1e-3)
+
+
+def test_scores_that_know_nothing_end_at_the_limits():
+    """A network that has learned nothing, and one that is never wrong, are calibrated without a failure."""
+    labels = torch.zeros(2, 8, 8, dtype=torch.long)
+    assert 0.2 <= best_calibration([(1.0, torch.zeros(2, 2, 8, 8), labels)]).temperature <= 5.0
+    sure = torch.stack([torch.full((2, 8, 8), 50.0), torch.zeros(2, 8, 8)], dim=1)
+    found = best_calibration([(1.0, sure, labels)])
+    assert 0.2 <= found.temperature <= 5.0
+    assert abs(found.offsets[1]) <= 3.0
 
 
 @pytest.mark.parametrize(
@@ -58,10 +85,11 @@ def test_the_temperature_of_overstated_scores_is_found(temperature):
     ids=["single", "early", "intermediate", "late"],
 )
 @torch.inference_mode()
-def test_a_temperature_changes_claims_and_no_label(network):
-    """Scores are divided by exactly the temperature."""
+def test_scores_are_divided_and_moved_by_exactly_the_calibration(network):
+    """Whatever the network's last layer is."""
     network.eval()
     image = torch.rand(1, 3, 16, 16) if isinstance(network, ResidualUNet) else torch.rand(1, 3, 3, 16, 16)
     before = network.logits(image)
-    set_temperature(network, 2.0)
-    torch.testing.assert_close(network.logits(image), before / 2)
+    calibrate(network, Calibration(2.0, (0.0, 0.3)))
+    expected = before / 2 + torch.tensor([0.0, 0.3])[:, None, None]
+    torch.testing.assert_close(network.logits(image), expected)

@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 from algorithms.scores import (
     confusion,
     dice,
+    inner_misplaced_percent,
     intersection_over_union,
     mean_dice,
     misplaced_percent,
@@ -45,6 +46,20 @@ def test_confusion_counts_true_phases_in_rows():
 def test_scores_of_ten_pixels_worked_by_hand(score, expected):
     """Two of ten pixels are wrong: one gold pixel missed, one invented."""
     assert score(confusion(TRUTH, FOUND)) == pytest.approx(expected)
+
+
+def test_what_lies_off_the_boundaries_is_counted_apart():
+    """On a half-plane: a whole wrong column beside the boundary is none of it, a pixel deep inside is all,
+    and faces do not see each other."""
+    truth = np.zeros((2, 8, 8), dtype=np.uint8)
+    truth[0, :, 4:] = 1
+    found = truth.copy()
+    found[0, :, 4] = 0
+    assert inner_misplaced_percent(truth, found) == 0.0
+    assert misplaced_percent(confusion(truth, found)) == pytest.approx(100 * 8 / 128)
+    found[0, 2, 7] = 0
+    found[1, 3, 4] = 1
+    assert inner_misplaced_percent(truth, found) == pytest.approx(100 * 2 / 128)
 
 
 def test_the_truth_is_perfect():

@@ -102,7 +102,7 @@ def test_worse_images_and_winners_stand_in_the_table_of_segmentation(monkeypatch
         return lambda effort: {suffix: marks[suffix] for suffix in marks if wanted(suffix)}
 
     def scores(segmenters, mark):
-        late, two = Score(mark, 2.0, 0.9, 0.1, 0.12), Score(4.5, 2.0, 0.9, 0.11, 0.12)
+        late, two = Score(mark, 2.0, 0.9, 0.1, 0.12, 0.3), Score(4.5, 2.0, 0.9, 0.11, 0.12, 0.3)
         return {"late_fusion": late, "unet_2kv": two}
 
     monkeypatch.setattr(
