@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from rich.console import Console
 
@@ -137,7 +137,7 @@ def _refuse_others(path: Path, read_from: dict[str, Any]) -> None:
     ConfigurationError
         They are not, or nobody knows.
     """
-    before = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    before = _stated(path)
     different = [name for name, value in read_from.items() if before.get(name) != value]
     if different:
         raise ConfigurationError(
@@ -145,6 +145,15 @@ def _refuse_others(path: Path, read_from: dict[str, Any]) -> None:
             where=str(path),
             remedy="Give another --out, or the folder, the configuration and the --slices of before.",
         )
+
+
+def _stated(path: Path) -> dict[str, Any]:
+    """What a file of it says; nothing if it is missing or damaged."""
+    try:
+        stated = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return cast(dict[str, Any], stated) if isinstance(stated, dict) else {}
 
 
 def _adapted(

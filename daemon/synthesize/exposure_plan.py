@@ -15,9 +15,10 @@ import zarr
 from numpy.typing import NDArray
 
 from algorithms.electron_transport.materials import KNOWN, Material, compound
-from algorithms.electron_transport.tables import HIGHEST_KEV, LOWEST_BEAM_KEV, STEEPEST_DEG
+from algorithms.electron_transport.tables import HIGHEST_KEV, STEEPEST_DEG
 from algorithms.electrons import VOLTAGES_KV
 from daemon.errors import ConfigurationError
+from daemon.synthesize.common import channel_names, voltage_checks
 from daemon.synthesize.options import Method
 
 _FORMULA: Final = re.compile(r"^(?P<atoms>(?:[A-Z][a-z]?[0-9.]*)+)@(?P<density>[0-9.]+)$")
@@ -68,7 +69,7 @@ class ExposurePlan:
     @property
     def names(self) -> tuple[str, ...]:
         """Of the channels, such as "2kV"."""
-        return tuple(f"{voltage:g}kV" for voltage in self.voltages_kv)
+        return channel_names(self.voltages_kv)
 
     @property
     def text(self) -> str:
@@ -86,7 +87,7 @@ def _complaints(plan: ExposurePlan) -> list[tuple[str, str]]:
     voltages, steps_nm = plan.voltages_kv, np.diff(plan.depths_nm)
     is_fast = plan.method is not Method.MONTE_CARLO
     highest_kv = FAST_HIGHEST_KV if is_fast else HIGHEST_KEV
-    given = ", ".join(f"{voltage:g}" for voltage in voltages)
+    known = f"the {plan.method} image is known" + (" (montecarlo to 30 kV)" if is_fast else "")
     checks = [
         (
             1 <= plan.electrons <= MOST_ELECTRONS and bool(plan.depths_nm and voltages),
@@ -94,12 +95,7 @@ def _complaints(plan: ExposurePlan) -> list[tuple[str, str]]:
             "pixel",
             f"Ask for one slice, one voltage and 1 to {MOST_ELECTRONS} electrons at least.",
         ),
-        (
-            all(LOWEST_BEAM_KEV <= voltage <= highest_kv for voltage in voltages),
-            f"{given} kV: the {plan.method} image is known from {LOWEST_BEAM_KEV:g} to {highest_kv:g} kV",
-            "Give other values of --voltage." + (" montecarlo goes to 30 kV." if is_fast else ""),
-        ),
-        (len(set(plan.names)) == len(voltages), f"voltages repeat: {given} kV", "Give every --voltage once."),
+        *voltage_checks(voltages, highest_kv, known),
         (
             bool(np.all(np.isfinite(plan.depths_nm)) and np.all(steps_nm > 0.0)),
             f"faces at {', '.join(f'{depth:g}' for depth in plan.depths_nm[:4])} … nm repeat",

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 import tifffile
 
-from algorithms.electron_transport.tables import HIGHEST_KEV, LOWEST_BEAM_KEV
+from algorithms.electron_transport.tables import HIGHEST_KEV
 from daemon import __version__
 from daemon.emulator.electron_run import ElectronRun, simulate_run
 from daemon.errors import ConfigurationError
+from daemon.synthesize.common import channel_names, claim, voltage_checks
 from daemon.toml_text import toml_text
 from daemon.volume_store import write_atomically
 from models.evaluation import RenderedRun
@@ -33,8 +34,8 @@ def synthesize_runs(wanted: ElectronRun, out: Path, samples: range, told: Told) 
     """Simulate a run of each sample into ``out``; started again, it goes on with the next one, or adds some.
 
     Samples are counted from 0. Each run is a folder with a stack of pages for every voltage and a label
-    image for every slice. ``training.toml`` beside them names all that are there as ``[[annotated]]``;
-    returns the path of that.
+    image for every slice. ``training.toml`` beside them names their voltages and all that are there as
+    ``[[annotated]]``; returns the path of that.
 
     Raises
     ------
@@ -42,36 +43,30 @@ def synthesize_runs(wanted: ElectronRun, out: Path, samples: range, told: Told) 
         Such runs cannot be simulated, or ``out`` holds runs of another kind.
     """
     _check(wanted)
-    _claim(wanted, out)
+    claim(out / PLAN, json.dumps(asdict(wanted) | {"version": __version__}, indent=2), "runs")
     for number, sample in enumerate(samples, 1):
         seed = SEEDS[sample]
         if not (folder := out / f"run_{seed}").is_dir():
             _write(simulate_run(wanted, seed, _telling(told, number, len(samples))), folder)
     training = out / TRAINING
     there = (folder for seed in SEEDS if (folder := out / f"run_{seed}").is_dir())
-    write_atomically(training, toml_text({"annotated": [_source(folder) for folder in there]}))
+    learned = {
+        "training": {"voltages_kv": wanted.held_out.voltages_kv},
+        "annotated": [_source(folder) for folder in there],
+    }
+    write_atomically(training, toml_text(learned))
     return training
 
 
 def _check(wanted: ElectronRun) -> None:
     held_out = wanted.held_out
-    voltages_kv, given = held_out.voltages_kv, ", ".join(f"{voltage:g}" for voltage in held_out.voltages_kv)
     checks = (
         (
             min(held_out.height, held_out.width) >= SMALLEST_PX,
             f"faces of {held_out.height} × {held_out.width} px",
             f"Give a --size of {SMALLEST_PX} px a side or more.",
         ),
-        (
-            all(LOWEST_BEAM_KEV <= voltage <= HIGHEST_KEV for voltage in voltages_kv),
-            f"{given} kV: electrons are followed from {LOWEST_BEAM_KEV:g} to {HIGHEST_KEV:g} kV",
-            "Give other values of --voltage.",
-        ),
-        (
-            len(set(_names(voltages_kv))) == len(voltages_kv),
-            f"voltages repeat: {given} kV",
-            "Give every --voltage once.",
-        ),
+        *voltage_checks(held_out.voltages_kv, HIGHEST_KEV, "electrons are followed"),
     )
     for good, what, remedy in checks:
         if not good:
@@ -82,34 +77,16 @@ def _telling(told: Told, number: int, runs: int) -> Callable[[int, int], None]:
     return lambda done, images: told(f"run {number} of {runs}: image {done} of {images}")
 
 
-def _claim(wanted: ElectronRun, out: Path) -> None:
-    """A folder belongs to one kind of runs."""
-    out.mkdir(parents=True, exist_ok=True)
-    plan = json.dumps(asdict(wanted) | {"version": __version__}, indent=2)
-    path = out / PLAN
-    if path.is_file() and path.read_text(encoding="utf-8") != plan:
-        raise ConfigurationError(
-            "the folder holds runs of another kind",
-            where=str(path),
-            remedy="Give another folder, or the same options to go on with these.",
-        )
-    write_atomically(path, plan)
-
-
 def _write(run: RenderedRun, folder: Path) -> None:
     """The whole run or nothing."""
     unfinished = folder.with_suffix(".part")
     shutil.rmtree(unfinished, ignore_errors=True)
     (unfinished / LABELS).mkdir(parents=True)
-    for channel, name in enumerate(_names(run.voltages_kv)):
+    for channel, name in enumerate(channel_names(run.voltages_kv)):
         tifffile.imwrite(unfinished / f"{name}.tif", run.images[:, channel], photometric="minisblack")
     for number, labels in enumerate(run.labels, 1):
         tifffile.imwrite(unfinished / LABELS / f"{number}.tif", labels)
     unfinished.rename(folder)
-
-
-def _names(voltages_kv: Sequence[float]) -> list[str]:
-    return [f"{voltage:g}kV" for voltage in voltages_kv]
 
 
 def _source(folder: Path) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from daemon.errors import ConfigurationError, UnreachableError
 from daemon.growing_array import GrowingArray, forget_unfinished_writes, open_growing_array
 from daemon.ome import Voxel, image_group
 from daemon.operating_system import usable_cores
+from daemon.synthesize.common import claim
 from daemon.synthesize.drawing import draw_slices
 from daemon.synthesize.exposure_plan import ExposurePlan
 from daemon.synthesize.face_exposure import expose_face, image_shape, require_inside, signal_scale
@@ -62,7 +63,8 @@ def synthesize_slices(plan: ExposurePlan, out: Path, labour: Labour) -> None:
         ``out`` cannot be written.
     """
     require_inside(plan)
-    _claim(plan, out)
+    if claim(out / PLAN, plan.text, "slices"):
+        forget_unfinished_writes(out)
     arrays = [_open(plan, out, channel) for channel in range(len(plan.names))]
     todo = [
         (index, channel)
@@ -84,21 +86,6 @@ def synthesize_slices(plan: ExposurePlan, out: Path, labour: Labour) -> None:
 def channel_path(out: Path, name: str) -> Path:
     """Where the images of a channel lie."""
     return out / f"{name}.ome.zarr"
-
-
-def _claim(plan: ExposurePlan, out: Path) -> None:
-    """A folder belongs to one plan."""
-    path = out / PLAN
-    if path.exists():
-        if path.read_text(encoding="utf-8") != plan.text:
-            raise ConfigurationError(
-                "the folder holds slices of another plan",
-                where=str(path),
-                remedy="Give another folder, or the same options to go on with these.",
-            )
-        forget_unfinished_writes(out)
-    else:
-        write_atomically(path, plan.text)
 
 
 def _open(plan: ExposurePlan, out: Path, channel: int) -> GrowingArray:

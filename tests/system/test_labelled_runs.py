@@ -70,6 +70,18 @@ def test_what_cannot_be_simulated_is_refused_before_anything_is_written(tmp_path
     assert not (tmp_path / "runs").exists()
 
 
+def test_several_starts_share_the_samples(tmp_path) -> None:
+    """Each begins with another one; the training names all, and the voltages that they were made with."""
+    out = tmp_path / "runs"
+    for first in ("3", "1"):
+        assert runs(out, "--runs", "2", "--first", first, "--voltage", "1").exit_code == 0
+    assert runs(out, "--runs", "9", "--first", "4000", "--voltage", "1").exit_code == 0
+    plan = fusion_plan(quick_fusion(), out / "training.toml")
+    assert plan.training.voltages_kv == (1.0,)
+    names = [source.images.name for source in plan.annotated]
+    assert names == [f"run_{SEEDS[sample]}" for sample in (0, 1, 2, 3, 3999)]
+
+
 def test_no_other_seeds_give_these_structures() -> None:
     """They may be learned from: nothing is judged by them."""
     for others in (TRAINING_SEEDS, VALIDATION_SEEDS, HELD_OUT_SEEDS):

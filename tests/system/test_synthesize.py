@@ -144,7 +144,7 @@ def test_a_cluster_gives_the_same_slices(structure: Path, tmp_path: Path) -> Non
 def test_another_plan_is_refused_in_the_same_folder(structure: Path, tmp_path: Path) -> None:
     """Images of two plans never mix; faces below the structure and missing materials are refused too."""
     synthesize_slices(_plan(structure, depths_nm=(0.0,), voltages_kv=(1.0,)), tmp_path, Labour(1))
-    with pytest.raises(ConfigurationError, match="another plan"):
+    with pytest.raises(ConfigurationError, match="another kind"):
         synthesize_slices(_plan(structure, depths_nm=(0.0,), seed=4), tmp_path, Labour(1))
     with pytest.raises(ConfigurationError, match="faces down to"):
         synthesize_slices(_plan(structure, depths_nm=(0.0, 500.0)), tmp_path / "deep", Labour(1))
@@ -190,7 +190,7 @@ def test_another_structure_in_the_same_place_is_another_plan(structure: Path, tm
     """Slices of two structures never mix, though both lay at one path."""
     plan = _plan(structure, depths_nm=(0.0,), voltages_kv=(1.0,))
     synthesize_slices(plan, tmp_path, Labour(1))
-    with pytest.raises(ConfigurationError, match="another plan"):
+    with pytest.raises(ConfigurationError, match="another kind"):
         synthesize_slices(replace(plan, structure_sha256="0" * 64), tmp_path, Labour(1))
 
 

@@ -116,4 +116,4 @@ def test_a_generator_counts_by_what_its_file_says(structure, tmp_path) -> None:
     with (mine / "gan_2kv.onnx").open("ab") as file:
         file.write(b"\x9a\x06\x00")
     other = slices(tmp_path / "out", structure, mine, "--voltage", "2")
-    assert "slices of another plan" in str(other.exception)
+    assert "slices of another kind" in str(other.exception)

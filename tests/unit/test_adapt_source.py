@@ -124,6 +124,10 @@ def test_faces_are_read_once_and_never_taken_for_others(project: Path, configure
     shutil.copytree(project, moved)
     with pytest.raises(ConfigurationError, match="of another folder"):
         faces(run={"folder": str(moved)})
+    for damaged in ('{"folder": ', "[]"):
+        (out / READ_FROM).write_text(damaged, encoding="utf-8")
+        with pytest.raises(ConfigurationError, match="of another folder, file_pattern"):
+            faces()
     (out / READ_FROM).unlink()
     with pytest.raises(ConfigurationError, match="of another folder, file_pattern"):
         faces()
