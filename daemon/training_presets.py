@@ -1,4 +1,4 @@
-"""How networks are trained unless a file says otherwise: as those that ship, or quickly.
+"""How networks are trained unless a file says otherwise: on rendered scenes, at length or quickly.
 
 Imports torch, so it is imported only when a training starts.
 """
@@ -35,7 +35,8 @@ def quick_fusion() -> FusionPlan:
 
 
 def shipped_settings() -> TrainingSettings:
-    """Those of the networks that ship.
+    """Those of the networks that shipped before Monte Carlo images were added to what they learn from;
+    ``examples/montecarlo-training.toml`` made those that ship now.
 
     The late fusion takes some 26 minutes of one core, estimated from 0.36 s a step of 16 patches and voltage
     (AMD EPYC, 2026-11-27). The cards in ``models/zoo`` hold the settings of the networks beside them.

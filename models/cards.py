@@ -21,8 +21,8 @@ RENDERED = """\
 - Learned from rendered images only (`models/scenes.py`): no real microscope, no other material contrast. On
   other samples look at the result before trusting it."""
 REFINED = """\
-- Learned from rendered images (`models/scenes.py`) and from the annotated slices of one sample. On other
-  samples look at the result before trusting it."""
+- Learned from rendered images (`models/scenes.py`) and from the annotated slices named under "Making". On
+  other samples look at the result before trusting it."""
 LIMITS = """\
 - Pixels of 2.5–5 nm and slices of 5–15 nm on average were trained; ligaments of 10–150 nm.
 - The images of a window must be registered to about 0.3 px.
