@@ -113,7 +113,8 @@ slices {run.thickness_nm} ± {run.thickness_sigma_nm} nm, the ends of the runs i
 {rows}
 
 Scores of pore and gold were calibrated: {account.calibrations[spec.name]}, as found on the ensemble's scenes,
-{_unseen(spec)}{_also_held_back(account)}; claimed probability beside frequency: `{account.pictures[1]}`."""
+{_unseen(spec)}{_also_held_back(account)};
+claimed probability beside frequency: `{account.pictures[1]}`."""
 
 
 def _unseen(spec: ModelSpec) -> str:

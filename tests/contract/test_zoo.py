@@ -162,13 +162,12 @@ def test_running_a_network_does_not_need_torch():
 
 
 def test_late_fusion_holds_its_own_on_a_run_it_never_saw(scores):
-    """Mean Dice at least 0.97; within 5 % of the best single voltage in misplaced pixels, far below the rest.
-
-    The cards state the figures: at the published dose the 1 kV network alone is as good as all three.
-    """
+    """Mean Dice at least 0.97; fewer misplaced pixels than any single voltage, far fewer than 2 and 4 kV, and
+    within 5 % of the other fusions. The cards state the figures."""
     late = scores["late_fusion"]
     assert late.mean_dice >= 0.97
     assert late.mp_percent <= 1.05 * min(scores[name].mp_percent for name in VOLTAGES)
+    assert late.mp_percent < scores["unet_1kv"].mp_percent
     assert late.mp_percent <= 0.7 * min(scores[name].mp_percent for name in ("unet_2kv", "unet_4kv"))
 
 
@@ -180,9 +179,9 @@ def test_every_network_beats_clustering_at_its_voltage(scores, run):
 
 
 def test_the_solid_fraction_is_recovered(scores):
-    """Late fusion finds the true share of gold to 4 % of it, where k-means at 1 kV finds 15 % too much."""
+    """Late fusion finds the true share of gold to 3 % of it, where k-means at 1 kV finds 15 % too much."""
     late = scores["late_fusion"]
-    assert late.solid_fraction == pytest.approx(late.true_solid_fraction, rel=0.04)
+    assert late.solid_fraction == pytest.approx(late.true_solid_fraction, rel=0.03)
 
 
 def test_brightness_and_contrast_of_a_slice_do_not_matter(run):
