@@ -126,7 +126,7 @@ def _train_fusion(network: str, order: _Order, report: Callable[[str], None]) ->
     """Train, and return the checksum of each network by name."""
     from daemon.annotated import read_annotations
     from daemon.training_file import fusion_plan
-    from daemon.training_presets import quick_fusion, shipped_fusion
+    from daemon.training_presets import quick_fusion, usual_fusion
     from models.shipping import train_and_ship
     from models.training import train_early_fusion, train_intermediate_fusion, train_late_fusion
 
@@ -135,7 +135,7 @@ def _train_fusion(network: str, order: _Order, report: Callable[[str], None]) ->
         "early-fusion": train_early_fusion,
         "intermediate-fusion": train_intermediate_fusion,
     }[network]
-    plan = fusion_plan(quick_fusion() if order.quick else shipped_fusion(), order.config)
+    plan = fusion_plan(quick_fusion() if order.quick else usual_fusion(), order.config)
     if len(plan.training.voltages_kv) == 1 and network != "late-fusion":
         raise ConfigurationError(
             f"{network} of one voltage has nothing to fuse",

@@ -24,9 +24,9 @@ START: Final = "models/zoo"
 """The networks to start from, beside slicewatch itself."""
 
 
-def shipped_fusion() -> FusionPlan:
+def usual_fusion() -> FusionPlan:
     """How a network that segments is trained unless quickly."""
-    return FusionPlan(shipped_settings(), HeldOut())
+    return FusionPlan(usual_settings(), HeldOut())
 
 
 def quick_fusion() -> FusionPlan:
@@ -34,7 +34,7 @@ def quick_fusion() -> FusionPlan:
     return FusionPlan(quick_settings(), HeldOut(runs=2, height=128, width=192, slices=6))
 
 
-def shipped_settings() -> TrainingSettings:
+def usual_settings() -> TrainingSettings:
     """Those of the networks that shipped before Monte Carlo images were added to what they learn from;
     ``examples/montecarlo-training.toml`` made those that ship now.
 

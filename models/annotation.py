@@ -47,6 +47,11 @@ class AnnotatedSlice:
     def annotated_pixels(self) -> int:
         return int((self.labels != NOT_ANNOTATED).sum())
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether every pixel is annotated. Of strokes nobody knows how much of each phase there is."""
+        return self.annotated_pixels == self.labels.size
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Annotations:
@@ -54,6 +59,11 @@ class Annotations:
 
     learned: tuple[AnnotatedSlice, ...] = ()
     held_back: tuple[AnnotatedSlice, ...] = ()
+
+    @property
+    def calibrated_on(self) -> tuple[AnnotatedSlice, ...]:
+        """Those held back that are annotated as a whole: strokes would calibrate to the shares of strokes."""
+        return tuple(one for one in self.held_back if one.is_whole)
 
 
 NONE = Annotations()

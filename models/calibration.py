@@ -2,8 +2,9 @@
 moves what is added to each phase's.
 
 C. Guo et al., "On calibration of modern neural networks", ICML 2017 ("vector scaling" with one scale for all
-phases). The Dice loss favours the rarer phase; the offset takes that back, so that the solid fraction is
-right where the calibration holds. Both go into the last layer: an exported network needs no further step.
+phases). The Dice loss favours the rarer phase; the offset takes that back: over all that is calibrated on,
+the mean claimed probability of a phase is its share. Both go into the last layer: an exported network needs
+no further step.
 """
 
 from __future__ import annotations
@@ -45,7 +46,13 @@ class Calibration:
 
 def best_calibration(parts: Sequence[Judged]) -> Calibration:
     """The one by which scores explain labels best: of the least cross-entropy, which has one minimum in the
-    inverse of the temperature and the offsets."""
+    inverse of the temperature and the offsets.
+
+    Raises:
+        ValueError: a score is not finite.
+    """
+    if not all(bool(torch.isfinite(scores).all()) for _, scores, _ in parts):
+        raise ValueError("a network's scores are not finite: its training has failed")
     wanted = [(weight, scores.detach().double(), labels) for weight, scores, labels in parts]
     phases = wanted[0][1].shape[1]
 

@@ -21,12 +21,13 @@ RENDERED = """\
 - Learned from rendered images only (`models/scenes.py`): no real microscope, no other material contrast. On
   other samples look at the result before trusting it."""
 REFINED = """\
-- Learned from rendered images (`models/scenes.py`) and from the annotated slices named under "Making". On
-  other samples look at the result before trusting it."""
+- Learned from rendered images (`models/scenes.py`) and from the annotated slices named under "Making": no
+  other microscope, no other material contrast. On other samples look at the result before trusting it."""
 LIMITS = """\
 - Pixels of 2.5–5 nm and slices of 5–15 nm on average were trained; ligaments of 10–150 nm.
 - The images of a window must be registered to about 0.3 px.
-- Probabilities are calibrated for images as published; at other doses they claim too much or too little."""
+- Probabilities are calibrated for {known}; at other doses they claim too much or too little."""
+AS_PUBLISHED = "images as published"
 
 
 LATE = "late_fusion"
@@ -47,6 +48,7 @@ class Account:
         pictures: names of those of the learning curves and of the reliability.
         refinements: what annotated slices brought, by name; empty without any.
         held_back: number of annotated slices by which that was judged.
+        calibrated_on: number of those that are annotated as a whole, which were calibrated on.
     """
 
     origin: Origin
@@ -59,6 +61,7 @@ class Account:
     pictures: tuple[str, str]
     refinements: Mapping[str, Refinement] = field(default_factory=dict[str, Refinement])
     held_back: int = 0
+    calibrated_on: int = 0
 
 
 def write_card(path: Path, spec: ModelSpec, account: Account) -> None:
@@ -72,7 +75,7 @@ def write_card(path: Path, spec: ModelSpec, account: Account) -> None:
         _figures(spec, account),
         *_refined(spec, account),
         "## Limits",
-        f"{REFINED if account.refinements else RENDERED}\n{LIMITS}",
+        f"{REFINED if account.refinements else RENDERED}\n{LIMITS.format(known=_known(account))}",
         "## Making",
         _making(spec, account),
     ]
@@ -125,7 +128,11 @@ def _unseen(spec: ModelSpec) -> str:
 
 
 def _also_held_back(account: Account) -> str:
-    return ", and on the annotated slices that were held back" if account.refinements else ""
+    return f", and on {account.calibrated_on} annotated slices held back" if account.calibrated_on else ""
+
+
+def _known(account: Account) -> str:
+    return f"{AS_PUBLISHED} and those slices together" if account.calibrated_on else AS_PUBLISHED
 
 
 def _refined(spec: ModelSpec, account: Account) -> list[str]:
@@ -134,7 +141,7 @@ def _refined(spec: ModelSpec, account: Account) -> list[str]:
     return [
         "## Annotated slices",
         f"Mean Dice on the annotated pixels of {account.held_back} slices that were held back, before and "
-        f"after the training: {account.refinements[spec.name]}.",
+        f"after the training: {account.refinements[spec.name]}. They chose the epoch, too.",
     ]
 
 

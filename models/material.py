@@ -11,7 +11,7 @@ from annotated_types import Ge, Gt, Le, Len, Lt, MultipleOf
 from torch import Tensor
 
 from models import annotation
-from models.annotation import Annotations, annotated_patch, annotated_tiles
+from models.annotation import AnnotatedSlice, Annotations, annotated_patch, annotated_tiles
 from models.architectures import STRIDE_PX
 from models.augmentation import Augmentation, random_patch
 from models.datasets import BLEED_PX, Patch, PreparedScene, block_patches, prepare_scenes, scenes_sha256
@@ -165,21 +165,21 @@ def validation_of(
     settings: TrainingSettings, material: Material, channels: Sequence[int]
 ) -> list[tuple[float, Batch]]:
     """What a network is judged by while it is fitted, and with what weight."""
-    return judged_by(settings, material.validation, material, channels)
+    return judged_by(settings, material.validation, material.annotated.held_back, channels)
 
 
 def judged_by(
     settings: TrainingSettings,
     scenes: Sequence[PreparedScene],
-    material: Material,
+    held_back: Sequence[AnnotatedSlice],
     channels: Sequence[int],
 ) -> list[tuple[float, Batch]]:
-    """Parts and their weights: rendered scenes, and of the annotated slices those that were held back."""
+    """Parts and their weights: rendered scenes, and annotated slices that were held back."""
     rendered = blocks_of(settings, scenes, channels)
-    if not material.annotated.held_back:
+    if not held_back:
         return [(1.0, rendered)]
     tiles = annotated_tiles(
-        material.annotated.held_back,
+        held_back,
         channels,
         settings.tile_px,
         settings.adjacent_slices,

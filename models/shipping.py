@@ -72,6 +72,7 @@ def train_and_ship(
         (pictures[0], pictures[1]),
         refined,
         len(annotated.held_back),
+        len(annotated.calibrated_on),
     )
     for spec in specs.values():
         write_card(out_dir / f"{spec.name}.md", spec, account)

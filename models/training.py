@@ -162,18 +162,19 @@ def _finished(
     histories: Histories,
     started: dict[str, str],
 ) -> Trained:
-    """Calibrated on the scenes of the ensemble, which no branch has learned from, and on the annotated slices
-    that were held back, if there are any."""
+    """Calibrated on the scenes of the ensemble, which no branch has learned from, and on the slices held back
+    that are annotated as a whole, if there are any."""
     calibrations: dict[str, Calibration] = {}
     for name, (network, voltages_kv) in networks.items():
         network.cpu()
         channels = [settings.voltages_kv.index(voltage) for voltage in voltages_kv]
-        parts = judged_by(settings, material.ensemble, material, channels)
+        parts = judged_by(settings, material.ensemble, material.annotated.calibrated_on, channels)
         calibrations[name] = best_calibration(
             [(weight, scores_of(network.logits, inputs), labels) for weight, (inputs, labels) in parts]
         )
         calibrate(network, calibrations[name])
-    own = [chosen.prepared for chosen in material.annotated.learned]
+    annotated = material.annotated
+    own = [chosen.prepared for chosen in (*annotated.learned, *annotated.calibrated_on)]
     learned = [*material.training, *material.ensemble, *own]
     return Trained(networks, histories, calibrations, scenes_sha256(learned), started)
 

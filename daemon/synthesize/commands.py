@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from daemon.picture import Picture
-from daemon.synthesize.options import Method, StructureKind
+from daemon.synthesize.options import SAMPLES, Method, StructureKind
 
 app = typer.Typer(
     help="Make virtual samples, their images, and data sets to learn from.",
@@ -213,12 +213,12 @@ def dataset(
 @app.command("runs")
 def labelled_runs(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the runs; one begun goes on.")],
-    runs: Annotated[int, typer.Option(min=1, max=4000, help="Each of a sample of its own.")] = 8,
+    runs: Annotated[int, typer.Option(min=1, max=SAMPLES, help="Each of a sample of its own.")] = 8,
     first: Annotated[
-        int, typer.Option(min=1, max=4000, help="Sample to begin with, so that several starts share them.")
+        int, typer.Option(min=1, max=SAMPLES, help="Sample to begin with, so that several starts share them.")
     ] = 1,
     size: Annotated[tuple[int, int], typer.Option(metavar="H W", help="Of a face, in px.")] = (96, 208),
-    slices: Annotated[int, typer.Option(min=1, help="Of a run.")] = 11,
+    slices: Annotated[int, typer.Option(min=2, help="Of a run; a training looks at seven together.")] = 11,
     voltage: Annotated[
         list[float] | None, typer.Option(metavar="KV", help="0.5 to 30; repeatable; default: 1, 2 and 4.")
     ] = None,
@@ -237,7 +237,9 @@ def labelled_runs(
     voltages_kv = tuple(voltage or (1.0, 2.0, 4.0))
     held_out = HeldOut(runs=1, height=size[0], width=size[1], slices=slices, voltages_kv=voltages_kv)
     console = Console(stderr=True, highlight=False)
-    samples = range(first - 1, min(first - 1 + runs, 4000))
+    if first - 1 + runs > SAMPLES:
+        raise typer.BadParameter(f"there are {SAMPLES} samples: {runs} from sample {first} on are too many")
+    samples = range(first - 1, first - 1 + runs)
     wanted = ElectronRun(held_out, electrons, voxels_per_pixel)
     training = synthesize_runs(wanted, out, samples, console.print)
     typer.echo(f"{training}: give it to `slicewatch train` with --config; a later start writes it anew")

@@ -35,6 +35,24 @@ def voltage_checks(voltages_kv: Sequence[float], highest_kv: float, known: str) 
     )
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it, if they are not there.
+
+    Raises
+    ------
+    ConfigurationError
+        It cannot be one.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise ConfigurationError(
+            f"no folder can be made here: {problem.strerror}",
+            where=str(folder),
+            remedy="Give a folder that is there, or a place where you may make one.",
+        ) from problem
+
+
 def claim(path: Path, plan: str, what: str) -> bool:
     """Write a folder's plan to ``path``, or make sure that it is the one there; whether it was there.
 
@@ -44,10 +62,10 @@ def claim(path: Path, plan: str, what: str) -> bool:
         The folder holds ``what`` of another plan.
     """
     if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         write_atomically(path, plan)
         return False
-    if path.read_text(encoding="utf-8") != plan:
+    if path.read_bytes() != plan.encode():
         raise ConfigurationError(
             f"the folder holds {what} of another kind",
             where=str(path),

@@ -27,3 +27,5 @@ class Method(StrEnum):
 
 COUNTED: Final = (Method.MONTE_CARLO, Method.GAN)
 """Their images are counts of electrons; the others' are free of noise."""
+SAMPLES: Final = 4000
+"""Structures for labelled runs, which nothing else is rendered from."""

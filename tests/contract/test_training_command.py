@@ -15,10 +15,10 @@ from daemon.training_presets import (
     quick_gan,
     quick_inpainting,
     quick_settings,
-    shipped_fusion,
     shipped_gan,
     shipped_inpainting,
-    shipped_settings,
+    usual_fusion,
+    usual_settings,
 )
 from models.inpainting_training import InpaintingSettings
 from models.material import TrainingSettings
@@ -27,7 +27,8 @@ from models.schedules import Plateau
 ROOT = Path(__file__).parents[2]
 ZOO, EXAMPLES = ROOT / "models" / "zoo", ROOT / "examples"
 
-SEGMENTERS = sorted([ZOO / "late_fusion.md", *ZOO.glob("unet_*.md")])
+SEGMENTERS = sorted([*ZOO.glob("*_fusion.md"), *ZOO.glob("unet_*.md")])
+MONTE_CARLO = EXAMPLES / "montecarlo-training.toml"
 
 
 def stated_settings(card, kind):
@@ -39,11 +40,12 @@ def stated_settings(card, kind):
 
 @pytest.mark.parametrize("card", SEGMENTERS, ids=lambda path: path.stem)
 def test_the_card_states_what_the_command_does(card):
-    """All settings but the number of threads, which is the machine's."""
+    """All settings, and the file that it was trained with, as it is in the examples."""
     text = card.read_text(encoding="utf-8")
-    stated = stated_settings(text, TrainingSettings)
-    assert stated == replace(shipped_settings(), threads=stated.threads)
-    assert "slicewatch train late-fusion" in text
+    assert stated_settings(text, TrainingSettings) == fusion_plan(usual_fusion(), MONTE_CARLO).training
+    whole = card.stem.replace("_", "-") if "fusion" in card.stem else "late-fusion"
+    assert f"slicewatch train {whole} --out networks --config examples/{MONTE_CARLO.name}" in text
+    assert MONTE_CARLO.read_text(encoding="utf-8").strip() in text
 
 
 def test_the_inpainting_card_states_what_the_command_does():
@@ -56,7 +58,7 @@ def test_the_inpainting_card_states_what_the_command_does():
 
 def test_the_example_is_the_papers_recipe():
     """Sardhara et al. 2024, Table 1: every value by itself, whatever the defaults are."""
-    training = fusion_plan(shipped_fusion(), EXAMPLES / "training.toml").training
+    training = fusion_plan(usual_fusion(), EXAMPLES / "training.toml").training
     assert training.patch_px == 64
     for recipe in (training.recipe, training.joint_recipe, training.fusion_recipe):
         assert (recipe.batch, recipe.learning_rate, recipe.epochs) == (64, 1e-4, 100)
@@ -68,7 +70,7 @@ def test_the_example_is_the_papers_recipe():
 @pytest.mark.parametrize(
     ("example", "plan"),
     [
-        ("training.toml", shipped_fusion()),
+        ("training.toml", usual_fusion()),
         ("inpainting-training.toml", shipped_inpainting()),
         ("gan-training.toml", shipped_gan()),
     ],
@@ -110,7 +112,7 @@ def test_the_example_of_the_generators_is_how_the_command_trains():
 
 def test_quick_is_the_same_way_with_less_of_everything():
     """The same channels and architecture family, fewer scenes, steps and filters."""
-    quick, full = quick_settings(), shipped_settings()
+    quick, full = quick_settings(), usual_settings()
     assert (quick.voltages_kv, quick.adjacent_slices) == (full.voltages_kv, full.adjacent_slices)
     assert quick.scenes < full.scenes / 10
     assert quick.recipe.steps * quick.recipe.epochs < full.recipe.steps * full.recipe.epochs / 10

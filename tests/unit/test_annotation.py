@@ -6,7 +6,7 @@ import torch
 
 from algorithms.scores import mean_dice
 from models import annotation
-from models.annotation import annotated_patch, annotated_slice, annotated_tiles, judged
+from models.annotation import Annotations, annotated_patch, annotated_slice, annotated_tiles, judged
 from models.augmentation import Augmentation
 from models.export import Provenance, export_network
 from models.normalisation import Normalisation
@@ -68,6 +68,12 @@ def test_of_many_tiles_an_even_choice_is_made(monkeypatch):
     whole = [partly_annotated(seed, share=1.0) for seed in range(2)]
     tiles = annotated_tiles(whole, (0,), 16, 5, CUT)
     assert 4 < len(tiles) <= 8
+
+
+def test_strokes_do_not_calibrate():
+    """Of them nobody knows how much of each phase there is."""
+    whole, strokes = partly_annotated(share=1.0), partly_annotated(share=0.9)
+    assert Annotations((), (strokes, whole)).calibrated_on == (whole,)
 
 
 def test_only_annotated_pixels_are_judged(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 
 from models.calibration import Calibration
 from models.cards import Account, write_card
-from models.evaluation import HeldOut, RenderedRun, held_out_runs, score_clustering
+from models.evaluation import HeldOut, RenderedRun, held_out_runs, score_beliefs, score_clustering
 from models.fitting import Epoch
 from models.normalisation import Normalisation
 from models.origin import Origin
@@ -50,7 +50,21 @@ def test_perfect_images_score_perfectly():
     run = RenderedRun((200 * labels[:, None]).astype(np.uint8), labels, (1.0,))
     score = score_clustering(1.0, [run, run])
     assert (score.mp_percent, score.mgp_percent, score.mean_dice) == (0, 0, 1)
+    assert score.inner_mp_percent == 0
     assert score.solid_fraction == score.true_solid_fraction == pytest.approx(labels.mean())
+
+
+def test_of_all_runs_together_what_lies_off_the_boundaries_is_scored():
+    """One wrong pixel deep inside of the larger of two runs; at its boundary, others."""
+    small, large = np.zeros((1, 8, 8), np.uint8), np.zeros((1, 8, 24), np.uint8)
+    small[:, :4] = large[:, :4] = 1
+    runs = [RenderedRun(labels[:, None], labels, (1.0,)) for labels in (small, large)]
+    beliefs = [np.stack([1 - labels, labels], axis=1).astype(np.float32) for labels in (small, large)]
+    beliefs[1][0, :, 1, 5] = (0.9, 0.1)
+    beliefs[1][0, :, 4, 3:9] = (0.1,), (0.9,)
+    score = score_beliefs(beliefs, runs)
+    assert score.inner_mp_percent == pytest.approx(100 / 256)
+    assert score.mp_percent == pytest.approx(100 * 7 / 256)
 
 
 def test_a_card_tells_what_was_measured(tmp_path):
@@ -71,6 +85,7 @@ def test_a_card_tells_what_was_measured(tmp_path):
         ("late_fusion_curves.png", "late_fusion_reliability.png"),
         {"unet_1kv": Refinement(0.8, 0.9)},
         3,
+        2,
     )
     write_card(tmp_path / "card.md", spec, account)
     card = (tmp_path / "card.md").read_text()
@@ -86,5 +101,7 @@ def test_a_card_tells_what_was_measured(tmp_path):
         "Started from unet_1kv (sha256 `efefefefefefefef…`)",
         "late_fusion_curves.png",
         "divided by 1.23, then +0.00, -0.25",
+        "and on 2 annotated slices held back",
+        "calibrated for images as published and those slices together",
     ):
         assert said in card

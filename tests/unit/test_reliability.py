@@ -54,14 +54,22 @@ def test_what_overstated_scores_are_divided_by_and_what_is_added_is_found(temper
     assert found.offsets[1] == pytest.approx(offset, abs=0.03)
 
 
-def test_once_calibrated_the_solid_fraction_is_right():
-    """The mean claimed probability is the share of solid, whatever was overstated."""
+def test_once_calibrated_the_mean_claim_is_the_share_of_solid():
+    """Whatever was overstated."""
     generator = torch.Generator().manual_seed(3)
     scores = 3 * torch.randn(10, 2, 64, 64, generator=generator)
     labels = (scores[:, 1] - scores[:, 0] + 2 * torch.randn(10, 64, 64, generator=generator) > 2.5).long()
     found = best_calibration([(1.0, scores, labels)])
     claimed = torch.softmax(scores / found.temperature + torch.tensor(found.offsets)[:, None, None], dim=1)
     assert claimed[:, 1].mean().item() == pytest.approx(labels.double().mean().item(), rel=1e-3)
+
+
+def test_scores_of_a_failed_training_are_refused():
+    """Nothing would become of them."""
+    scores = torch.zeros(1, 2, 8, 8)
+    scores[0, 0, 3, 3] = torch.nan
+    with pytest.raises(ValueError, match="not finite"):
+        best_calibration([(1.0, scores, torch.zeros(1, 8, 8, dtype=torch.long))])
 
 
 def test_scores_that_know_nothing_end_at_the_limits():

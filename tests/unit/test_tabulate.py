@@ -117,6 +117,7 @@ def test_worse_images_and_winners_stand_in_the_table_of_segmentation(monkeypatch
         in text
     )
     assert "| late_fusion | 2.000 | 3.000 | 5.000 | 6.000 |" in text
+    assert "| late_fusion | 0.300 | 0.300 | 0.300 |" in text
     assert "- Monte Carlo, long dwell: `late_fusion` (0.500)" in text
     assert "- Monte Carlo, 1 px off: `late_fusion` (3.000)" in text
     assert "- fast, 1 px off: `unet_2kv` (4.500); `late_fusion` 6.000" in text
