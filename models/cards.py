@@ -164,7 +164,7 @@ def _making(spec: ModelSpec, account: Account) -> str:
 {seconds / 60:.0f} minutes of fitting (epochs: {epochs}), {account.origin.date}; the learning curves are in
 `{account.pictures[0]}`. Started from {start or "random weights"}.
 sha256 of the images and labels that were learned from or calibrated on, so the ensemble's scenes are in it
-and those that chose the epoch are not:
+and the rendered ones that chose the epoch are not:
 `{spec.training_data_sha256}`. Settings:
 
 ```json
