@@ -87,7 +87,7 @@ def _complaints(plan: ExposurePlan) -> list[tuple[str, str]]:
     voltages, steps_nm = plan.voltages_kv, np.diff(plan.depths_nm)
     is_fast = plan.method is not Method.MONTE_CARLO
     highest_kv = FAST_HIGHEST_KV if is_fast else HIGHEST_KEV
-    known = f"the {plan.method} image is known" + (" (montecarlo to 30 kV)" if is_fast else "")
+    known = f"the {plan.method} image{' (montecarlo goes to 30 kV)' if is_fast else ''} is known"
     checks = [
         (
             1 <= plan.electrons <= MOST_ELECTRONS and bool(plan.depths_nm and voltages),
