@@ -44,9 +44,11 @@ class Calibration:
         return f"divided by {self.temperature:.2f}, then {', '.join(f'{o:+.2f}' for o in self.offsets)}"
 
 
-def best_calibration(parts: Sequence[Judged]) -> Calibration:
+def best_calibration(parts: Sequence[Judged], *, offsets: bool = True) -> Calibration:
     """The one by which scores explain labels best: of the least cross-entropy, which has one minimum in the
     inverse of the temperature and the offsets.
+
+    Without ``offsets`` they are 0, so that no label changes.
 
     Raises:
         ValueError: a score is not finite.
@@ -59,16 +61,15 @@ def best_calibration(parts: Sequence[Judged]) -> Calibration:
     @torch.enable_grad()
     def loss_and_slope(place: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         at = torch.tensor(place, requires_grad=True)
-        offsets = torch.cat([torch.zeros(1, dtype=at.dtype), at[1:]])[:, None, None]
-        losses = [
-            weight * cross_entropy(at[0] * scores + offsets, labels) for weight, scores, labels in wanted
-        ]
+        added = torch.cat([torch.zeros(1, dtype=at.dtype), at[1:]])[:, None, None]
+        losses = [weight * cross_entropy(at[0] * scores + added, labels) for weight, scores, labels in wanted]
         loss = torch.stack(losses).sum()
         loss.backward()
         return loss.item(), cast(Tensor, at.grad).numpy()
 
     start = np.array([1.0, *[0.0] * (phases - 1)])
-    limits = [(1 / HIGHEST, 1 / LOWEST), *[(-FARTHEST, FARTHEST)] * (phases - 1)]
+    farthest = FARTHEST if offsets else 0.0
+    limits = [(1 / HIGHEST, 1 / LOWEST), *[(-farthest, farthest)] * (phases - 1)]
     found: Any = minimize(loss_and_slope, start, jac=True, method="L-BFGS-B", bounds=limits)
     return Calibration(1 / float(found.x[0]), (0.0, *(float(offset) for offset in found.x[1:])))
 

@@ -163,17 +163,18 @@ def _finished(
     started: dict[str, str],
 ) -> Trained:
     """Calibrated on the scenes of the ensemble, which no branch has learned from, and on the slices held back
-    that are annotated as a whole, if there are any."""
+    that are annotated as a whole, if there are any. Where only strokes are, no offset is found: it would be
+    that of rendered scenes, and move labels of another sample."""
+    annotated = material.annotated
+    offsets = bool(annotated.calibrated_on or not annotated.held_back)
     calibrations: dict[str, Calibration] = {}
     for name, (network, voltages_kv) in networks.items():
         network.cpu()
         channels = [settings.voltages_kv.index(voltage) for voltage in voltages_kv]
-        parts = judged_by(settings, material.ensemble, material.annotated.calibrated_on, channels)
-        calibrations[name] = best_calibration(
-            [(weight, scores_of(network.logits, inputs), labels) for weight, (inputs, labels) in parts]
-        )
+        parts = judged_by(settings, material.ensemble, annotated.calibrated_on, channels)
+        judged = [(weight, scores_of(network.logits, inputs), labels) for weight, (inputs, labels) in parts]
+        calibrations[name] = best_calibration(judged, offsets=offsets)
         calibrate(network, calibrations[name])
-    annotated = material.annotated
     own = [chosen.prepared for chosen in (*annotated.learned, *annotated.calibrated_on)]
     learned = [*material.training, *material.ensemble, *own]
     return Trained(networks, histories, calibrations, scenes_sha256(learned), started)

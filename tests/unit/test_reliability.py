@@ -64,6 +64,16 @@ def test_once_calibrated_the_mean_claim_is_the_share_of_solid():
     assert claimed[:, 1].mean().item() == pytest.approx(labels.double().mean().item(), rel=1e-3)
 
 
+def test_without_an_offset_no_label_changes():
+    """Only how sure they are is fitted, though an offset would explain them better."""
+    generator = torch.Generator().manual_seed(3)
+    scores = 3 * torch.randn(10, 2, 64, 64, generator=generator)
+    labels = (scores[:, 1] - scores[:, 0] + torch.randn(10, 64, 64, generator=generator) > 2.5).long()
+    found = best_calibration([(1.0, scores, labels)], offsets=False)
+    assert found.offsets == (0.0, 0.0)
+    assert found.temperature != pytest.approx(1.0, rel=0.03)
+
+
 def test_scores_of_a_failed_training_are_refused():
     """Nothing would become of them."""
     scores = torch.zeros(1, 2, 8, 8)
