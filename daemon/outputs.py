@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from daemon.errors import ConfigurationError, JournalError, StoreError
 from daemon.growing_array import GrowingArray, open_growing_array
+from daemon.volume_store import make_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,14 +118,7 @@ def prepare(folder: Path, acquisition: Path) -> Outputs:
             where=f"run.output = {folder}",
             remedy="Choose a folder outside the project: slicewatch never writes into it.",
         )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(
-            f"the output folder cannot be made: {error.strerror or error}",
-            where=str(folder),
-            remedy="Choose a folder that this user may write to.",
-        ) from error
+    make_folder(folder, "the output folder")
     return Outputs(folder)
 
 

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final
 
 from rich.console import Console
 
-from daemon.errors import ConfigurationError, SlicewatchError, StoreError
+from daemon.errors import ConfigurationError, SlicewatchError
+from daemon.volume_store import make_folder
 
 if TYPE_CHECKING:
     from daemon.forest_training import ForestOrder
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 LIBRARIES: Final = ("torch", "onnx", "onnxscript", "tensorboard")
 FOREST_LIBRARIES: Final = ("sklearn", "skl2onnx", "onnx")
+ELSEWHERE: Final = "Choose a folder that this user may write to with --out."
 
 
 class LibraryMissingError(SlicewatchError):
@@ -70,7 +72,7 @@ def train_network(network: str, out: Path, *, quick: bool, config: Path | None =
             remedy=f"Use {' or '.join(_TRAININGS)}.",
         )
     require(*LIBRARIES)
-    _make(out)
+    make_folder(out, remedy=ELSEWHERE)
     console = Console(highlight=False, soft_wrap=True)
     options = f"{f' --config {config}' if config else ''}{' --quick' if quick else ''}"
     order = _Order(f"slicewatch train {network} --out {out}{options}", out, config, quick)
@@ -95,7 +97,7 @@ def train_forest_network(order: ForestOrder) -> None:
     from daemon.forest_training import command_of, train_own_forest
     from models.origin import Origin
 
-    _make(order.out)
+    make_folder(order.out, remedy=ELSEWHERE)
     console = Console(highlight=False, soft_wrap=True)
     origin = Origin(command_of(order), today())
     with console.status("training") as status:
@@ -202,14 +204,3 @@ def reporter(console: Console, update: Callable[[str], None]) -> Callable[[str],
         console.print(f"{timedelta(seconds=round(time.monotonic() - started))}  {line}", markup=False)
 
     return report
-
-
-def _make(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(
-            f"the folder cannot be made: {error.strerror or error}",
-            where=str(out),
-            remedy="Choose a folder that this user may write to with --out.",
-        ) from error

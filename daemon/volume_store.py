@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from daemon.errors import StoreError
 from daemon.growing_array import GrowingArray, open_growing_array, unwritable
 from daemon.ome import Voxel, image_group
 
@@ -134,6 +135,24 @@ def halved(planes: NDArray[np.uint8], phases: int) -> NDArray[np.uint8]:
         winner = np.where(votes >= most, np.uint8(phase), winner)
         most = np.maximum(votes, most)
     return winner
+
+
+def make_folder(
+    folder: Path, what: str = "the folder", remedy: str = "Choose a folder that this user may write to."
+) -> None:
+    """Make a folder and those above it, as far as they are not there.
+
+    Raises
+    ------
+    StoreError
+        It cannot be made; ``what`` it would be, and the ``remedy``.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"{what} cannot be made: {error.strerror or error}", where=str(folder), remedy=remedy
+        ) from error
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -234,11 +234,11 @@ def labelled_runs(
     from daemon.synthesize.labelled_runs import synthesize_runs
     from models.evaluation import HeldOut
 
+    if first - 1 + runs > SAMPLES:
+        raise typer.BadParameter(f"there are {SAMPLES} samples: {runs} from sample {first} on are too many")
     voltages_kv = tuple(voltage or (1.0, 2.0, 4.0))
     held_out = HeldOut(runs=1, height=size[0], width=size[1], slices=slices, voltages_kv=voltages_kv)
     console = Console(stderr=True, highlight=False)
-    if first - 1 + runs > SAMPLES:
-        raise typer.BadParameter(f"there are {SAMPLES} samples: {runs} from sample {first} on are too many")
     samples = range(first - 1, first - 1 + runs)
     wanted = ElectronRun(held_out, electrons, voxels_per_pixel)
     training = synthesize_runs(wanted, out, samples, console.print)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from algorithms.electron_transport.tables import LOWEST_BEAM_KEV
 from daemon.errors import ConfigurationError
-from daemon.volume_store import write_atomically
+from daemon.volume_store import make_folder, write_atomically
 
 Check = tuple[bool, str, str]
 """Whether all is well; what is wrong otherwise, and the remedy."""
@@ -35,24 +35,6 @@ def voltage_checks(voltages_kv: Sequence[float], highest_kv: float, known: str) 
     )
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder and those above it, if they are not there.
-
-    Raises
-    ------
-    ConfigurationError
-        It cannot be one.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise ConfigurationError(
-            f"no folder can be made here: {problem.strerror}",
-            where=str(folder),
-            remedy="Give a folder that is there, or a place where you may make one.",
-        ) from problem
-
-
 def claim(path: Path, plan: str, what: str) -> bool:
     """Write a folder's plan to ``path``, or make sure that it is the one there; whether it was there.
 
@@ -60,6 +42,8 @@ def claim(path: Path, plan: str, what: str) -> bool:
     ------
     ConfigurationError
         The folder holds ``what`` of another plan.
+    StoreError
+        It cannot be made or written.
     """
     if not path.is_file():
         make_folder(path.parent)

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from algorithms.acquisition import true_labels
 from daemon.annotated import read_annotations
 from daemon.cli import app
-from daemon.errors import ConfigurationError
+from daemon.errors import ConfigurationError, StoreError
 from daemon.synthesize import labelled_runs
 from daemon.synthesize.labelled_runs import SEEDS
 from daemon.training_file import fusion_plan
@@ -114,8 +114,8 @@ def test_a_file_in_the_place_of_the_folder_is_told(tmp_path) -> None:
     """And a plan that is no text is another plan."""
     (tmp_path / "file").write_text("")
     told = runs(tmp_path / "file", "--runs", "1", "--voltage", "1")
-    assert isinstance(told.exception, ConfigurationError)
-    assert "no folder" in told.exception.what
+    assert isinstance(told.exception, StoreError)
+    assert "the folder cannot be made" in told.exception.what
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "runs.json").write_bytes(b"\xff\xfe")
     told = runs(tmp_path / "out", "--runs", "1", "--voltage", "1")
